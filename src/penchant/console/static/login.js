@@ -1,0 +1,3 @@
+"use strict";
+
+document.getElementById("refused").hidden = !new URLSearchParams(location.search).has("refused");

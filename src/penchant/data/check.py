@@ -1,0 +1,85 @@
+"""Counts and names every defect of the tables; changes nothing."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import polars as pl
+
+from penchant.data import defects
+from penchant.data.defects.defect import Defect, Tables
+from penchant.schema.recipe import Recipe
+
+_WEIGHT = {"error": 0, "warning": 1, "information": 2}
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a check found.
+
+    Attributes:
+        counts: Rows of each table, and different users and items in the events: `events`, `users`, `items`.
+        defects: What was found, errors first and the most frequent first among equals.
+    """
+
+    counts: dict[str, int]
+    defects: tuple[Defect, ...]
+
+    def of(self, *severities: str) -> tuple[Defect, ...]:
+        """The defects of these severities."""
+        return tuple(defect for defect in self.defects if defect.severity in severities)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain lists and dictionaries."""
+        return {"counts": dict(self.counts), "defects": [defect.to_json() for defect in self.defects]}
+
+    def summary(self) -> str:
+        """One line: the counts, and how many defects."""
+        counts = "  ".join(f"{self.counts[name]:,} {name}" for name in ("users", "items", "events"))
+        errors, warnings, rest = (len(self.of(severity)) for severity in _WEIGHT)
+        told = _counted(errors + warnings, "defect") + (f" ({_counted(errors, 'error')})" if errors else "")
+        return f"{counts}   checked: {told}" + (f", {_counted(rest, 'thing')} to know" if rest else "")
+
+    def __str__(self) -> str:
+        """The summary and a table of what was found."""
+        rows = [(defect.severity, f"{defect.count:,}", defect.sentence) for defect in self.defects]
+        wide = max((len(count) for _, count, _ in rows), default=0)
+        return "\n".join([self.summary(), *(f"  {severity:<11}  {count:>{wide}}  {sentence}" for severity, count, sentence in rows)])
+
+
+def check(
+    events: pl.DataFrame, users: pl.DataFrame | None, items: pl.DataFrame | None, recipe: Recipe | None = None, *, now: float
+) -> CheckReport:
+    """Every defect that a file in `defects/` knows how to find.
+
+    Args:
+        events: Canonical columns `user_id`, `item_id` (text), `timestamp` (seconds since 1970, UTC), as `sources` reads them.
+        users: With `user_id`; None when there is no such table.
+        items: With `item_id`; None when there is no such table.
+        recipe: Whose labels are checked; None checks none.
+        now: The present, seconds since 1970 (UTC); later events are defects.
+    """
+    tables = Tables(events, users, items, recipe, now)
+    found = [defect for find in _kinds() for defect in find(tables)]
+    found.sort(key=lambda defect: (_WEIGHT[defect.severity], -defect.count))
+    return CheckReport(_counts(tables), tuple(found))
+
+
+@cache
+def _kinds() -> tuple[Callable[[Tables], Iterator[Defect]], ...]:
+    names = [module.name for module in pkgutil.iter_modules(defects.__path__)]
+    modules = [importlib.import_module(f"{defects.__name__}.{name}") for name in names]
+    return tuple(module.find for module in modules if hasattr(module, "find"))
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _counts(tables: Tables) -> dict[str, int]:
+    users = tables.events["user_id"].drop_nulls().n_unique() if tables.users is None else tables.users.height
+    items = tables.events["item_id"].drop_nulls().n_unique() if tables.items is None else tables.items.height
+    return {"events": tables.events.height, "users": users, "items": items}

@@ -1,0 +1,267 @@
+"""A data set: a packed log, and which of its events belong to this part."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from penchant.data.check import CheckReport, check
+from penchant.data.clean import Action, clean
+from penchant.data.log import Log
+from penchant.data.sources import read_table
+from penchant.data.split import seconds, split, split_by_time, split_last
+from penchant.schema.errors import DataError, did_you_mean
+from penchant.schema.expression import Expression
+from penchant.schema.recipe import Recipe, SourceSettings
+
+logger = logging.getLogger(__name__)
+ROLES = ("user_id", "item_id", "timestamp")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Frames as read, before checking: canonical columns, ids as text, time in seconds."""
+
+    events: pl.DataFrame
+    users: pl.DataFrame | None = None
+    items: pl.DataFrame | None = None
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, recipe: Recipe) -> "Tables":
+        """Read the recipe's sources."""
+        data = recipe.data
+        sources = data.events if isinstance(data.events, tuple) else (data.events,)
+        events = [read_table(source, recipe.directory, "events") for source in sources]
+        others = {role: read_table(source, recipe.directory, role) for role, source in _tables(recipe).items()}
+        frame = pl.concat([table.frame for table in events], how="diagonal_relaxed") if len(events) > 1 else events[0].frame
+        notes = [note for table in (*events, *others.values()) for note in table.notes]
+        return cls(frame, *(others[role].frame if role in others else None for role in ("users", "items")), notes=tuple(notes))
+
+
+def _tables(recipe: Recipe) -> dict[Any, SourceSettings]:
+    return {role: source for role, source in (("users", recipe.data.users), ("items", recipe.data.items)) if source}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Events of one part of a log.
+
+    Splits share the log, so that the history of an event is what the log holds before it, whichever part that is in.
+
+    Attributes:
+        recipe: What the columns mean.
+        log: All events.
+        rows: Event rows of this part, ascending.
+        report: What the check found, when the data were read with a check.
+        actions: What cleaning did.
+    """
+
+    recipe: Recipe
+    log: Log
+    rows: NDArray[np.int64]
+    report: CheckReport | None = None
+    actions: Sequence[Action] = field(default_factory=tuple)
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @classmethod
+    def read(cls, recipe: Recipe | Path | str, now: float | None = None) -> "Dataset":
+        """Read, check, clean and pack what a recipe names.
+
+        Args:
+            recipe: A recipe or its path.
+            now: Seconds since 1970; events after it are in the future. The clock when absent.
+
+        Raises:
+            RecipeError, DataError: naming the key, file, column or value.
+        """
+        recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
+        tables = Tables.read(recipe)
+        return cls.from_frames(tables.events, tables.users, tables.items, recipe, now=now, notes=tables.notes)
+
+    @classmethod
+    def from_frames(
+        cls,
+        events: Any,
+        users: Any = None,
+        items: Any = None,
+        recipe: Recipe | None = None,
+        *,
+        now: float | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> "Dataset":
+        """Check, clean and pack frames (polars, pandas or Arrow) with canonical columns.
+
+        Args:
+            events: `user_id`, `item_id`, `timestamp` and the columns the recipe names.
+            users, items: Profiles and attributes by `user_id` / `item_id`; None when there are none.
+            recipe: What the columns mean; its `[data]` paths are not read.
+        """
+        if recipe is None:
+            raise DataError("recipe", must="given", came="None", do="Pass Recipe.parse(...) so that the columns have a meaning.")
+        now = datetime.now(UTC).timestamp() if now is None else now
+        frames = [_canonical(frame, key) for frame, key in ((events, None), (users, "user_id"), (items, "item_id"))]
+        assert frames[0] is not None
+        report = check(frames[0], frames[1], frames[2], recipe, now=now)
+        cleaned = clean(frames[0], frames[1], frames[2], recipe.data.clean, now=now)
+        return cls._packed(recipe, cleaned.events, cleaned.users, cleaned.items, report, cleaned.actions, notes)
+
+    @classmethod
+    def _packed(
+        cls,
+        recipe: Recipe,
+        events: pl.DataFrame,
+        users: pl.DataFrame | None,
+        items: pl.DataFrame | None,
+        report: CheckReport,
+        actions: Sequence[Action],
+        notes: tuple[str, ...],
+    ) -> "Dataset":
+        users = pl.DataFrame(schema={"user_id": pl.String}) if users is None else users
+        items = pl.DataFrame(schema={"item_id": pl.String}) if items is None else items
+        columns = sorted(event_columns(recipe) - set(ROLES))
+        for name in columns:
+            if name not in events.columns:
+                raise _column_missing(recipe, name, events.columns)
+        _check_table_columns(recipe, users, items)
+        if not len(events):
+            raise DataError("the events", must="at least one usable row", came="none after cleaning", do="See the check report.")
+        log = Log.pack(events, users, items, columns)
+        if recipe.history.where:
+            log = replace(log, in_history=_where(log, recipe.history.where))
+        return cls(recipe, log, np.arange(len(log), dtype=np.int64), report, actions, notes)
+
+    def part(self, rows: NDArray[np.integer]) -> "Dataset":
+        """The same log with other rows."""
+        return replace(self, rows=np.sort(np.asarray(rows, dtype=np.int64)))
+
+    def split(self) -> tuple["Dataset", "Dataset", "Dataset"]:
+        """Train, valid and test as the recipe says."""
+        train, valid, test = split(self.log, self.rows, self.recipe.split)
+        return self.part(train), self.part(valid), self.part(test)
+
+    def split_last(self, valid: float | int = 0.1, test: float | int = 0.1) -> tuple["Dataset", "Dataset", "Dataset"]:
+        """Each user's newest events: shares (float) or counts (int)."""
+        train, validation, tested = split_last(self.log, self.rows, valid, test)
+        return self.part(train), self.part(validation), self.part(tested)
+
+    def split_by_time(self, valid_from: str, test_from: str) -> tuple["Dataset", "Dataset", "Dataset"]:
+        """Before `valid_from`, from there to `test_from`, and after (ISO dates or times)."""
+        train, valid, test = split_by_time(self.log, self.rows, seconds(valid_from), seconds(test_from))
+        return self.part(train), self.part(valid), self.part(test)
+
+    @cached_property
+    def positives(self) -> NDArray[np.int64]:
+        """Event rows of this part that the next_item task counts as wanted; all rows when it sets no condition."""
+        task = self.recipe.tasks.get(self.recipe.retrieval_task or "")
+        return self.rows if task is None or task.positive_where is None else self.rows[self.where(task.positive_where)]
+
+    def where(self, condition: str) -> NDArray[np.bool_]:
+        """Whether a column condition holds, for each row of this part; missing counts as no."""
+        return _where(self.log, condition, self.rows)
+
+    def values(self, expression: str) -> NDArray[np.float32]:
+        """An expression's value for each row of this part; missing is NaN."""
+        return values_of(self.log, expression, self.rows)
+
+
+def values_of(log: Log, expression: str, rows: NDArray[np.integer] | slice = slice(None)) -> NDArray[np.float32]:
+    """A numeric or boolean expression over event columns at these rows; missing is NaN."""
+    parsed = Expression(expression)
+    frame = log.take(sorted(parsed.columns), rows)
+    try:
+        values = frame.select(parsed.polars().cast(pl.Float32).fill_null(float("nan"))).to_series()
+    except pl.exceptions.PolarsError as error:
+        kinds = ", ".join(f"{name} ({dtype})" for name, dtype in frame.schema.items())
+        raise DataError(
+            f"expression '{expression}'",
+            must="numbers or true/false",
+            came=f"columns {kinds}: {error}"[:300],
+            do="Compare texts with texts, numbers with numbers.",
+        ) from None
+    return values.to_numpy()
+
+
+def _where(log: Log, condition: str, rows: NDArray[np.integer] | slice = slice(None)) -> NDArray[np.bool_]:
+    return values_of(log, condition, rows) == 1
+
+
+def event_columns(recipe: Recipe) -> set[str]:
+    """Every event column the recipe speaks of."""
+    texts = [recipe.history.where, *(text for task in recipe.tasks.values() for text in (task.label, task.only_where, task.positive_where))]
+    columns = {name for text in texts if text for name in Expression(text).columns}
+    features = {**recipe.features.context, **recipe.history.columns}
+    columns |= {column for name, feature in features.items() for column in feature.reads(name)}
+    return columns | ({recipe.scenario.column} if recipe.scenario.column else set())
+
+
+def _column_missing(recipe: Recipe, name: str, known: Sequence[str]) -> DataError:
+    users = [
+        f"[tasks.{task_name}]"
+        for task_name, task in recipe.tasks.items()
+        if any(text and name in Expression(text).columns for text in (task.label, task.only_where, task.positive_where))
+    ]
+    users += [f"[features] context.{key}" for key, feature in recipe.features.context.items() if name in feature.reads(key)]
+    users += [f"[history.columns] {key}" for key, feature in recipe.history.columns.items() if name in feature.reads(key)]
+    users += ["[scenario]"] if recipe.scenario.column == name else []
+    asked = f" (asked for by {', '.join(users)})" if users else ""
+    return DataError(
+        f"column '{name}' of the events{asked}",
+        must="in the events",
+        came=f"columns {', '.join(sorted(known))}",
+        do=did_you_mean(name, known),
+    )
+
+
+def _check_table_columns(recipe: Recipe, users: pl.DataFrame, items: pl.DataFrame) -> None:
+    for owner, frame, features in (("user", users, recipe.features.user), ("item", items, recipe.features.item)):
+        for name, column in [(name, column) for name, feature in features.items() for column in feature.reads(name)]:
+            if column not in frame.columns:
+                raise DataError(
+                    f"column '{column}' of the {owner}s (asked for by [features] {owner}.{name})",
+                    must=f"in the {owner} table",
+                    came=f"columns {', '.join(frame.columns)}" if len(frame.columns) > 1 else "no such table",
+                    do=did_you_mean(column, frame.columns),
+                )
+    if recipe.data.title and recipe.data.title not in items.columns:
+        raise DataError(
+            f"data.title '{recipe.data.title}'",
+            must="a column of the items",
+            came=f"columns {', '.join(items.columns)}",
+            do=did_you_mean(recipe.data.title, items.columns),
+        )
+
+
+def _canonical(frame: Any, key: str | None) -> pl.DataFrame | None:
+    """Any frame as polars, ids as text, time as float seconds."""
+    if frame is None:
+        return None
+    if not isinstance(frame, pl.DataFrame):
+        frame = pl.from_arrow(frame) if hasattr(frame, "__arrow_c_stream__") and not hasattr(frame, "iloc") else pl.from_pandas(frame)
+    needed = ROLES if key is None else (key,)
+    for name in needed:
+        if name not in frame.columns:
+            table = "events" if key is None else f"{key.removesuffix('_id')}s"
+            raise DataError(
+                f"column '{name}' of the {table}",
+                must="present",
+                came=f"columns {', '.join(frame.columns)}",
+                do=did_you_mean(name, frame.columns),
+            )
+    ids = [pl.col(name).cast(pl.String) for name in needed if name != "timestamp"]
+    time = [] if key else [_seconds(frame["timestamp"]).alias("timestamp")]
+    return frame.with_columns(*ids, *time)
+
+
+def _seconds(series: pl.Series) -> pl.Series:
+    return series.cast(pl.Datetime("us")).dt.epoch("us") / 1e6 if series.dtype.is_temporal() else series.cast(pl.Float64)

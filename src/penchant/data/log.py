@@ -1,0 +1,192 @@
+"""The packed log: integer-coded contiguous columns, events sorted by user and time, an offset per user.
+
+A history is a slice of the log, never a copied row. On disk each column is one `.npy` file, opened memory-mapped.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from penchant.schema.errors import DataError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Column:
+    """One event column: numbers as they are (missing = NaN), texts as codes into `values` (missing = -1)."""
+
+    data: NDArray[Any]
+    values: tuple[str, ...] | None = None
+
+    @classmethod
+    def pack(cls, series: pl.Series) -> "Column":
+        """The smallest exact form of a polars column."""
+        if series.dtype == pl.Boolean:
+            series = series.cast(pl.Int8)
+        if series.dtype.is_temporal():
+            series = series.dt.epoch("ms") / 1000
+        if series.dtype.is_integer() and series.null_count() == 0:
+            return cls(series.shrink_dtype().to_numpy())
+        if series.dtype.is_numeric():
+            exact = pl.Float32 if series.dtype == pl.Float32 else pl.Float64
+            return cls(series.cast(exact).fill_null(float("nan")).to_numpy())
+        if series.dtype == pl.List:
+            series = series.list.eval(pl.element().cast(pl.String)).list.join("\x1f")
+        texts = series.cast(pl.String)
+        values = texts.drop_nulls().unique().sort()
+        codes = texts.replace_strict(values, pl.Series(range(len(values)), dtype=pl.Int32), default=-1, return_dtype=pl.Int32)
+        return cls(codes.to_numpy(), tuple(values))
+
+    def take(self, rows: NDArray[np.integer] | slice) -> pl.Series:
+        """The column's original values at these rows."""
+        data = np.asarray(self.data[rows])
+        if self.values is not None:
+            table = pl.Series([*self.values, None], dtype=pl.String)
+            return table.gather(np.where(data < 0, len(self.values), data))
+        series = pl.Series(data)
+        return series.fill_nan(None) if series.dtype.is_float() else series
+
+
+@dataclass(frozen=True)
+class Log:
+    """All events of all users, packed.
+
+    Attributes:
+        users: One row per user in row order: `user_id` and profile columns.
+        items: One row per item in row order: `item_id` and attribute columns.
+        user, item: Rows into `users` and `items`, int32 `[events]`; sorted by user, then time, then arrival.
+        time: Seconds since 1970, float64 `[events]`.
+        columns: The other event columns.
+        in_history: Whether an event enters histories, bool `[events]`.
+    """
+
+    users: pl.DataFrame
+    items: pl.DataFrame
+    user: NDArray[np.int32]
+    item: NDArray[np.int32]
+    time: NDArray[np.float64]
+    columns: Mapping[str, Column] = field(default_factory=dict)
+    in_history: NDArray[np.bool_] | None = None
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    @cached_property
+    def offsets(self) -> NDArray[np.int64]:
+        """Where each user's events begin, `[users + 1]`."""
+        return np.searchsorted(self.user, np.arange(len(self.users) + 1)).astype(np.int64)
+
+    @cached_property
+    def first_of_moment(self) -> NDArray[np.int64]:
+        """The first event row of the same user with the same time, `[events]`: what comes before it is the past."""
+        new = np.ones(len(self), dtype=bool)
+        new[1:] = (self.user[1:] != self.user[:-1]) | (self.time[1:] != self.time[:-1])
+        return np.maximum.accumulate(np.where(new, np.arange(len(self)), 0))
+
+    @cached_property
+    def history_rows(self) -> NDArray[np.int64]:
+        """Event rows that enter histories, in log order."""
+        return np.flatnonzero(np.ones(len(self), dtype=bool) if self.in_history is None else self.in_history)
+
+    @cached_property
+    def history_offsets(self) -> NDArray[np.int64]:
+        """Where each user's part of `history_rows` begins, `[users + 1]`."""
+        return np.searchsorted(self.history_rows, self.offsets).astype(np.int64)
+
+    def history_end(self, rows: NDArray[np.integer]) -> NDArray[np.int64]:
+        """For event rows `[n]`, the end (exclusive) in `history_rows` of what had happened strictly before."""
+        return np.searchsorted(self.history_rows, self.first_of_moment[rows]).astype(np.int64)
+
+    def take(self, names: list[str], rows: NDArray[np.integer] | slice) -> pl.DataFrame:
+        """Event columns (role columns included) at these rows, as a frame."""
+        return pl.DataFrame({name: self.series(name, rows) for name in names})
+
+    def series(self, name: str, rows: NDArray[np.integer] | slice = slice(None)) -> pl.Series:
+        """One event column at these rows, with its original values."""
+        if name == "timestamp":
+            return pl.Series(name, self.time[rows])
+        if name == "user_id":
+            return self.users["user_id"].gather(self.user[rows])
+        if name == "item_id":
+            return self.items["item_id"].gather(self.item[rows])
+        if name not in self.columns:
+            raise DataError(
+                f"event column '{name}'", must="in the log", came="a log without it", do=f"The log has: {sorted(self.columns)}."
+            )
+        return self.columns[name].take(rows).alias(name)
+
+    @classmethod
+    def pack(cls, events: pl.DataFrame, users: pl.DataFrame, items: pl.DataFrame, columns: list[str]) -> "Log":
+        """Pack checked frames.
+
+        Args:
+            events: `user_id`, `item_id` (text), `timestamp` (seconds) and `columns`; any order.
+            users, items: Tables keyed by `user_id` / `item_id`; ids seen only in events are added without attributes.
+            columns: Event columns to keep beside the three.
+        """
+        users, user_row = _with_all_ids(users, events["user_id"], "user_id")
+        items, item_row = _with_all_ids(items, events["item_id"], "item_id")
+        order = pl.DataFrame({"user": user_row, "time": events["timestamp"]}).select(pl.arg_sort_by("user", "time", maintain_order=True))
+        rows = order.to_series()
+        return cls(
+            users=users,
+            items=items,
+            user=user_row.gather(rows).to_numpy(),
+            item=item_row.gather(rows).to_numpy(),
+            time=events["timestamp"].cast(pl.Float64).gather(rows).to_numpy(),
+            columns={name: Column.pack(events[name].gather(rows)) for name in columns},
+        )
+
+    def save(self, directory: Path) -> None:
+        """Write the log as one file per column."""
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, array in (("user", self.user), ("item", self.item), ("time", self.time)):
+            np.save(directory / f"{name}.npy", array, allow_pickle=False)
+        for position, column in enumerate(self.columns.values()):
+            np.save(directory / f"column{position}.npy", column.data, allow_pickle=False)
+        if self.in_history is not None:
+            np.save(directory / "in_history.npy", self.in_history, allow_pickle=False)
+        self.users.write_parquet(directory / "users.parquet")
+        self.items.write_parquet(directory / "items.parquet")
+        meta = {"format": FORMAT, "columns": {name: column.values for name, column in self.columns.items()}}
+        (directory / "log.json").write_text(json.dumps(meta), encoding="utf8")
+
+    @classmethod
+    def open(cls, directory: Path) -> "Log":
+        """Open a saved log; event columns stay on disk until touched."""
+        meta = json.loads((directory / "log.json").read_text(encoding="utf8"))
+        if meta["format"] != FORMAT:
+            raise DataError(f"log '{directory}'", must=f"of format {FORMAT}", came=f"format {meta['format']}", do="Pack it again.")
+
+        def mapped(name: str) -> NDArray[Any]:
+            return np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+
+        columns = {
+            name: Column(mapped(f"column{position}"), None if values is None else tuple(values))
+            for position, (name, values) in enumerate(meta["columns"].items())
+        }
+        return cls(
+            users=pl.read_parquet(directory / "users.parquet"),
+            items=pl.read_parquet(directory / "items.parquet"),
+            user=mapped("user"),
+            item=mapped("item"),
+            time=mapped("time"),
+            columns=columns,
+            in_history=mapped("in_history") if (directory / "in_history.npy").exists() else None,
+        )
+
+
+def _with_all_ids(table: pl.DataFrame, seen: pl.Series, key: str) -> tuple[pl.DataFrame, pl.Series]:
+    """The table with a row for every id, and the row of each seen id (int32)."""
+    ids = pl.concat([table[key], seen]).unique().sort()
+    full = pl.DataFrame({key: ids}).join(table, on=key, how="left", maintain_order="left")
+    rows = seen.replace_strict(ids, pl.Series(range(len(ids)), dtype=pl.Int32), return_dtype=pl.Int32)
+    return full, rows

@@ -1,0 +1,179 @@
+"""Text tables with one separator character (CSV, TSV and their kin): quoted fields, line breaks inside quotes, ragged rows."""
+
+import re
+from io import BytesIO
+from pathlib import Path
+from typing import IO, Any
+
+import polars as pl
+
+from penchant.data.sources.formats import Format, Keep, SourceFile
+from penchant.data.sources.names import id_columns
+from penchant.schema.errors import DataError
+
+_SEPARATORS = "\t,;|"
+_NUMBER = re.compile(r"-?\d+(\.\d+)?(_duplicated_\d+)?")
+
+Content = Path | IO[bytes]
+
+
+def read_delimited(
+    file: SourceFile, content: Content, separator: str, keep: Keep, types: dict[str, Any] | None = None, quote: str | None = '"'
+) -> tuple[pl.DataFrame, list[str]]:
+    """The kept part of a delimited text.
+
+    Ids, and columns with leading zeros, are read as text. Rows with too many fields are cut and broken quotes are taken literally,
+    each with a note that counts them; rows with too few fields end in missing values.
+
+    Args:
+        file: The file, for names and errors.
+        content: What is read: the path itself, or its text in UTF-8.
+        separator: One character of one byte.
+        keep: What of it is wanted.
+        types: Column types where they are known.
+        quote: The quote character; None when quotes mean nothing.
+
+    Raises:
+        DataError: when the bytes are not of the stated encoding, or it has no header and no `names`.
+    """
+    options = _options(file, content, separator, quote) | ({"schema_overrides": types} if types else {})
+    try:
+        return _collect(content, options, keep), []
+    except pl.exceptions.ComputeError as error:
+        if "utf-8" in str(error).lower():
+            raise undecodable(file) from None
+    return _mended(file, content, options, keep)
+
+
+def undecodable(file: SourceFile) -> DataError:
+    """The error for bytes that are not of the stated encoding, with the line of the first."""
+    encoding, raw = file.settings.encoding, file.read_bytes()
+    try:
+        raw.decode(encoding)
+        place = "bytes that are not"
+    except UnicodeDecodeError as error:
+        place = f"byte 0x{raw[error.start]:02x} in line {raw.count(bytes([10]), 0, error.start) + 1:,}"
+    do = 'Set `encoding` in the recipe; "latin1" reads many older files.'
+    return DataError(file.shown, must=f"text in {encoding}", came=place, do=do)
+
+
+def as_utf8(file: SourceFile) -> Content:
+    """The file's path when it is unpacked UTF-8 already, else its whole text as UTF-8 in memory."""
+    encoding = file.settings.encoding
+    plain = file.path.suffix != ".gz"
+    if plain and encoding.lower().replace("-", "") == "utf8":
+        return file.path
+    try:
+        return BytesIO(file.read_bytes().decode(encoding).encode())
+    except UnicodeDecodeError:
+        raise undecodable(file) from None
+
+
+def _options(file: SourceFile, content: Content, separator: str, quote: str | None) -> dict[str, Any]:
+    names = file.settings.names
+    options: dict[str, Any] = {"separator": separator, "has_header": names is None, "quote_char": quote}
+    if names is not None:
+        options["new_columns"] = list(names)
+    sample = _sample(content, options)
+    if names is not None and len(names) != sample.width:
+        came = f"{len(names)} names and {sample.width} columns"
+        raise DataError(f"`names` of {file.shown}", must="one name per column", came=came, do="Correct `names` in the recipe.")
+    if names is None and all(_NUMBER.fullmatch(name) for name in sample.columns):
+        first = f"a first line of numbers ({', '.join(sample.columns[:5])})"
+        raise DataError(f"header of {file.shown}", must="column names", came=first, do="Give `names = [...]` in the recipe.")
+    text = {*id_columns(sample.columns, file.settings), *_with_leading_zeros(sample)}
+    return options | {"schema_overrides": {name: pl.String for name in sample.columns if name in text}}
+
+
+def _sample(content: Content, options: dict[str, Any]) -> pl.DataFrame:
+    given = {key: value for key, value in options.items() if key != "new_columns"}
+    frame = _scan(content, given | {"infer_schema": False, "truncate_ragged_lines": True, "encoding": "utf8-lossy"}).head(1000).collect()
+    names = options.get("new_columns", [])
+    return frame.rename(dict(zip(frame.columns, names, strict=False)))
+
+
+def _with_leading_zeros(sample: pl.DataFrame) -> list[str]:
+    """Columns of codes such as postcodes, which a number would shorten."""
+    return [column.name for column in sample if column.str.contains(r"^0\d+$").any()]
+
+
+def _scan(content: Content, options: dict[str, Any]) -> pl.LazyFrame:
+    if not isinstance(content, Path):
+        content.seek(0)
+    return pl.scan_csv(content, **options)
+
+
+def _collect(content: Content, options: dict[str, Any], keep: Keep) -> pl.DataFrame:
+    try:
+        return keep(_scan(content, options)).collect()
+    except pl.exceptions.ComputeError as error:
+        if "could not parse" not in str(error):
+            raise
+        # The type of a column may first show far down; only a full look at the file finds it.
+        return keep(_scan(content, options | {"infer_schema_length": None})).collect()
+
+
+def _mended(file: SourceFile, content: Content, options: dict[str, Any], keep: Keep) -> tuple[pl.DataFrame, list[str]]:
+    notes = []
+    for quote in (options["quote_char"], None):
+        try:
+            surplus = _surplus_rows(content, options | {"quote_char": quote})
+            frame = _collect(content, options | {"quote_char": quote, "truncate_ragged_lines": True}, keep)
+        except pl.exceptions.ComputeError as error:
+            fault = str(error).splitlines()[0][:160]
+            continue
+        if quote != options["quote_char"]:
+            notes.append(f"{file.shown}: quotes do not close, so they were read as ordinary characters")
+        if surplus.len():
+            notes.append(f"{file.shown}: {surplus.len():,} rows have too many fields and were cut, first row {surplus[0]:,}")
+        return frame, notes
+    raise DataError(file.shown, must="a delimited table", came=f"text that does not read as one ({fault})", do="Mend or export it again.")
+
+
+def _surplus_rows(content: Content, options: dict[str, Any]) -> pl.Series:
+    """Row numbers, from 1, of rows with more fields than columns."""
+    width = _sample(content, options).width
+    raw = content.read_bytes() if isinstance(content, Path) else _whole(content)
+    rows = raw.split(b"\n", 1)[-1] if options["has_header"] else raw
+    # A header of our own, one column wider: what lands in that column is too much.
+    header = options["separator"].join(str(column) for column in range(width + 1))
+    fixed = {"separator": options["separator"], "quote_char": options["quote_char"], "infer_schema": False, "truncate_ragged_lines": True}
+    frame = pl.scan_csv(BytesIO(header.encode() + b"\n" + rows), **fixed, row_index_name="row", row_index_offset=1)
+    return frame.filter(pl.col(str(width)).is_not_null()).select("row").collect().to_series()
+
+
+def _whole(content: IO[bytes]) -> bytes:
+    content.seek(0)
+    return content.read()
+
+
+def _counts(file: SourceFile) -> dict[str, int]:
+    return {separator: file.first_line.count(separator) for separator in _SEPARATORS}
+
+
+def _likeness(tabs: bool) -> Any:
+    def likeness(file: SourceFile) -> float:
+        if "\x00" in file.first_line:
+            return 0.0
+        counts = _counts(file)
+        likeliest = max(counts, key=lambda separator: counts[separator])
+        if not counts[likeliest]:
+            return 0.1
+        return 0.5 if (likeliest == "\t") == tabs else 0.2
+
+    return likeness
+
+
+def _reader(usual: str | None) -> Any:
+    def read(file: SourceFile, keep: Keep) -> tuple[pl.DataFrame, list[str]]:
+        counts = _counts(file)
+        separator = file.settings.separator or usual or max(counts, key=lambda one: (counts[one], one == ","))
+        return read_delimited(file, as_utf8(file), separator, keep)
+
+    return read
+
+
+FORMATS = (
+    Format("csv", ("csv", "txt", "dat"), _likeness(tabs=False), _reader(None)),
+    Format("tsv", ("tsv", "tab"), _likeness(tabs=True), _reader("\t")),
+)

@@ -1,0 +1,88 @@
+"""Times as seconds since 1970 (UTC)."""
+
+from typing import Any, Literal, cast
+
+import polars as pl
+
+from penchant.schema.errors import DataError
+
+Unit = Literal["s", "ms", "us", "ns"]
+_PER_SECOND: dict[Unit, float] = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+_LEAST: dict[Unit, float] = {"ns": 1e17, "us": 1e14, "ms": 1e11}
+"""Sizes from which a number can only be of that unit: in seconds 1e11 would be the year 5138."""
+_FORMATS = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M%#z", "%Y-%m-%dT%H:%M", "%Y-%m-%d", "%Y/%m/%d", "%Y%m%d")
+
+
+def as_seconds(column: pl.Series, unit: Unit | None, shown: str) -> tuple[pl.Series, str | None]:
+    """Times as Float64 seconds since 1970, and a note where something was guessed or lost.
+
+    Takes dates and date-times (without a zone they are UTC), ISO 8601 text, and numbers, whose unit is guessed from their median
+    when `unit` is None; whole numbers such as 20220425 are days. Missing stays missing; NaN and text that is no time become missing.
+
+    Raises:
+        DataError: when nothing in a non-empty column reads as a time.
+    """
+    kind = column.dtype
+    if kind == pl.Date or isinstance(kind, pl.Datetime):
+        return column.cast(pl.Datetime("us")).dt.epoch("us").cast(pl.Float64) / 1e6, None
+    if kind == pl.String:
+        return _from_text(column, unit, shown)
+    if kind.is_numeric():
+        return _from_numbers(column, unit)
+    if kind == pl.Null:
+        return column.cast(pl.Float64), None
+    raise _not_times(column, shown, f"values of type {kind}")
+
+
+def _from_numbers(column: pl.Series, unit: Unit | None) -> tuple[pl.Series, str | None]:
+    if unit is None and _are_days(column):
+        return _from_iso(column.cast(pl.String)), "whole numbers such as 20220425 were read as days"
+    numbers = column.cast(pl.Float64).fill_nan(None)
+    found = unit or _unit_of(numbers)
+    if found == "s":
+        return numbers, None
+    return numbers / _PER_SECOND[found], None if unit else f"times were read as {found} by their size"
+
+
+def _unit_of(numbers: pl.Series) -> Unit:
+    # The median: a single wrong time far in the future must not change the unit of all others.
+    middle = abs(cast(float, numbers.median() or 0.0))
+    return next((unit for unit, least in _LEAST.items() if middle >= least), "s")
+
+
+def _are_days(column: pl.Series) -> bool:
+    """Whether all are whole numbers of the form YYYYMMDD between 1900 and 2100."""
+    if not column.dtype.is_integer() or column.null_count() == column.len():
+        return False
+    year, month, day = column // 10_000, column // 100 % 100, column % 100
+    return bool((year.is_between(1900, 2100) & month.is_between(1, 12) & day.is_between(1, 31)).all())
+
+
+def _from_text(column: pl.Series, unit: Unit | None, shown: str) -> tuple[pl.Series, str | None]:
+    text = column.str.strip_chars().replace("", None)
+    numbers = text.cast(pl.Float64, strict=False)
+    if numbers.count() and numbers.count() == text.count():
+        whole = text.cast(pl.Int64, strict=False)
+        return _from_numbers(whole if whole.count() == text.count() else numbers, unit)
+    seconds = _from_iso(text)
+    lost = (text.is_not_null() & seconds.is_null()).arg_true()
+    if lost.len() == text.count() and lost.len():
+        raise _not_times(column, shown, f"text such as '{text.drop_nulls()[0][:40]}'")
+    if not lost.len():
+        return seconds, None
+    return seconds, f"{lost.len():,} times could not be read and count as missing, first row {lost[0] + 1:,} ('{text[lost[0]][:40]}')"
+
+
+def _from_iso(text: pl.Series) -> pl.Series:
+    joined = pl.col("text").str.replace(r"^(\S+) +", "${1}T")
+    parsed = [joined.str.to_datetime(form, strict=False, time_unit="us", **_zone(form)).dt.epoch("us") for form in _FORMATS]
+    return pl.DataFrame({"text": text}).select(pl.coalesce(parsed).cast(pl.Float64) / 1e6).to_series().alias(text.name)
+
+
+def _zone(form: str) -> dict[str, Any]:
+    return {"time_zone": "UTC"} if form.endswith("z") else {}
+
+
+def _not_times(column: pl.Series, shown: str, came: str) -> DataError:
+    must = "times (ISO 8601, dates, or numbers since 1970)"
+    return DataError(f"column '{column.name}' of {shown}", must=must, came=came, do="Name the time column: columns = {timestamp = ...}.")

@@ -1,0 +1,75 @@
+"""Dividing events by time: what is learnt from lies before what is judged."""
+
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penchant.data.log import Log
+from penchant.schema.errors import DataError
+from penchant.schema.recipe import SplitSettings
+
+Part = NDArray[np.int64]
+
+
+def split_by_time(log: Log, rows: Part, valid_from: float, test_from: float) -> tuple[Part, Part, Part]:
+    """Rows before `valid_from`, from there to `test_from`, and after (seconds since 1970)."""
+    if not valid_from <= test_from:
+        raise DataError("valid_from", must="not later than test_from", came=f"{valid_from} > {test_from}", do="Swap them.")
+    time = log.time[rows]
+    return rows[time < valid_from], rows[(time >= valid_from) & (time < test_from)], rows[time >= test_from]
+
+
+def split_by_time_share(log: Log, rows: Part, valid: float, test: float) -> tuple[Part, Part, Part]:
+    """The newest `test` share of events, the `valid` share before it, and the rest; equal times stay together."""
+    time = np.sort(log.time[rows])
+    edge = [time[min(int(len(time) * share), len(time) - 1)] if share < 1 else np.inf for share in (1 - valid - test, 1 - test)]
+    return split_by_time(log, rows, edge[0], edge[1])
+
+
+def split_last(log: Log, rows: Part, valid: float | int, test: float | int) -> tuple[Part, Part, Part]:
+    """Each user's newest events in order.
+
+    Args:
+        log: The log.
+        rows: Event rows, ascending.
+        valid, test: A share of each user's events (float, rounded to the nearest count) or a number of events (int: leave-n-out).
+            A user with fewer than three events stays in training whole.
+    """
+    user = log.user[rows]
+    count = np.bincount(user, minlength=len(log.users))[user]
+    first = np.searchsorted(user, user)
+    place = np.arange(len(rows)) - first
+
+    def amount(part: float | int) -> NDArray[np.float64]:
+        return np.where(count < 3, 0, np.rint(count * part) if isinstance(part, float) else np.minimum(part, count // 3))
+
+    in_test = place >= count - amount(test)
+    in_valid = ~in_test & (place >= count - amount(test) - amount(valid))
+    return rows[~in_test & ~in_valid], rows[in_valid], rows[in_test]
+
+
+def split(log: Log, rows: Part, settings: SplitSettings) -> tuple[Part, Part, Part]:
+    """Train, valid and test rows as the recipe says.
+
+    Raises:
+        DataError: when a part with a share above zero comes out empty, or nothing is left to train on.
+    """
+    if settings.kind == "last":
+        parts = split_last(log, rows, settings.valid, settings.test)
+    elif settings.valid_from is not None and settings.test_from is not None:
+        parts = split_by_time(log, rows, seconds(settings.valid_from), seconds(settings.test_from))
+    else:
+        parts = split_by_time_share(log, rows, settings.valid, settings.test)
+    if not len(parts[0]):
+        raise DataError("the training part", must="at least one event", came="none", do="Move [split] valid_from or lower the shares.")
+    return parts
+
+
+def seconds(text: str) -> float:
+    """An ISO date or time as seconds since 1970; without a zone it is UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise DataError("a split's date", must="ISO 8601 (2022-05-04)", came=f"'{text}'", do="Write it as YYYY-MM-DD.") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,1 @@
+"""Numbers from arrays, never from models: metrics, slices, intervals, and the evaluation that holds them."""

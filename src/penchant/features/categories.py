@@ -1,0 +1,67 @@
+"""Several values at once: genres, tags."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+from pydantic import Field
+
+from penchant.features.category import FIRST, frequent, lookup
+from penchant.features.feature import Array, Form
+from penchant.schema.recipe import Settings
+
+
+class CategoriesSettings(Settings):
+    """How a cell is taken apart and which values count."""
+
+    separator: str = "|"
+    """Between values of a text cell; list columns need none."""
+    maximum_per_row: int = Field(16, ge=1)
+    minimum_count: int = Field(1, ge=1)
+    maximum_values: int = Field(1_000_000, ge=1)
+
+
+class Categories:
+    """`[n, maximum_per_row]` indices: 0 padding, 1 unknown, 2 and up the training values. No values: all padding."""
+
+    kind: ClassVar[str] = "categories"
+    settings_class: ClassVar[type[Settings]] = CategoriesSettings
+
+    def __init__(self, settings: CategoriesSettings) -> None:
+        self.settings = settings
+        self.values_ = pl.Series(dtype=pl.String)
+
+    @property
+    def form(self) -> Form:
+        return Form("bag", FIRST + len(self.values_))
+
+    def fit(self, values: pl.Series) -> Self:
+        singles = self._lists(values).explode().drop_nulls()
+        self.values_ = frequent(singles, self.settings.minimum_count, self.settings.maximum_values)
+        return self
+
+    def transform(self, values: pl.Series) -> Array:
+        bags = np.zeros((len(values), self.settings.maximum_per_row), dtype=np.int64)
+        lists = self._lists(values).list.head(self.settings.maximum_per_row)
+        lengths = lists.list.len().fill_null(0).cast(pl.Int64).to_numpy()
+        rows = np.repeat(np.arange(len(values)), lengths)
+        columns = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        singles = lists.filter(pl.Series(lengths > 0)).explode()
+        bags[rows, columns] = np.maximum(lookup(singles, self.values_), 1)
+        return bags
+
+    def _lists(self, values: pl.Series) -> pl.Series:
+        """Each cell as a list of distinct, stripped, non-empty texts; missing as an empty list."""
+        if values.dtype != pl.List:
+            values = values.cast(pl.String).str.replace_all("\x1f", self.settings.separator, literal=True).str.split(self.settings.separator)
+        element = pl.element().cast(pl.String).str.strip_chars()
+        cleaned = values.list.eval(element.filter(element.str.len_chars() > 0).unique(maintain_order=True))
+        return cleaned.fill_null(pl.Series([[]], dtype=pl.List(pl.String)))
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        return {"values": self.values_.to_list()}, {}
+
+    def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
+        self.values_ = pl.Series(facts["values"], dtype=pl.String)
+        return self

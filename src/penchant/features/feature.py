@@ -1,0 +1,80 @@
+"""What a feature is: a column turned into one of three forms a network can embed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from penchant.schema.kinds import choose
+from penchant.schema.recipe import FeaturePart
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a feature's array is read.
+
+    `index`: int64 `[n]` below `size`; 0 is unknown. `bag`: int64 `[n, m]` below `size`; 0 is padding.
+    `vector`: float32 `[n, size]`, finite.
+    """
+
+    shape: Literal["index", "bag", "vector"]
+    size: int
+
+
+@runtime_checkable
+class Feature(Protocol):
+    """One kind of feature. Fitted on training values only, then the same for a column offline and a request online."""
+
+    kind: ClassVar[str]
+    settings_class: ClassVar[type[BaseModel]]
+
+    def __init__(self, settings: Any) -> None: ...
+
+    @property
+    def form(self) -> Form:
+        """How the arrays are read; known once fitted."""
+
+    def fit(self, values: pl.Series) -> Self:
+        """Learn from training values (missing allowed)."""
+
+    def transform(self, values: pl.Series) -> Array:
+        """Values `[n]` to an array of this feature's form; unknown and missing values never fail."""
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """What was learnt, as JSON and arrays."""
+
+    def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
+        """The inverse of `state`."""
+
+
+def build(part: FeaturePart, where: str) -> Feature:
+    """The unfitted feature a recipe names; `where` is what an error calls it ("features, user.age")."""
+    kind, settings = choose(part, "penchant.features", where)
+    feature: Feature = kind(settings)
+    return feature
+
+
+def as_text(values: pl.Series) -> pl.Series:
+    """Values as text; whole numbers without a fraction (`3.0` is `3`), true and false as 1 and 0, NaN missing."""
+    if values.dtype == pl.Boolean:
+        values = values.cast(pl.Int8)
+    if values.dtype.is_float():
+        values = values.fill_nan(None)
+        whole = values.cast(pl.Int64, strict=False)
+        is_whole = bool((whole.cast(values.dtype) == values).all())
+        values = whole if is_whole else values
+    return values.cast(pl.String)
+
+
+def as_number(values: pl.Series) -> Array:
+    """Values as float64 `[n]`; what is no number is NaN."""
+    if values.dtype.is_temporal():
+        values = values.dt.epoch("ms") / 1000
+    numbers = values.cast(pl.Float64, strict=False).fill_null(float("nan")).to_numpy()
+    return np.where(np.isfinite(numbers), numbers, np.nan)

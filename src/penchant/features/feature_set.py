@@ -1,0 +1,117 @@
+"""All features of a recipe, fitted together on the training part, the same for a log offline and for a request online."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import polars as pl
+from safetensors.numpy import load_file, save_file
+
+from penchant.data.dataset import Dataset
+from penchant.data.log import Log
+from penchant.features.feature import Array, Feature, Form, build
+from penchant.schema.recipe import FeaturePart, Recipe
+
+Owner = Literal["user", "item", "context", "history", "scenario"]
+OWNERS: tuple[Owner, ...] = get_args(Owner)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A log as model inputs: one array per feature.
+
+    Attributes:
+        user, item: Arrays with one row per user or item.
+        context, history, scenario: Arrays with one row per event.
+    """
+
+    user: dict[str, Array] = field(default_factory=dict)
+    item: dict[str, Array] = field(default_factory=dict)
+    context: dict[str, Array] = field(default_factory=dict)
+    history: dict[str, Array] = field(default_factory=dict)
+    scenario: dict[str, Array] = field(default_factory=dict)
+
+
+class FeatureSet:
+    """The recipe's features by owner.
+
+    Raises:
+        RecipeError: for an unknown kind or setting, naming the feature.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.parts: dict[Owner, dict[str, FeaturePart]] = {
+            "user": recipe.features.user,
+            "item": recipe.features.item,
+            "context": recipe.features.context,
+            "history": recipe.history.columns,
+            "scenario": {recipe.scenario.column: FeaturePart(kind="category")} if recipe.scenario.column else {},
+        }
+        self.features: dict[Owner, dict[str, Feature]] = {
+            owner: {name: build(part, f"features, {owner}.{name}") for name, part in parts.items()} for owner, parts in self.parts.items()
+        }
+
+    def forms(self, owner: Owner) -> dict[str, Form]:
+        """The form of each of the owner's features."""
+        return {name: feature.form for name, feature in self.features[owner].items()}
+
+    def columns(self, owner: Owner) -> list[str]:
+        """Every column the owner's features read."""
+        return sorted({column for name, part in self.parts[owner].items() for column in part.reads(name)})
+
+    def fit(self, data: Dataset) -> "FeatureSet":
+        """Fit every feature on the values of this part: its events, and the users and items in them."""
+        users = data.log.users.select(pl.all().gather(np.unique(data.log.user[data.rows])))
+        items = data.log.items.select(pl.all().gather(np.unique(data.log.item[data.rows])))
+        for owner, name in [(owner, name) for owner in OWNERS for name in self.parts[owner]]:
+            columns = self.parts[owner][name].reads(name)
+            table = users if owner == "user" else items if owner == "item" else data.log.take(list(columns), data.rows)
+            self.features[owner][name].fit(_values(table, columns))
+        return self
+
+    def encode(self, owner: Owner, table: pl.DataFrame) -> dict[str, Array]:
+        """Arrays of the owner's features for these rows; columns the table lacks are missing values."""
+        lacking = [pl.lit(None).alias(column) for column in self.columns(owner) if column not in table.columns]
+        table = table.with_columns(lacking)
+        return {name: feature.transform(_values(table, self.parts[owner][name].reads(name))) for name, feature in self.features[owner].items()}
+
+    def encode_log(self, log: Log) -> Encoded:
+        """A whole log. Texts stored as codes are transformed once per distinct value."""
+        events = {owner: {name: self._event_feature(log, owner, name) for name in self.parts[owner]} for owner in OWNERS[2:]}
+        return Encoded(user=self.encode("user", log.users), item=self.encode("item", log.items), **events)
+
+    def _event_feature(self, log: Log, owner: Owner, name: str) -> Array:
+        feature, columns = self.features[owner][name], self.parts[owner][name].reads(name)
+        packed = log.columns.get(columns[0])
+        if len(columns) == 1 and packed is not None and packed.values is not None:
+            table = feature.transform(pl.Series([*packed.values, None], dtype=pl.String))
+            return table[np.where(packed.data < 0, len(packed.values), packed.data)]
+        return feature.transform(_values(log.take(list(columns), slice(None)), columns))
+
+    def save(self, directory: Path) -> None:
+        """Write `features.json` and `features.safetensors`."""
+        facts: dict[str, Any] = {}
+        arrays: dict[str, Array] = {}
+        for owner, name in [(owner, name) for owner in OWNERS for name in self.features[owner]]:
+            learnt, more = self.features[owner][name].state()
+            facts[f"{owner}.{name}"] = learnt
+            arrays |= {f"{owner}.{name}/{key}": np.ascontiguousarray(array) for key, array in more.items()}
+        (directory / "features.json").write_text(json.dumps(facts, ensure_ascii=False), encoding="utf8")
+        save_file(arrays, directory / "features.safetensors")
+
+    def load(self, directory: Path) -> "FeatureSet":
+        """Restore what `save` wrote for the same recipe."""
+        facts: Mapping[str, Any] = json.loads((directory / "features.json").read_text(encoding="utf8"))
+        arrays = load_file(directory / "features.safetensors")
+        for owner, name in [(owner, name) for owner in OWNERS for name in self.features[owner]]:
+            prefix = f"{owner}.{name}/"
+            own = {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
+            self.features[owner][name].restore(facts[f"{owner}.{name}"], own)
+        return self
+
+
+def _values(table: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:
+    return table[columns[0]] if len(columns) == 1 else table.select(pl.struct(columns)).to_series()

@@ -1,0 +1,51 @@
+"""Feature arrays to vectors, whatever their form."""
+
+import torch
+from torch import Tensor, nn
+
+from penchant.features.feature import Form
+
+SCALE = 0.05  # small beginnings: scores start near zero, so that the softmax starts near uniform
+DENSE_ROWS = 200_000  # above this, a dense gradient costs more than the lookups themselves
+
+
+class FeatureEmbedding(nn.Module):
+    """One vector per feature: `{name: [..., *]}` to `[..., features, width]`.
+
+    Index features are looked up; bags are averaged over their non-padding values; vectors pass a linear layer.
+    Index 0 (unknown) is the zero vector and stays so.
+    """
+
+    def __init__(self, forms: dict[str, Form], width: int) -> None:
+        super().__init__()
+        self.forms, self.width = forms, width
+        self.tables = nn.ModuleDict({key(name): _table(form, width) for name, form in forms.items()})
+
+    def forward(self, arrays: dict[str, Tensor]) -> Tensor:
+        return torch.stack([self.one(name, arrays[name]) for name in self.forms], dim=-2)
+
+    def one(self, name: str, array: Tensor) -> Tensor:
+        """One feature's vectors `[..., width]`."""
+        vectors: Tensor = self.tables[key(name)](array)
+        if self.forms[name].shape == "bag":
+            present = (array > 0).unsqueeze(-1).to(vectors.dtype)
+            vectors = (vectors * present).sum(-2) / present.sum(-2).clamp(min=1)
+        return vectors
+
+
+def key(name: str) -> str:
+    """A feature name as a module name, which may hold no dot."""
+    return "feature_" + name.replace(".", "_dot_")
+
+
+def _table(form: Form, width: int) -> nn.Module:
+    if form.shape == "vector":
+        linear = nn.Linear(form.size, width)
+        nn.init.normal_(linear.weight, std=SCALE * form.size**-0.5)
+        nn.init.zeros_(linear.bias)
+        return linear
+    table = nn.Embedding(form.size, width, padding_idx=0, sparse=form.size > DENSE_ROWS)
+    nn.init.normal_(table.weight, std=SCALE)
+    with torch.no_grad():
+        table.weight[0].zero_()
+    return table

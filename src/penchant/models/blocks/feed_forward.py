@@ -1,0 +1,10 @@
+"""Small feed-forward stacks."""
+
+from torch import nn
+
+from penchant.models.blocks.dropout import Dropout
+
+
+def feed_forward(width_in: int, hidden: int, width_out: int, dropout: float = 0.0) -> nn.Sequential:
+    """Linear, GELU, dropout, linear: `[..., width_in]` to `[..., width_out]`."""
+    return nn.Sequential(nn.Linear(width_in, hidden), nn.GELU(), Dropout(dropout), nn.Linear(hidden, width_out))

@@ -1,0 +1,83 @@
+"""A user's past, encoded once for every event that follows it."""
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from penchant.features.feature import Form
+from penchant.models.blocks.attention import Attention
+from penchant.models.blocks.dropout import Dropout
+from penchant.models.blocks.embedding import FeatureEmbedding
+from penchant.models.blocks.feed_forward import feed_forward
+from penchant.schema.recipe import Settings
+
+GAPS = 34  # nothing before, then logarithmic classes of time between two events, from a second to a century
+
+
+class TransformerSettings(Settings):
+    """Size of the history encoder."""
+
+    layers: int = Field(2, ge=1, le=24)
+    heads: int = Field(2, ge=1)
+
+
+class Transformer(nn.Module):
+    """Causal self-attention over profile and history.
+
+    The profile stands before the first event, so that position v of the output knows the profile and the first v
+    events, and a user without history is position 0.
+    """
+
+    kind: ClassVar[str] = "transformer"
+    settings_class = TransformerSettings
+
+    def __init__(self, settings: TransformerSettings, forms: dict[str, Form], width: int, length: int, dropout: float) -> None:
+        super().__init__()
+        self.columns = FeatureEmbedding(forms, width) if forms else None
+        self.gap = nn.Embedding(GAPS, width)
+        self.place = nn.Embedding(length + 1, width)
+        for table in (self.gap, self.place):
+            nn.init.normal_(table.weight, std=0.02)
+        self.dropout = Dropout(dropout)
+        self.layers = nn.ModuleList([Layer(width, settings.heads, dropout) for _ in range(settings.layers)])
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, profile: Tensor, items: Tensor, columns: dict[str, Tensor], gap: Tensor) -> Tensor:
+        """Encoded positions.
+
+        Args:
+            profile: `[batch, width]`.
+            items: Item vectors of the history, oldest first, `[batch, length, width]`.
+            columns: What is known of each event, `{name: [batch, length, *]}`.
+            gap: Class of the time since the event before, `[batch, length]`.
+
+        Returns:
+            `[batch, 1 + length, width]`.
+        """
+        events = items + self.gap(gap)
+        if self.columns is not None:
+            events = events + self.columns(columns).sum(-2)
+        tokens = torch.cat([profile.unsqueeze(1), events], dim=1)
+        tokens = self.dropout(tokens + self.place.weight[: tokens.shape[1]])
+        for layer in self.layers:
+            tokens = layer(tokens)
+        encoded: Tensor = self.norm(tokens)
+        return encoded
+
+
+class Layer(nn.Module):
+    """One pre-norm transformer layer, causal."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.attention = Attention(width, heads)
+        self.feed_forward = feed_forward(width, 4 * width, width, dropout)
+        self.norms = nn.ModuleList([nn.LayerNorm(width), nn.LayerNorm(width)])
+        self.dropout = Dropout(dropout)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        normed = self.norms[0](tokens)
+        tokens = tokens + self.dropout(self.attention(normed, normed, causal=True))
+        return tokens + self.dropout(self.feed_forward(self.norms[1](tokens)))

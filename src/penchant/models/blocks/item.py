@@ -1,0 +1,51 @@
+"""Item vectors: content plus what the id has learnt."""
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from penchant.features.feature import Form
+from penchant.models.blocks.embedding import FeatureEmbedding
+from penchant.models.blocks.feed_forward import feed_forward
+from penchant.schema.recipe import Settings
+
+
+class ContentAndIdSettings(Settings):
+    """How content and id share the work."""
+
+    id_dropout: float = Field(0.1, ge=0, lt=1)
+    """Share of item vectors in training that must do without their id, so that items added later work."""
+    ids: tuple[str, ...] = ("item_id",)
+    """The features that are ids."""
+
+
+class ContentAndId(nn.Module):
+    """`vector = content(attributes) + id embedding`; an unknown id adds nothing."""
+
+    kind: ClassVar[str] = "content_and_id"
+    settings_class = ContentAndIdSettings
+
+    def __init__(self, settings: ContentAndIdSettings, forms: dict[str, Form], width: int, dropout: float) -> None:
+        super().__init__()
+        content = {name: form for name, form in forms.items() if name not in settings.ids}
+        ids = {name: form for name, form in forms.items() if name in settings.ids}
+        self.id_dropout, self.width = settings.id_dropout if content else 0.0, width
+        self.content = FeatureEmbedding(content, width) if content else None
+        self.mix = feed_forward(width * len(content), 2 * width, width, dropout) if content else None
+        self.ids = FeatureEmbedding(ids, width) if ids else None
+
+    def forward(self, items: dict[str, Tensor]) -> Tensor:
+        """Vectors `[n, width]` of items given by their features `{name: [n, *]}`."""
+        count = len(next(iter(items.values())))
+        vectors = torch.zeros(count, self.width, device=next(self.parameters()).device)
+        if self.content is not None and self.mix is not None:
+            parts = self.content(items)
+            vectors = vectors + parts.sum(-2) + self.mix(parts.flatten(-2))
+        if self.ids is not None:
+            learnt = self.ids(items).sum(-2)
+            if self.training and self.id_dropout:
+                learnt = learnt * (torch.rand(count, 1, device=learnt.device) >= self.id_dropout)
+            vectors = vectors + learnt
+        return vectors

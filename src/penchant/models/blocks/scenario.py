@@ -1,0 +1,52 @@
+"""How the scenario changes what the network pays attention to."""
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from penchant.models.blocks.feed_forward import feed_forward
+from penchant.schema.recipe import Settings
+
+
+class GatesSettings(Settings):
+    """Nothing to set."""
+
+
+class Gates(nn.Module):
+    """Multiplies each input by a gate in (0, 2) that the scenario sets.
+
+    PEPNet (Chang et al. 2023), section 3.2: the gate sees the scenario and, without gradient, the input itself.
+    """
+
+    kind: ClassVar[str] = "gates"
+    settings_class = GatesSettings
+
+    def __init__(self, settings: GatesSettings, scenario_width: int, width: int) -> None:
+        super().__init__()
+        self.own = nn.Linear(scenario_width, width)
+        self.input = feed_forward(width, max(width // 4, 8), width)
+        nn.init.zeros_(self.own.weight)
+        nn.init.zeros_(self.input[-1].weight)  # every gate starts at 1
+
+    def forward(self, values: Tensor, scenario: Tensor) -> Tensor:
+        """Gated `values` `[..., width]` under scenario vectors `[..., scenario_width]` (broadcast)."""
+        gate: Tensor = 2 * (self.own(scenario) + self.input(values.detach())).sigmoid()
+        return values * gate
+
+
+class NoGatesSettings(Settings):
+    """Nothing to set."""
+
+
+class NoGates(nn.Module):
+    """The scenario changes nothing here: the ablation."""
+
+    kind: ClassVar[str] = "none"
+    settings_class = NoGatesSettings
+
+    def __init__(self, settings: NoGatesSettings, scenario_width: int, width: int) -> None:
+        super().__init__()
+
+    def forward(self, values: Tensor, scenario: Tensor) -> Tensor:
+        """`values` as they are."""
+        return values

@@ -1,0 +1,29 @@
+"""Items by how many events they have: the baseline nothing may lose to."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penchant.data.dataset import Dataset
+from penchant.models.queries import Queries
+from penchant.models.recommender import Recommender
+
+
+class Popularity(Recommender):
+    """The number of wanted events of each item.
+
+    Args:
+        window_days: Count only events this close to the newest one; all when None.
+    """
+
+    def __init__(self, window_days: float | None = None) -> None:
+        self.window_days = window_days
+
+    def _learn(self, data: Dataset) -> None:
+        rows = data.positives
+        if self.window_days is not None and len(rows):
+            time = data.log.time[rows]
+            rows = rows[time >= time.max() - self.window_days * 86_400]
+        self.counts_ = np.bincount(data.log.item[rows], minlength=len(data.log.items)).astype(np.float32)
+
+    def scores(self, queries: Queries) -> NDArray[np.float32]:
+        return np.tile(self.counts_, (len(queries), 1))

@@ -1,0 +1,128 @@
+"""The flagship network: one network for retrieval and ranking, every task, every scenario.
+
+    items     S = content + id                                  [items, width]
+    history   H = causal transformer(profile, events)           [batch, 1 + length, width]
+    user      u = H at the last visible event, then a layer in which context and scenario query the visible history
+    retrieve  u · S
+    rank      (u, S, u * S, what S finds in H, context) -> scenario gates -> experts -> one representation per task -> heads
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from penchant.features.feature_set import FeatureSet
+from penchant.models.batch import Batch
+from penchant.models.blocks.attention import Attention
+from penchant.models.blocks.dropout import Dropout
+from penchant.models.blocks.embedding import FeatureEmbedding
+from penchant.models.blocks.feed_forward import feed_forward
+from penchant.schema.kinds import choose
+from penchant.schema.recipe import Part, Recipe
+from penchant.tasks.next_item import NextItem
+from penchant.tasks.task import RankingTask, build
+
+
+class Network(nn.Module):
+    """Built from a recipe and its fitted features; every part is the object the recipe names.
+
+    Raises:
+        RecipeError: for an unknown part or setting.
+    """
+
+    def __init__(self, recipe: Recipe, features: FeatureSet) -> None:
+        super().__init__()
+        settings, width = recipe.network, recipe.network.width
+        dropout = settings.dropout
+        self.width = width
+        self.item = _part("item", settings.item, features.forms("item"), width, dropout)
+        self.profile = FeatureEmbedding(features.forms("user"), width) if features.features["user"] else None
+        self.nobody = nn.Parameter(torch.zeros(width))
+        self.history = _part("history", settings.history, features.forms("history"), width, recipe.history.length, dropout)
+        self.context = _part("context", settings.context, features.forms("context"), width, dropout)
+        self.scenario = FeatureEmbedding(features.forms("scenario"), width) if features.features["scenario"] else None
+        self.asks = UserQuery(width, dropout)
+        tasks = {name: build(name, part, width) for name, part in recipe.tasks.items()}
+        self.retrieval: NextItem | None = next((task for task in tasks.values() if task.face == "retrieval"), None)
+        self.tasks = nn.ModuleDict({name: task for name, task in tasks.items() if task.face == "ranking"})
+        if self.tasks:
+            self.candidate = _part("candidate", settings.candidate, width, dropout)
+            self.gate_in = _part("scenario", settings.scenario, width, 5 * width)
+            self.experts = _part("experts", settings.experts, 5 * width, width, len(self.tasks), dropout)
+            self.gates_out = nn.ModuleList([_part("scenario", settings.scenario, width, width) for _ in self.tasks])
+
+    @property
+    def ranking_tasks(self) -> dict[str, RankingTask]:
+        """The tasks with a head, by name."""
+        return {name: task for name, task in self.tasks.items() if isinstance(task, RankingTask)}
+
+    def encode(self, batch: Batch, items: Tensor) -> "Encoding":
+        """Everything that does not depend on a candidate.
+
+        Args:
+            batch: What is asked.
+            items: Vectors of `batch.items`, `[n, width]`.
+        """
+        profile = self.nobody.expand(batch.size, -1)
+        if self.profile is not None:
+            profile = profile + self.profile(batch.profile).sum(-2)
+        history = self.history(profile, items[batch.history], batch.history_columns, batch.gap)
+        context = self.context(batch.context, batch.recency)
+        scenario = self.scenario(batch.scenario).sum(-2) if self.scenario is not None else torch.zeros_like(context)
+        positions = torch.arange(history.shape[1], device=history.device)
+        mask = positions <= batch.visible.unsqueeze(-1)  # position 0 is the profile, so there is always one
+        last = history.gather(1, batch.visible.unsqueeze(-1).expand(-1, -1, self.width))
+        users = self.asks(last, context + scenario, history, mask)
+        return Encoding(users, history, context + scenario, scenario, mask)
+
+    def rank(self, encoding: "Encoding", candidates: Tensor) -> dict[str, Tensor]:
+        """Raw outputs `{task: [batch, targets, k]}` for candidate vectors `[batch, targets, k, width]`."""
+        users = encoding.users.unsqueeze(2).expand_as(candidates)
+        context = encoding.context.unsqueeze(2).expand_as(candidates)
+        scenario = encoding.scenario.unsqueeze(2)
+        found = self.candidate(candidates, encoding.context, encoding.history, encoding.mask)
+        joined = torch.cat([users, candidates, users * candidates, found, context], dim=-1)
+        representations = self.experts(self.gate_in(joined, scenario))
+        outputs = {}
+        for place, (name, task) in enumerate(self.tasks.items()):
+            outputs[name] = task(self.gates_out[place](representations[..., place, :], scenario))
+        return outputs
+
+
+class Encoding:
+    """A batch without its candidates.
+
+    Attributes:
+        users: User vectors in their context `[batch, targets, width]`.
+        history: Encoded positions `[batch, 1 + length, width]`.
+        context: Circumstances and scenario `[batch, targets, width]`.
+        scenario: Scenario alone `[batch, targets, width]`.
+        mask: Visible positions `[batch, targets, 1 + length]`.
+    """
+
+    def __init__(self, users: Tensor, history: Tensor, context: Tensor, scenario: Tensor, mask: Tensor) -> None:
+        self.users, self.history, self.context, self.scenario, self.mask = users, history, context, scenario, mask
+
+
+class UserQuery(nn.Module):
+    """The user as of now: the state after the last visible event, moved by what context finds in the history."""
+
+    def __init__(self, width: int, dropout: float, heads: int = 2) -> None:
+        super().__init__()
+        self.attention = Attention(width, heads)
+        self.feed_forward = feed_forward(width, 4 * width, width, dropout)
+        self.norms = nn.ModuleList([nn.LayerNorm(width) for _ in range(3)])
+        self.dropout = Dropout(dropout)
+
+    def forward(self, last: Tensor, context: Tensor, history: Tensor, mask: Tensor) -> Tensor:
+        """User vectors `[batch, targets, width]`."""
+        user = last + context
+        user = user + self.dropout(self.attention(self.norms[0](user), history, mask))
+        moved: Tensor = self.norms[2](user + self.dropout(self.feed_forward(self.norms[1](user))))
+        return moved
+
+
+def _part(slot: str, part: Part, *arguments: Any) -> Any:
+    kind, settings = choose(part, f"penchant.models.blocks.{slot}", f"network.{slot}")
+    return kind(settings, *arguments)

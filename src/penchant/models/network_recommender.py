@@ -1,0 +1,187 @@
+"""The flagship network behind the face every model has."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from penchant.data.dataset import Dataset
+from penchant.data.log import Log
+from penchant.data.windows import windows_of
+from penchant.features.feature_set import Encoded, FeatureSet
+from penchant.models.batch import Batch, Moments, Past, assemble, gather
+from penchant.models.network import Network
+from penchant.models.queries import Queries
+from penchant.models.recommender import Recommender
+from penchant.schema.errors import NotFittedError, RecipeError
+from penchant.schema.recipe import Recipe
+
+EVENTS_AT_ONCE = 16_384
+ITEMS_AT_ONCE = 65_536
+
+
+class Trainer(Protocol):
+    """Whatever fits a network to data; `penchant.training` holds ours."""
+
+    def fit(self, recommender: "NetworkRecommender", data: Dataset) -> None:
+        """Fit the recommender's features and network in place."""
+
+
+class NetworkRecommender(Recommender):
+    """One network for retrieval and ranking, every task, every scenario.
+
+    Args:
+        recipe: What is learnt, from which features, by which parts.
+        trainer: Fits the network; None for a network that is loaded, not fitted.
+
+    Attributes:
+        features: The recipe's features.
+        network: The network, after `build` or `fit`.
+        item_vectors: Vectors of the catalogue `[items, width]`, after `refresh`.
+    """
+
+    network: Network
+    item_vectors: Tensor
+
+    def __init__(self, recipe: Recipe, trainer: Trainer | None = None) -> None:
+        self.recipe, self.trainer = recipe, trainer
+        self.features = FeatureSet(recipe)
+        self._encoded: tuple[Log, Encoded] | None = None
+
+    def _learn(self, data: Dataset) -> None:
+        if self.trainer is None:
+            raise NotFittedError("a network without a trainer")
+        self.trainer.fit(self, data)
+
+    def build(self) -> Network:
+        """A fresh network for the fitted features."""
+        self.network = Network(self.recipe, self.features)
+        return self.network
+
+    def encoded(self, log: Log) -> Encoded:
+        """A log as model inputs; the last one asked for is kept."""
+        if self._encoded is None or self._encoded[0] is not log:
+            self._encoded = (log, self.features.encode_log(log))
+        return self._encoded[1]
+
+    def refresh(self) -> None:
+        """Compute the catalogue's vectors anew, after the network or the catalogue changed."""
+        self.item_vectors = self.vectors_of(self.encoded(self.log_).item)
+
+    @torch.inference_mode()
+    def vectors_of(self, items: Mapping[str, NDArray[Any]]) -> Tensor:
+        """Item vectors `[n, width]` from item features `{name: [n, *]}`."""
+        self.network.eval()
+        count = len(next(iter(items.values())))
+        parts = [
+            self.network.item({name: torch.from_numpy(array[start : start + ITEMS_AT_ONCE]) for name, array in items.items()})
+            for start in range(0, count, ITEMS_AT_ONCE)
+        ]
+        return torch.cat(parts)
+
+    def batch_of(self, queries: Queries) -> Batch:
+        """Queries as a batch with one target each."""
+        log, encoded = queries.log, self.encoded(queries.log)
+        start, length = queries.history(self.recipe.history.length)
+        places = np.arange(max(int(length.max(initial=0)), 1))
+        inside = places < length[:, None]
+        events = log.history_rows[np.where(inside, start[:, None] + places, 0)] if inside.any() else np.zeros(inside.shape, dtype=np.int64)
+        past = Past(
+            items=np.where(inside, log.item[events], 0).astype(np.int64),
+            times=np.where(inside, log.time[events], 0.0),
+            columns={name: array[events] for name, array in encoded.history.items()},
+            length=length,
+        )
+        moments = Moments(
+            times=queries.moment["timestamp"].to_numpy()[:, None],
+            visible=length[:, None],
+            present=np.ones((len(queries), 1), dtype=bool),
+            context={name: array[:, None] for name, array in self.features.encode("context", queries.moment).items()},
+            scenario={name: array[:, None] for name, array in self.features.encode("scenario", queries.moment).items()},
+        )
+        return assemble(self._profiles(encoded, queries), past, moments)
+
+    def _profiles(self, encoded: Encoded, queries: Queries) -> dict[str, NDArray[Any]]:
+        known = queries.user >= 0
+        unknown = self.features.encode("user", queries.log.users.clear(1)) if not known.all() else {}
+        rows = np.maximum(queries.user, 0)
+        profiles = {name: array[rows] for name, array in encoded.user.items()}
+        for name, array in unknown.items():
+            profiles[name][~known] = array[0]
+        return profiles
+
+    @torch.inference_mode()
+    def scores(self, queries: Queries) -> NDArray[np.float32]:
+        if self.network.retrieval is None:
+            return self._ranking_scores(queries)
+        self.network.eval()
+        encoding = self.network.encode(self.batch_of(queries), self.item_vectors)
+        scores: NDArray[np.float32] = (encoding.users[:, 0] @ self.item_vectors.T).float().numpy()
+        return scores
+
+    def _ranking_scores(self, queries: Queries) -> NDArray[np.float32]:
+        """Without a retrieval task every item goes through the ranking path."""
+        rows = np.tile(np.arange(len(self.items)), (len(queries), 1))
+        return self.combine(self.judge(self.batch_of(queries), rows))
+
+    @torch.inference_mode()
+    def judge(self, batch: Batch, items: NDArray[np.integer]) -> dict[str, Tensor]:
+        """Raw output of every task for candidate rows `[batch, k]`: `{task: [batch, k]}`, retrieval included."""
+        self.network.eval()
+        encoding = self.network.encode(batch, self.item_vectors)
+        candidates = self.item_vectors[torch.from_numpy(items)].unsqueeze(1)
+        outputs = {name: output[:, 0] for name, output in self.network.rank(encoding, candidates).items()} if self.network.tasks else {}
+        if self.network.retrieval is not None:
+            outputs[self.network.retrieval.name] = (candidates[:, 0] * encoding.users).sum(-1)
+        return outputs
+
+    def combine(self, outputs: Mapping[str, Tensor]) -> NDArray[np.float32]:
+        """The final score: the recipe's weighted sum of the tasks' utilities, same shape as each output."""
+        total: Tensor | float = 0.0
+        for name, weight in self.recipe.rank_by.items():
+            task = self.network.ranking_tasks.get(name)
+            total = total + weight * (outputs[name] if task is None else task.utility(outputs[name]))
+        assert isinstance(total, Tensor)
+        result: NDArray[np.float32] = total.float().numpy()
+        return result
+
+    @torch.inference_mode()
+    def predict(self, data: Dataset) -> dict[str, NDArray[np.float32]]:
+        """Each ranking task's prediction for every row of a data set, as of the event's time: `{task: [rows]}`."""
+        self.network.eval()
+        encoded = self.encoded(data.log)
+        vectors = self.item_vectors if data.log is self.log_ else self.vectors_of(encoded.item)
+        windows = windows_of(data.log, data.rows, self.recipe.history.length)
+        order = np.argsort(np.maximum(windows.length, windows.targets), kind="stable")
+        results = {name: np.zeros(len(data.log), dtype=np.float32) for name in self.network.tasks}
+        for chosen in packs(np.maximum(windows.length + 1, windows.targets)[order], EVENTS_AT_ONCE):
+            batch = gather(data.log, encoded, windows, order[chosen])
+            encoding = self.network.encode(batch, vectors)
+            outputs = self.network.rank(encoding, vectors[torch.from_numpy(data.log.item[batch.rows])].unsqueeze(2))
+            here = batch.rows[batch.present.numpy()]
+            for name, task in self.network.ranking_tasks.items():
+                results[name][here] = task.predict(outputs[name][..., 0]).float().numpy()[batch.present.numpy()]
+        return {name: result[data.rows] for name, result in results.items()}
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        return {"recipe": self.recipe, "trainer": self.trainer}
+
+
+def packs(sizes: NDArray[np.integer], limit: int) -> list[slice]:
+    """Cut a row of ascending sizes into runs whose padded size (largest x count) stays within `limit`."""
+    cuts, start = [], 0
+    for place, size in enumerate(sizes):
+        if place > start and int(size) * (place - start + 1) > limit:
+            cuts.append(slice(start, place))
+            start = place
+    return [*cuts, slice(start, len(sizes))] if len(sizes) else []
+
+
+def check_tasks(recipe: Recipe) -> None:
+    """Refuse a recipe whose ranking tasks have no label."""
+    for name, task in recipe.tasks.items():
+        if task.kind != "next_item" and task.label is None:
+            raise RecipeError(f"task '{name}', key 'label'", must="a column or an expression", came="nothing", do="Say what is predicted: label = \"rating\".")

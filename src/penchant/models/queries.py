@@ -1,0 +1,81 @@
+"""Who asks, when, in what circumstances, and what is known of them by then."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from penchant.data.dataset import Dataset
+from penchant.data.log import Log
+from penchant.schema.recipe import Recipe
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Requests over a log, one user each.
+
+    Attributes:
+        log: Where their pasts lie.
+        user: User rows, -1 for somebody the log does not know, `[n]`.
+        before: Log rows of the user below this one are known, `[n]`.
+        moment: Time, scenario and context columns, one row per query.
+    """
+
+    log: Log
+    user: Rows
+    before: Rows
+    moment: pl.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    @classmethod
+    def at_events(cls, data: Dataset, rows: Rows) -> "Queries":
+        """What could be asked just before these events of a data set happened, in their circumstances."""
+        columns = moment_columns(data.recipe)
+        return cls(data.log, data.log.user[rows].astype(np.int64), rows, data.log.take(columns, rows))
+
+    @classmethod
+    def first_of_each_user(cls, data: Dataset) -> "Queries":
+        """One query per user of the part, at the user's first event in it: the past is everything before."""
+        return cls.at_events(data, data.rows[np.unique(data.log.user[data.rows], return_index=True)[1]])
+
+    @classmethod
+    def now(cls, log: Log, users: Sequence[Any], moment: pl.DataFrame) -> "Queries":
+        """Requests of these user ids after everything the log holds; `moment` has one row per user."""
+        known = dict(zip(log.users["user_id"], range(len(log.users)), strict=True))
+        user = np.array([known.get(str(name), -1) for name in users], dtype=np.int64)
+        return cls(log, user, np.where(user < 0, 0, log.offsets[user + 1]), moment)
+
+    def blocks(self, size: int) -> Iterator["Queries"]:
+        """The same queries, at most `size` at a time."""
+        for start in range(0, len(self), size):
+            part = slice(start, start + size)
+            yield Queries(self.log, self.user[part], self.before[part], self.moment[part])
+
+    def seen(self) -> tuple[Rows, Rows]:
+        """Known events as pairs: query `[m]` and item row `[m]`, oldest first within a query."""
+        begin = np.where(self.user < 0, 0, self.log.offsets[self.user])
+        counts = self.before - begin
+        query = np.repeat(np.arange(len(self)), counts)
+        places = np.arange(len(query)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return query, self.log.item[begin[query] + places].astype(np.int64)
+
+    def history(self, length: int) -> tuple[Rows, Rows]:
+        """Where the last `length` known history events begin in `log.history_rows` and how many they are, each `[n]`."""
+        begin = np.where(self.user < 0, 0, self.log.history_offsets[self.user])
+        end = np.where(self.user < 0, 0, np.searchsorted(self.log.history_rows, self.before))
+        start = np.maximum(begin, end - length)
+        return start, end - start
+
+
+def moment_columns(recipe: Recipe) -> list[str]:
+    """Event columns that are known when a recommendation is asked for."""
+    columns = {column for name, part in recipe.features.context.items() for column in part.reads(name)}
+    columns |= {recipe.scenario.column} if recipe.scenario.column else set()
+    return sorted(columns | {"timestamp"})

@@ -1,0 +1,167 @@
+"""The face every model has: fit, score, recommend."""
+
+import inspect
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal, Self
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+
+from penchant.data.dataset import Dataset
+from penchant.data.log import Log
+from penchant.models.queries import Queries
+from penchant.schema.errors import NotFittedError, TargetError, did_you_mean
+from penchant.schema.recipe import Recipe
+
+BLOCK = 1024  # queries scored at a time: 1024 x 50,000 items x 4 bytes = 200 MB
+Unknown = Literal["fallback", "warn", "raise"]
+
+
+class Recommender(ABC):
+    """Base of all models. A subclass fills in `_learn` and `scores`; settings are constructor arguments of the same name.
+
+    Attributes:
+        recipe_: What the columns mean, once fitted.
+        log_: The log it was fitted on; histories of known users come from here.
+    """
+
+    recipe_: Recipe
+    log_: Log
+
+    @abstractmethod
+    def _learn(self, data: Dataset) -> None:
+        """Learn from the part's rows; `self.log_` and `self.recipe_` are set."""
+
+    @abstractmethod
+    def scores(self, queries: Queries) -> NDArray[np.float32]:
+        """How well each catalogue item suits each query, `[queries, items]`; higher is better, always finite."""
+
+    def fit(self, data: Dataset) -> Self:
+        """Learn from a data set's rows."""
+        self.log_, self.recipe_ = data.log, data.recipe
+        self._learn(data)
+        return self
+
+    @property
+    def items(self) -> pl.DataFrame:
+        """The catalogue in row order."""
+        return self.log_.items
+
+    def recommend(
+        self,
+        users: Sequence[Any],
+        k: int = 10,
+        *,
+        context: Mapping[str, Any] | None = None,
+        scenario: str | None = None,
+        exclude_seen: bool = True,
+        unknown: Unknown = "fallback",
+    ) -> pl.DataFrame:
+        """The best k items for each user, now.
+
+        Args:
+            users: User ids; one never seen gets what suits everybody.
+            k: Items per user, 1 up to the catalogue's size.
+            context: Values of context columns, the same for all; `time` stands for `timestamp` (seconds or datetime).
+            scenario: Value of the scenario column.
+            exclude_seen: Leave out items the user has events with.
+            unknown: What to do about user ids never seen.
+
+        Returns:
+            `user_id, rank, item_id, score`, best first.
+
+        Raises:
+            TargetError: when k is out of range, or a user is unknown and `unknown = "raise"`.
+            NotFittedError: before `fit`.
+        """
+        self._check_ready()
+        self._check_k(k)
+        self._check_users(users, unknown)
+        queries = Queries.now(self.log_, users, self._moment(len(users), context, scenario))
+        rows, scores = self.top(queries, k, exclude_seen=exclude_seen)
+        ids = [str(user) for user in users]
+        frame = pl.DataFrame({"user_id": np.repeat(ids, rows.shape[1]), "rank": np.tile(np.arange(1, rows.shape[1] + 1), len(ids))})
+        kept = rows.ravel() >= 0
+        items = self.items["item_id"].gather(np.maximum(rows.ravel(), 0))
+        return frame.with_columns(items.alias("item_id"), pl.Series("score", scores.ravel())).filter(pl.Series(kept))
+
+    def score(self, users: Sequence[Any], items: Sequence[Any], context: Mapping[str, Any] | None = None) -> NDArray[np.float32]:
+        """Scores of user-item pairs `[n]`, on the scale `recommend` orders by.
+
+        Raises:
+            TargetError: for an item that is not in the catalogue.
+        """
+        self._check_ready()
+        known = dict(zip(self.items["item_id"], range(len(self.items)), strict=True))
+        strange = [item for item in items if str(item) not in known]
+        if strange:
+            raise TargetError(f"item '{strange[0]}'", must="in the catalogue", came="an id it does not hold", do=did_you_mean(str(strange[0]), known))
+        queries = Queries.now(self.log_, users, self._moment(len(users), context, None))
+        rows = np.array([known[str(item)] for item in items])
+        blocks = [self.scores(block) for block in queries.blocks(BLOCK)]
+        return np.concatenate(blocks)[np.arange(len(rows)), rows] if blocks else np.zeros(0, dtype=np.float32)
+
+    def top(self, queries: Queries, k: int, *, exclude_seen: bool = True) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The best k item rows of each query and their scores, best first, `[queries, k]`; -1 where fewer are left."""
+        results = [self._top_block(block, min(k, len(self.items)), exclude_seen) for block in queries.blocks(BLOCK)]
+        if not results:
+            return np.zeros((0, k), dtype=np.int64), np.zeros((0, k), dtype=np.float32)
+        return np.concatenate([rows for rows, _ in results]), np.concatenate([scores for _, scores in results])
+
+    def _top_block(self, queries: Queries, k: int, exclude_seen: bool) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        scores = self.scores(queries)
+        if exclude_seen:
+            scores[queries.seen()] = -np.inf
+        best = torch.from_numpy(scores).topk(k, dim=1)
+        values: NDArray[np.float32] = best.values.numpy()
+        return np.where(np.isfinite(values), best.indices.numpy(), -1), values
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The settings given to the constructor."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self).__init__).parameters if name != "self"}
+
+    def set_params(self, **settings: Any) -> Self:
+        """Change settings; unknown ones are refused."""
+        known = self.get_params()
+        for name, value in settings.items():
+            if name not in known:
+                raise TargetError(f"setting '{name}' of {type(self).__name__}", must="a known setting", came="an unknown one", do=did_you_mean(name, known))
+            setattr(self, name, value)
+        return self
+
+    def _check_ready(self) -> None:
+        if not hasattr(self, "log_"):
+            raise NotFittedError(type(self).__name__)
+
+    def _check_k(self, k: int) -> None:
+        if not isinstance(k, int) or isinstance(k, bool) or not 1 <= k <= len(self.items):
+            raise TargetError("k", must=f"a whole number from 1 to {len(self.items):,} (the catalogue)", came=repr(k), do="Ask for at least one item.")
+
+    def _check_users(self, users: Sequence[Any], unknown: Unknown) -> None:
+        if unknown == "fallback":
+            return
+        known = set(self.log_.users["user_id"])
+        strange = [str(user) for user in users if str(user) not in known]
+        if strange:
+            error = TargetError(
+                f"user '{strange[0]}'",
+                must="in the log",
+                came=f"{len(strange)} of {len(users)} users it does not hold",
+                do="Use unknown='fallback' to get what suits everybody.",
+            )
+            if unknown == "raise":
+                raise error
+            warnings.warn(str(error), stacklevel=3)
+
+    def _moment(self, count: int, context: Mapping[str, Any] | None, scenario: str | None) -> pl.DataFrame:
+        values = dict(context or {})
+        time = values.pop("time", values.pop("timestamp", None))
+        time = time.timestamp() if isinstance(time, datetime) else datetime.now(UTC).timestamp() if time is None else float(time)
+        if scenario is not None and self.recipe_.scenario.column:
+            values[self.recipe_.scenario.column] = scenario
+        return pl.DataFrame({"timestamp": [time] * count, **{name: [value] * count for name, value in values.items()}})

@@ -1,0 +1,1 @@
+"""The words everyone shares: recipe, expression, event, errors."""

@@ -1,0 +1,163 @@
+"""Small safe column expressions: `rating >= 4 and event in ("click", "buy")`.
+
+One text is read once and then used on a whole frame (`polars()`) and on one row (`value(row)`), so that
+a label, a filter or a history rule means the same offline and online.
+
+Grammar: column names, numbers, 'text', true, false, null; + - * /; == != < <= > >=; in (…), not in (…);
+and, or, not; parentheses. A comparison with a missing value is missing, and a missing condition does not hold.
+"""
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from penchant.schema.errors import RecipeError
+
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+}  # fmt: skip
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le,
+    ast.Gt: operator.gt, ast.GtE: operator.ge,
+}  # fmt: skip
+_CONSTANTS = {"true": True, "false": False, "null": None}
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A checked column expression.
+
+    Raises:
+        RecipeError: when the text is not of the grammar above.
+    """
+
+    text: str
+    columns: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        try:
+            tree = ast.parse(self.text.strip(), mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            raise self._refused("text that does not parse") from None
+        names: set[str] = set()
+        self._check(tree, names, depth=0)
+        object.__setattr__(self, "columns", frozenset(names))
+        object.__setattr__(self, "_tree", tree)
+
+    def _refused(self, came: str) -> RecipeError:
+        return RecipeError(
+            f"expression '{self.text[:200]}'",
+            must="column names, numbers and 'texts' joined by + - * / == != < <= > >= in, and, or, not",
+            came=came,
+            do="For example: \"rating >= 4\" or \"event in ('click', 'buy')\".",
+        )
+
+    def _check(self, node: ast.AST, names: set[str], depth: int) -> None:
+        if depth > 32:
+            raise self._refused("an expression nested deeper than 32 levels")
+        match node:
+            case ast.Name(id=name):
+                if name not in _CONSTANTS:
+                    names.add(name)
+                return
+            case ast.Constant(value=bool() | int() | float() | str() | None):
+                return
+            case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[ast.Tuple(elts=elements) | ast.List(elts=elements)]):
+                children: list[ast.AST] = [node.left, *elements]
+                if not all(isinstance(element, ast.Constant) for element in elements):
+                    raise self._refused("'in' followed by something other than a list of values")
+            case ast.Compare(ops=ops) if all(type(op) in _COMPARE for op in ops):
+                children = [node.left, *node.comparators]
+            case ast.BoolOp():
+                children = list(node.values)
+            case ast.UnaryOp(op=ast.Not() | ast.USub()):
+                children = [node.operand]
+            case ast.BinOp(op=op) if type(op) in _BINARY:
+                children = [node.left, node.right]
+            case _:
+                raise self._refused(f"'{ast.unparse(node)[:80]}'")  # type: ignore[arg-type]
+        for child in children:
+            self._check(child, names, depth + 1)
+
+    def polars(self) -> pl.Expr:
+        """The expression over a frame's columns."""
+        return _to_polars(self._tree)  # type: ignore[attr-defined]
+
+    def value(self, row: Mapping[str, Any]) -> Any:
+        """The expression's value for one row; columns the row lacks are missing (None)."""
+        return _of_row(self._tree, row)  # type: ignore[attr-defined]
+
+    def holds(self, row: Mapping[str, Any]) -> bool:
+        """Whether the condition holds for one row; missing counts as no."""
+        return self.value(row) is True
+
+
+def _to_polars(node: ast.AST) -> pl.Expr:
+    match node:
+        case ast.Name(id=name):
+            return pl.lit(_CONSTANTS[name]) if name in _CONSTANTS else pl.col(name)
+        case ast.Constant(value=value):
+            return pl.lit(value)
+        case ast.BoolOp(op=op, values=values):
+            parts = [_to_polars(value) for value in values]
+            return pl.all_horizontal(parts) if isinstance(op, ast.And) else pl.any_horizontal(parts)
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return ~_to_polars(operand)
+        case ast.UnaryOp(operand=operand):
+            return -_to_polars(operand)
+        case ast.BinOp(left=left, op=op, right=right):
+            result: pl.Expr = _BINARY[type(op)](_to_polars(left), _to_polars(right))
+            return result
+        case ast.Compare(left=left, ops=[ast.In() | ast.NotIn() as op], comparators=[values]):
+            inside = _to_polars(left).is_in(ast.literal_eval(values))
+            return ~inside if isinstance(op, ast.NotIn) else inside
+        case ast.Compare(left=left, ops=ops, comparators=comparators):
+            sides = [_to_polars(side) for side in (left, *comparators)]
+            return pl.all_horizontal([_COMPARE[type(op)](a, b) for op, a, b in zip(ops, sides, sides[1:], strict=False)])
+    raise AssertionError(f"unchecked node {node!r}")
+
+
+def _of_row(node: ast.AST, row: Mapping[str, Any]) -> Any:
+    match node:
+        case ast.Name(id=name):
+            return _CONSTANTS[name] if name in _CONSTANTS else row.get(name)
+        case ast.Constant(value=value):
+            return value
+        case ast.BoolOp(op=op, values=values):
+            return _three_valued(isinstance(op, ast.And), [_of_row(value, row) for value in values])
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            inner = _of_row(operand, row)
+            return None if inner is None else not inner
+        case ast.UnaryOp(operand=operand):
+            inner = _of_row(operand, row)
+            return None if inner is None else -inner
+        case ast.BinOp(left=left, op=op, right=right):
+            return _apply(_BINARY[type(op)], _of_row(left, row), _of_row(right, row))
+        case ast.Compare(left=left, ops=[ast.In() | ast.NotIn() as op], comparators=[values]):
+            inner = _of_row(left, row)
+            return None if inner is None else (inner in ast.literal_eval(values)) != isinstance(op, ast.NotIn)
+        case ast.Compare(left=left, ops=ops, comparators=comparators):
+            sides = [_of_row(side, row) for side in (left, *comparators)]
+            return _three_valued(True, [_apply(_COMPARE[type(op)], a, b) for op, a, b in zip(ops, sides, sides[1:], strict=False)])
+    raise AssertionError(f"unchecked node {node!r}")
+
+
+def _apply(function: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+    if left is None or right is None:
+        return None
+    try:
+        return function(left, right)
+    except (TypeError, ZeroDivisionError, OverflowError):
+        return None
+
+
+def _three_valued(all_of: bool, values: list[Any]) -> bool | None:
+    """SQL's three-valued AND (all_of) or OR."""
+    decisive = not all_of
+    if any(value is decisive for value in values):
+        return decisive
+    return None if any(value is None for value in values) else all_of

@@ -1,0 +1,322 @@
+"""The recipe: what the data mean, what is to be learnt, and how it is served.
+
+A recipe is a TOML file or the same classes in Python. Unknown keys are refused with the nearest known one.
+Parts that own their settings (a feature kind, a task kind, a network part) are named here by `kind` and keep
+the rest of their keys unread; the part itself checks them.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from penchant.schema.errors import RecipeError, did_you_mean
+from penchant.schema.expression import Expression
+
+S = TypeVar("S", bound=BaseModel)
+
+
+class Settings(BaseModel):
+    """A small frozen group of settings; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _expression(value: Any) -> Any:
+    if isinstance(value, str):
+        Expression(value)
+    return value
+
+
+ExpressionText = Annotated[str, BeforeValidator(_expression)]
+
+
+class Part(BaseModel):
+    """A part chosen by `kind`; its other keys belong to the part, which checks them."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
+    kind: str
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The keys that belong to the part itself."""
+        return dict(self.__pydantic_extra__ or {})
+
+    def read(self, kind: type[S], where: str) -> S:
+        """This part's own keys as `kind`, or a `RecipeError` that names `where` and the nearest known key."""
+        return read_settings(kind, self.settings, where)
+
+
+class SourceSettings(Settings):
+    """Where a table lies and how it is read."""
+
+    path: str
+    """A file, relative to the recipe."""
+    format: Literal["csv", "tsv", "parquet", "jsonl", "separated", "recbole"] | None = None
+    """Guessed from the name and the first line when absent. `separated`: a text separator such as `::`, no header."""
+    separator: str | None = None
+    names: tuple[str, ...] | None = None
+    """Column names, for files without a header."""
+    columns: dict[str, str] = {}
+    """Canonical name (`user_id`, `item_id`, `timestamp`, `event`, `value`) = the file's column."""
+    encoding: str = "utf8"
+    where: ExpressionText | None = None
+    """Rows to read; all when absent."""
+    time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    """Unit of a numeric timestamp; guessed from its size when absent."""
+    item_list: str | None = None
+    """A column that holds a list of items in time order: one event is made of each."""
+
+
+class CleanSettings(Settings):
+    """What is done with defects; every rule that changes rows says so in the report."""
+
+    missing_ids: Literal["drop", "refuse"] = "drop"
+    missing_time: Literal["drop", "refuse"] = "drop"
+    future_times: Literal["drop", "keep", "refuse"] = "drop"
+    duplicates: Literal["keep_last", "keep_first", "keep_all"] = "keep_last"
+    """Events with the same user, item and timestamp; users or items with the same id."""
+    minimum_events_per_user: int = Field(1, ge=1)
+    minimum_events_per_item: int = Field(1, ge=1)
+
+
+class DataSettings(Settings):
+    """The tables."""
+
+    events: SourceSettings | tuple[SourceSettings, ...]
+    users: SourceSettings | None = None
+    items: SourceSettings | None = None
+    title: str | None = None
+    """The item column shown to people."""
+    clean: CleanSettings = CleanSettings()
+
+
+class FeaturePart(Part):
+    """One feature: its kind, the column it reads (its own name when absent) and the kind's settings."""
+
+    column: str | None = None
+    columns: tuple[str, ...] | None = None
+    """Several columns read together, for kinds that join them (text)."""
+
+    def reads(self, name: str) -> tuple[str, ...]:
+        """The columns this feature reads, given its name."""
+        return self.columns or (self.column or name,)
+
+
+class FeaturesSettings(Settings):
+    """Features by owner. `item_id` and `user_id` are columns like any other."""
+
+    user: dict[str, FeaturePart] = {}
+    item: dict[str, FeaturePart] = {"item_id": FeaturePart(kind="category")}
+    context: dict[str, FeaturePart] = {}
+
+
+class ScenarioSettings(Settings):
+    """The column that names the scenario; absent = one scenario."""
+
+    column: str | None = None
+
+
+class TaskPart(Part):
+    """One task: its kind, what is predicted, on which rows, how much it weighs."""
+
+    label: ExpressionText | None = None
+    """A column or an expression over an event's columns."""
+    only_where: ExpressionText | None = None
+    positive_where: ExpressionText | None = None
+    weight: float = Field(1.0, ge=0)
+
+
+class HistorySettings(Settings):
+    """Which events enter a history, how many, and what is known of each."""
+
+    length: int = Field(50, ge=1, le=1000)
+    where: ExpressionText | None = None
+    columns: dict[str, FeaturePart] = {}
+    """Columns of past events (their outcomes too); never of the present one."""
+
+
+class NetworkSettings(Settings):
+    """The flagship network. Each part names a kind; its other keys are the part's settings."""
+
+    width: int = Field(64, ge=8, le=1024)
+    dropout: float = Field(0.2, ge=0, lt=1)
+    item: Part = Part(kind="content_and_id")
+    history: Part = Part(kind="transformer")
+    context: Part = Part(kind="point")
+    candidate: Part = Part(kind="cross_attention")
+    scenario: Part = Part(kind="gates")
+    experts: Part = Part(kind="mmoe")
+
+
+class SplitSettings(Settings):
+    """How events are divided. `time`: the newest events of all; `last`: the newest of each user."""
+
+    kind: Literal["time", "last"] = "time"
+    valid: float = Field(0.1, ge=0, lt=1)
+    test: float = Field(0.1, ge=0, lt=1)
+    valid_from: str | None = None
+    """With `time`: ISO date or time where validation begins; replaces the fractions."""
+    test_from: str | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.valid + self.test >= 1:
+            raise ValueError("valid + test must be below 1, or nothing is left to train on")
+        if (self.valid_from is None) != (self.test_from is None):
+            raise ValueError("valid_from and test_from go together")
+        if self.kind == "last" and self.valid_from:
+            raise ValueError("valid_from and test_from belong to kind = 'time'")
+        return self
+
+
+class TrainingSettings(Settings):
+    """The training loop."""
+
+    epochs: int = Field(20, ge=1)
+    seconds: float | None = Field(None, gt=0)
+    """Stop after so long, whatever the epoch."""
+    batch_events: int = Field(4096, ge=16)
+    """Events (positions of histories) per batch."""
+    negatives: int = Field(1024, ge=1)
+    """Sampled items per batch of a next_item task."""
+    learning_rate: float = Field(2e-3, gt=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    warmup: float = Field(0.05, ge=0, lt=1)
+    """Share of the planned steps over which the learning rate rises."""
+    patience: int = Field(3, ge=1)
+    """Validations without improvement before stopping."""
+    watch: str | None = None
+    """Metric of the validation part that decides, as `task.metric` ("next.ndcg@10", "click.auc"); first task when absent."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    seed: int = Field(0, ge=0)
+
+
+class ServingSettings(Settings):
+    """How a request is answered."""
+
+    candidates: int = Field(200, ge=1, le=10_000)
+    """Items retrieved for ranking."""
+    rank_by: dict[str, float] = {}
+    """Weight of each task in the final score; the next_item task alone when absent, else the first task."""
+    exclude_seen: bool = True
+    deadline_ms: float = Field(100, gt=0)
+    events: dict[str, dict[str, float | str]] = {}
+    """What an incoming event says of the log's columns: `click = {is_click = 1}`; "value" stands for the event's value."""
+
+
+class Recipe(Settings):
+    """Everything that turns logs into recommendations.
+
+    Raises:
+        RecipeError: from `read` and `parse`, naming the key, what it must be, what came and what to do.
+    """
+
+    data: DataSettings
+    features: FeaturesSettings = FeaturesSettings()
+    scenario: ScenarioSettings = ScenarioSettings()
+    tasks: dict[str, TaskPart] = Field(min_length=1)
+    history: HistorySettings = HistorySettings()
+    network: NetworkSettings = NetworkSettings()
+    split: SplitSettings = SplitSettings()
+    training: TrainingSettings = TrainingSettings()
+    serving: ServingSettings = ServingSettings()
+    directory: Path = Path(".")
+    """Where relative paths start: the recipe file's folder."""
+
+    @field_validator("tasks")
+    @classmethod
+    def _one_retrieval_task(cls, tasks: dict[str, TaskPart]) -> dict[str, TaskPart]:
+        retrieval = [name for name, task in tasks.items() if task.kind == "next_item"]
+        if len(retrieval) > 1:
+            raise ValueError(f"at most one task may have kind = 'next_item', found {', '.join(retrieval)}")
+        return tasks
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        for task in self.serving.rank_by:
+            if task not in self.tasks:
+                raise ValueError(f"serving.rank_by names the task '{task}', which is not in [tasks]. {did_you_mean(task, self.tasks)}")
+        return self
+
+    @classmethod
+    def parse(cls, text: str, directory: Path | str = ".", name: str = "recipe") -> "Recipe":
+        """A recipe from TOML text; relative paths start at `directory`."""
+        try:
+            raw = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise RecipeError(name, must="TOML", came=f"text that is not ({error})", do="Mend that line.") from None
+        return read_settings(cls, raw | {"directory": Path(directory)}, name)
+
+    @classmethod
+    def read(cls, path: Path | str) -> "Recipe":
+        """A recipe from a TOML file."""
+        path = Path(path)
+        if not path.is_file():
+            raise RecipeError(f"recipe '{path}'", must="a TOML file", came="no file there", do="Write one with: penchant init DIR")
+        try:
+            text = path.read_text(encoding="utf8")
+        except UnicodeDecodeError:
+            raise RecipeError(f"recipe '{path}'", must="UTF-8 text", came="bytes that are not", do="Save it as UTF-8.") from None
+        return cls.parse(text, path.parent, name=f"recipe '{path}'")
+
+    @property
+    def retrieval_task(self) -> str | None:
+        """The name of the next_item task, if any."""
+        return next((name for name, task in self.tasks.items() if task.kind == "next_item"), None)
+
+    @property
+    def rank_by(self) -> dict[str, float]:
+        """Weights of the tasks in the final score."""
+        return self.serving.rank_by or {self.retrieval_task or next(iter(self.tasks)): 1.0}
+
+
+def read_settings(kind: type[S], raw: dict[str, Any], where: str) -> S:
+    """`raw` as settings of class `kind`; the first fault becomes a `RecipeError` that names its key.
+
+    Args:
+        kind: The settings class.
+        raw: Keys and values as they came.
+        where: What the keys belong to, for the message ("task 'like'").
+    """
+    try:
+        return kind.model_validate(raw)
+    except RecipeError:
+        raise
+    except ValidationError as error:
+        raise _explained(kind, error, where) from None
+
+
+def _explained(kind: type[BaseModel], error: ValidationError, where: str) -> RecipeError:
+    fault = error.errors(include_url=False)[0]
+    path = [str(step) for step in fault["loc"] if not str(step).endswith("Settings") and "[" not in str(step)]
+    key = ".".join(path)
+    more = f" ({error.error_count() - 1} more faults follow)" if error.error_count() > 1 else ""
+    thing = f"{where}, key '{key}'" if key else where
+    if fault["type"] == "extra_forbidden":
+        known = _keys_at(kind, path[:-1])
+        return RecipeError(thing, must="one of the known keys", came=f"an unknown key{more}", do=did_you_mean(path[-1], known))
+    if fault["type"] == "missing":
+        return RecipeError(thing, must="present", came=f"nothing{more}", do=f"Add '{path[-1]}' to the recipe.")
+    must = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    came = fault["input"] if not isinstance(fault["input"], dict | BaseModel) else "settings that contradict each other"
+    return RecipeError(thing, must=must, came=f"{came!r}"[:200] + more, do="Change it in the recipe.")
+
+
+def _keys_at(kind: type[BaseModel], path: list[str]) -> list[str]:
+    """The field names of the settings class that `path` leads to."""
+    current: type[BaseModel] | None = kind
+    for step in path:
+        current = _settings_of(current.model_fields[step].annotation) if current and step in current.model_fields else current
+    return list(current.model_fields) if current else []
+
+
+def _settings_of(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _settings_of(argument)
+        if found:
+            return found
+    return None

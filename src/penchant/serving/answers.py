@@ -1,0 +1,85 @@
+"""What clients get back, as the API document shows it."""
+
+from pydantic import BaseModel
+
+from penchant.serving.bodies import Rejection
+
+
+class ItemAnswer(BaseModel):
+    """One recommended item, with each task's own prediction."""
+
+    item_id: str
+    title: str | None
+    score: float
+    tasks: dict[str, float]
+    propensity: float
+    reasons: list[str]
+
+
+class ListAnswer(BaseModel):
+    """Items, best first. `fallback` says why the list is less personal than it could be."""
+
+    request_id: str
+    model_version: str
+    items: list[ItemAnswer]
+    degraded: bool
+    fallback: str | None
+
+
+class SimilarAnswer(BaseModel):
+    """Items, nearest first."""
+
+    model_version: str
+    items: list[ItemAnswer]
+
+
+class EventsAnswer(BaseModel):
+    """What became of the events; those accepted are on the disk and in the user's state."""
+
+    accepted: int
+    duplicates: int
+    rejected: list[Rejection]
+
+
+class BulkAnswer(BaseModel):
+    """What became of the records; those accepted are on the disk and in the engine's state."""
+
+    accepted: int
+    rejected: list[Rejection]
+
+
+class ScenariosAnswer(BaseModel):
+    """Declared scenarios; empty when there is one only."""
+
+    scenarios: list[str]
+
+
+class ModelAnswer(BaseModel):
+    """A model and whether it answers now."""
+
+    version: str
+    serving: bool
+
+
+class ModelsAnswer(BaseModel):
+    """The models known here."""
+
+    models: list[ModelAnswer]
+
+
+class HealthAnswer(BaseModel):
+    """`starting`, `ready` or `failed`; `behind` counts what is stored but not yet in the engine's state."""
+
+    status: str
+    behind: int = 0
+
+
+class Problem(BaseModel):
+    """RFC 9457. `code` stays the same between releases."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[dict[str, str]] = []

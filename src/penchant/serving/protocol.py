@@ -1,0 +1,185 @@
+"""What the HTTP face asks of an engine, and what it hands over and gets back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypedDict
+
+from penchant.schema.event import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecommendationRequest:
+    """Who asks, where, and for how many items. Everything has been checked for form, nothing for existence.
+
+    Attributes:
+        user_id: Known or not; None = nobody in particular.
+        session: Events of this visit, oldest first, that count as history; they are not stored.
+        session_id: Names a visit without a user.
+        scenario: A declared scenario; None = the engine's first.
+        context: Column values of this moment; unknown columns and values are the engine's to ignore.
+        n: Most items wanted, 1 to 1000.
+        exclude_seen: Leave out items of the user's history.
+        explain: Give each item's reasons.
+        profile: Columns of a user who is not known yet; they go before the stored ones.
+    """
+
+    user_id: str | None = None
+    session: tuple[Event, ...] = ()
+    session_id: str | None = None
+    scenario: str | None = None
+    context: dict[str, Any] = field(default_factory=dict)
+    n: int = 10
+    exclude_seen: bool = True
+    explain: bool = False
+    profile: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankRequest(RecommendationRequest):
+    """A request to order the given items and no others; `exclude_seen` has no part in it.
+
+    Attributes:
+        items: Item ids, each once, 1 to 1000; unknown ones are left out of the answer.
+    """
+
+    items: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredItem:
+    """One item of an answer.
+
+    Attributes:
+        item_id: The item.
+        title: Its title for people; None when the recipe names no title.
+        score: What the list is ordered by, higher first.
+        tasks: Each task's own prediction (a probability for binary tasks).
+        propensity: The chance with which this item was shown at this place; 1 without exploration.
+        reasons: Sentences for people; empty unless asked for.
+    """
+
+    item_id: str
+    title: str | None
+    score: float
+    tasks: dict[str, float] = field(default_factory=dict)
+    propensity: float = 1.0
+    reasons: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendationAnswer:
+    """A list and how it came about.
+
+    Attributes:
+        items: Best first; fewer than asked when there are no more.
+        model_version: The bundle that answered.
+        degraded: Whether a part that should have worked did not.
+        fallback: Why the answer is less personal than it could be ("unknown_user"); None when it is not.
+    """
+
+    items: list[ScoredItem]
+    model_version: str
+    degraded: bool = False
+    fallback: str | None = None
+
+
+class ColumnDescription(TypedDict):
+    """A column a person can fill in.
+
+    `kind` is the feature's kind ("category", "number", "time", "text"); `values` are the known ones, most frequent first,
+    and empty where anything may be typed.
+    """
+
+    name: str
+    kind: str
+    values: list[Any]
+
+
+class TaskDescription(TypedDict):
+    """A task: its name, its kind ("binary"), and the range its bar is drawn over."""
+
+    name: str
+    kind: str
+    low: float
+    high: float
+
+
+class ItemDescription(TypedDict):
+    """An item and its title."""
+
+    item_id: str
+    title: str | None
+
+
+class EventDescription(TypedDict):
+    """An event the recipe understands: its name ("like"), and the amounts to offer; none when it has no amount."""
+
+    name: str
+    values: list[float]
+
+
+class Description(TypedDict):
+    """What a person needs to know to ask: the facts behind the playground's controls."""
+
+    tasks: list[TaskDescription]
+    scenarios: list[str]
+    """Declared scenarios; empty when the recipe has one scenario."""
+    context: list[ColumnDescription]
+    profile: list[ColumnDescription]
+    """User columns, for a user who is not known yet."""
+    events: list[EventDescription]
+    """What a person can say of an item."""
+    title: str | None
+    """The item column shown to people."""
+    counts: dict[str, int]
+    """users, items, events of the log trained on."""
+    sample_users: list[str]
+    sample_items: list[ItemDescription]
+
+
+class Engine(Protocol):
+    """Answers from a bundle and the state built from events and records.
+
+    One thread calls it, one call at a time: it needs no locks. TargetError says that an id is unknown where only a known one will do.
+    """
+
+    @property
+    def model_version(self) -> str:
+        """The bundle it answers from."""
+        ...
+
+    def describe(self) -> Description:
+        """The facts behind the playground's controls."""
+        ...
+
+    def recommend(self, request: RecommendationRequest) -> RecommendationAnswer:
+        """The best items; unknown users, items and context values are answered with a fallback, never refused."""
+        ...
+
+    def rank(self, request: RankRequest) -> RecommendationAnswer:
+        """The given items, best first."""
+        ...
+
+    def similar_items(self, item_id: str, n: int) -> list[ScoredItem]:
+        """The nearest other items, nearest first. Raises TargetError when the item is unknown."""
+        ...
+
+    def apply_events(self, events: Sequence[Event]) -> None:
+        """Takes in events that are stored; the very next answer knows of them."""
+        ...
+
+    def upsert_items(self, records: Mapping[str, dict[str, Any]]) -> None:
+        """Takes in items by id, new or changed; each record replaces the whole earlier one."""
+        ...
+
+    def upsert_users(self, records: Mapping[str, dict[str, Any]]) -> None:
+        """Takes in users by id, new or changed; each record replaces the whole earlier one."""
+        ...
+
+    def user(self, user_id: str) -> dict[str, Any] | None:
+        """What is known of a user, or None."""
+        ...
+
+    def item(self, item_id: str) -> dict[str, Any] | None:
+        """What is known of an item, or None."""
+        ...

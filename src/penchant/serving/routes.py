@@ -1,0 +1,193 @@
+"""The routes of version 1: read a body, ask the service, answer with bytes."""
+
+import math
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Query
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from penchant.serving import answers, bodies
+from penchant.serving.problems import ProblemError, malformed
+from penchant.serving.protocol import RecommendationAnswer, ScoredItem
+from penchant.serving.reading import LARGEST_BULK, parse_body, read_body, read_with
+from penchant.serving.service import Service
+
+Neighbours = Annotated[int, Query(ge=1, le=1000)]
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": answers.Problem, "content": {"application/problem+json": {}}} for status in (401, 404, 408, 413, 422, 500, 503)
+}
+
+
+def version_1(service: Service, scenarios: frozenset[str]) -> APIRouter:
+    """The `/v1` routes.
+
+    Args:
+        service: What they ask.
+        scenarios: Declared scenarios; another name is answered with 404.
+    """
+    router = APIRouter(prefix="/v1", responses=PROBLEMS)
+    _add_answers(router, service, scenarios)
+    _add_feedback(router, service)
+    _add_records(router, service)
+    _add_facts(router, service, scenarios)
+    return router
+
+
+def health(service: Service) -> APIRouter:
+    """Whether the process lives, and whether it can answer."""
+    router = APIRouter(prefix="/health")
+
+    @router.get("/live", response_model=answers.HealthAnswer, summary="Does the process answer at all?")
+    async def live() -> Response:
+        return _json({"status": "live"})
+
+    @router.get("/ready", response_model=answers.HealthAnswer, responses={503: {"model": answers.HealthAnswer}}, summary="Can it serve?")
+    async def ready() -> Response:
+        return _json({"status": service.state, "behind": service.behind}, 200 if service.state == "ready" else 503)
+
+    return router
+
+
+def _takes(kind: type[bodies.Body] | type[bodies.RecordBody]) -> dict[str, Any]:
+    """The part of the API document that says what a route's body is; `serving.document` adds the schemas."""
+    schema = {"$ref": f"#/components/schemas/{kind.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def _add_answers(router: APIRouter, service: Service, scenarios: frozenset[str]) -> None:
+    def check_scenario(name: str | None) -> None:
+        if name is not None and name not in scenarios:
+            raise ProblemError(404, "unknown_scenario", "The scenario must be one that GET /v1/scenarios lists.")
+
+    @router.post(
+        "/recommendations",
+        response_model=answers.ListAnswer,
+        openapi_extra=_takes(bodies.RecommendationBody),
+        summary="The best items for someone, here and now",
+    )
+    async def recommend(request: Request) -> Response:
+        body = await read_body(request, bodies.RecommendationBody)
+        check_scenario(body.scenario)
+        return _json(_listed(await service.recommend(body.request())))
+
+    @router.post("/rank", response_model=answers.ListAnswer, openapi_extra=_takes(bodies.RankBody), summary="The given items, best first")
+    async def rank(request: Request) -> Response:
+        body = await read_body(request, bodies.RankBody)
+        check_scenario(body.scenario)
+        return _json(_listed(await service.rank(body.request())))
+
+    @router.get("/items/{item_id:path}/similar", response_model=answers.SimilarAnswer, summary="The nearest other items")
+    async def similar(item_id: str, n: Neighbours = 10) -> Response:
+        items = await service.similar_items(_checked(item_id), n)
+        return _json({"model_version": service.model_version, "items": [item for item in items if _is_finite(item)]})
+
+
+def _add_feedback(router: APIRouter, service: Service) -> None:
+    @router.post(
+        "/events",
+        response_model=answers.EventsAnswer,
+        openapi_extra=_takes(bodies.EventsBody),
+        summary="What users did; acknowledged once it is on the disk",
+    )
+    async def events(request: Request) -> Response:
+        well_formed, rejected = await read_with(request, lambda content: bodies.read_events(parse_body(content, bodies.EventsBody).events))
+        appended = await service.record_events(well_formed)
+        return _json({"accepted": appended.accepted, "duplicates": appended.duplicates, "rejected": _plain(rejected)})
+
+
+def _add_records(router: APIRouter, service: Service) -> None:
+    async def put(request: Request, name: str, id_column: str, store: Callable[[Mapping[str, Any]], Awaitable[None]]) -> Response:
+        body = await read_body(request, bodies.RecordBody)
+        await store({_checked(name): body.record()})
+        return _json(body.record() | {id_column: name})
+
+    async def get(name: str, id_column: str, find: Callable[[str], Awaitable[dict[str, Any] | None]]) -> Response:
+        record = await find(_checked(name))
+        if record is None:
+            raise ProblemError(404, "unknown_" + id_column.removesuffix("_id"), "There is none with this id.")
+        return _json(record | {id_column: name})
+
+    async def bulk(well_formed: dict[str, Any], rejected: list[bodies.Rejection], store: Callable[..., Awaitable[None]]) -> Response:
+        if well_formed:
+            await store(well_formed)
+        return _json({"accepted": len(well_formed), "rejected": _plain(rejected)})
+
+    taken = _takes(bodies.RecordBody)
+
+    @router.post("/items", response_model=answers.BulkAnswer, openapi_extra=_takes(bodies.ItemsBody), summary="Many items, new or changed")
+    async def put_items(request: Request) -> Response:
+        found = await read_with(
+            request, lambda content: bodies.read_records(parse_body(content, bodies.ItemsBody).items, "item_id"), LARGEST_BULK
+        )
+        return await bulk(*found, service.put_items)
+
+    @router.post("/users", response_model=answers.BulkAnswer, openapi_extra=_takes(bodies.UsersBody), summary="Many users, new or changed")
+    async def put_users(request: Request) -> Response:
+        found = await read_with(
+            request, lambda content: bodies.read_records(parse_body(content, bodies.UsersBody).users, "user_id"), LARGEST_BULK
+        )
+        return await bulk(*found, service.put_users)
+
+    @router.put("/items/{item_id:path}", response_model=dict[str, Any], openapi_extra=taken, summary="One item, new or changed")
+    async def put_item(item_id: str, request: Request) -> Response:
+        return await put(request, item_id, "item_id", service.put_items)
+
+    @router.get("/items/{item_id:path}", response_model=dict[str, Any], summary="What is known of an item")
+    async def get_item(item_id: str) -> Response:
+        return await get(item_id, "item_id", service.item)
+
+    @router.put("/users/{user_id:path}", response_model=dict[str, Any], openapi_extra=taken, summary="One user, new or changed")
+    async def put_user(user_id: str, request: Request) -> Response:
+        return await put(request, user_id, "user_id", service.put_users)
+
+    @router.get("/users/{user_id:path}", response_model=dict[str, Any], summary="What is known of a user")
+    async def get_user(user_id: str) -> Response:
+        return await get(user_id, "user_id", service.user)
+
+
+def _add_facts(router: APIRouter, service: Service, scenarios: frozenset[str]) -> None:
+    @router.get("/scenarios", response_model=answers.ScenariosAnswer, summary="Declared scenarios")
+    async def list_scenarios() -> Response:
+        return _json({"scenarios": sorted(scenarios)})
+
+    @router.get("/models", response_model=answers.ModelsAnswer, summary="Models and which one answers")
+    async def list_models() -> Response:
+        return _json({"models": [{"version": service.model_version, "serving": True}]})
+
+
+def _checked(name: str) -> str:
+    """An id from a path, by the same rules as one from a body."""
+    try:
+        return bodies.Named(id=name).id
+    except ValidationError as error:
+        raise malformed(error) from None
+
+
+def _listed(answer: RecommendationAnswer) -> dict[str, Any]:
+    """The answer without items whose numbers are none; leaving one out shows as `degraded`."""
+    items = [item for item in answer.items if _is_finite(item)]
+    complete = len(items) == len(answer.items)
+    return {
+        "request_id": secrets.token_hex(12),
+        "model_version": answer.model_version,
+        "items": items,
+        "degraded": answer.degraded or not complete,
+        "fallback": answer.fallback if complete else answer.fallback or "nonfinite_scores",
+    }
+
+
+def _is_finite(item: ScoredItem) -> bool:
+    return all(map(math.isfinite, (item.score, item.propensity, *item.tasks.values())))
+
+
+def _plain(rejected: list[bodies.Rejection]) -> list[dict[str, Any]]:
+    return [one.model_dump() for one in rejected]
+
+
+def _json(content: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY), status, media_type="application/json")

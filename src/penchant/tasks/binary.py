@@ -1,0 +1,52 @@
+"""Yes or no: click, like, purchase. Cross-entropy; predicts a probability."""
+
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from penchant.evaluation.metrics.auc import auc
+from penchant.evaluation.metrics.log_loss import log_loss
+from penchant.schema.errors import DataError
+from penchant.schema.recipe import Settings
+from penchant.tasks.task import RankingTask
+
+
+class BinarySettings(Settings):
+    """A binary task has no settings of its own."""
+
+
+class Binary(RankingTask):
+    """A label of 0 or 1."""
+
+    kind: ClassVar[str] = "binary"
+    settings_class = BinarySettings
+
+    def fit(self, labels: NDArray[np.float32]) -> None:
+        wrong = ~np.isin(labels, (0, 1))
+        if wrong.any():
+            first = int(np.flatnonzero(wrong)[0])
+            raise DataError(
+                f"label '{self.part.label}' of task '{self.name}'",
+                must="0 or 1",
+                came=f"{labels[first]:g} in {int(wrong.sum()):,} of {len(labels):,} rows, first at training row {first}",
+                do="Use kind = 'regression' for counts, or a condition such as \"rating >= 4\" as label.",
+            )
+        rate = float(np.clip(labels.mean() if len(labels) else 0.5, 1e-4, 1 - 1e-4))
+        with torch.no_grad():
+            self.head.bias.fill_(np.log(rate / (1 - rate)))
+
+    def loss(self, output: Tensor, label: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(output, label, reduction="none")
+
+    def predict(self, output: Tensor) -> Tensor:
+        return torch.sigmoid(output)
+
+    def utility(self, output: Tensor) -> Tensor:
+        return F.logsigmoid(output)
+
+    def metrics(self, label: NDArray[np.floating], prediction: NDArray[np.floating], user: NDArray[np.integer]) -> dict[str, float]:
+        return {"auc": auc(label, prediction), "log_loss": log_loss(label, prediction)}

@@ -1,0 +1,271 @@
+"""One training loop for every network: steps, learning rate, validation, early stopping, checkpoints, interruption."""
+
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from penchant.schema.errors import DataError
+from penchant.schema.recipe import TrainingSettings
+
+logger = logging.getLogger(__name__)
+
+
+class Objective(Protocol):
+    """What is fitted: a network, its batches, its losses and how it is judged."""
+
+    network: nn.Module
+
+    def epoch(self, number: int) -> Sequence[Any]:
+        """The batches of an epoch, the same for the same seed and number."""
+
+    def losses(self, batch: Any, step: int) -> dict[str, Tensor]:
+        """Each task's mean loss on a batch; random choices depend only on the seed and `step`."""
+
+    def weights(self) -> Mapping[str, float]:
+        """The weight of each task's loss."""
+
+    def validate(self) -> dict[str, float]:
+        """Metrics of the validation part, as `task.metric`."""
+
+
+@dataclass
+class Progress:
+    """How training went so far.
+
+    Attributes:
+        epoch, batch, step: Where the loop stands: next batch of which epoch, steps done.
+        seconds: Time spent training.
+        curves: One row per epoch: losses and validation metrics.
+        best: The watched metric's best value and the epoch that reached it.
+        waited: Validations since then.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    curves: list[dict[str, float]] = field(default_factory=list)
+    best: float | None = None
+    best_epoch: int = -1
+    waited: int = 0
+    finished: str = ""
+    sums: dict[str, float] = field(default_factory=dict)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was stopped by the user; a checkpoint was kept when there is a place for one."""
+
+
+Report = Callable[[Progress, int, int], None]
+"""Called with progress, batches done and batches in this epoch."""
+
+LOWER_IS_BETTER = ("rmse", "mae", "log_loss", "loss")
+
+
+def train(
+    objective: Objective,
+    settings: TrainingSettings,
+    *,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    report: Report | None = None,
+) -> Progress:
+    """Fit until the epochs, the time or the patience run out; leave the best validated weights in the network.
+
+    The same seed gives the same weights, also when the loop was interrupted and resumed from its checkpoint.
+
+    Args:
+        objective: What is fitted.
+        settings: Epochs, time, learning rate, patience, watched metric, seed.
+        checkpoint: Folder for checkpoints (one at each epoch's end and one on interruption); none when absent.
+        resume: Go on from the checkpoint there.
+        report: Called after every batch.
+
+    Raises:
+        Interrupted: on Ctrl-C, after writing a checkpoint.
+        DataError: when the loss stops being finite, or `watch` names a metric that validation does not give.
+    """
+    run = _Run(objective, settings, checkpoint, report)
+    if resume:
+        run.load()
+    try:
+        run.go()
+    except KeyboardInterrupt:
+        run.save()
+        raise Interrupted from None
+    objective.network.load_state_dict(run.best_weights)
+    return run.progress
+
+
+class _Run:
+    def __init__(self, objective: Objective, settings: TrainingSettings, checkpoint: Path | None, report: Report | None) -> None:
+        self.objective, self.settings, self.checkpoint, self.report = objective, settings, checkpoint, report
+        self.progress = Progress()
+        self.network = objective.network
+        dense, sparse = _split(self.network)
+        self.optimisers: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(dense, lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.98))
+        ]
+        if sparse:
+            self.optimisers.append(torch.optim.SparseAdam(sparse, lr=settings.learning_rate))
+        self.steps_planned = settings.epochs * max(len(objective.epoch(0)), 1)
+        self.best_weights = self._weights()
+
+    def go(self) -> None:
+        while not self.progress.finished:
+            batches = self.objective.epoch(self.progress.epoch)
+            while self.progress.batch < len(batches) and not self._out_of_time():
+                self._step(batches[self.progress.batch])
+                if self.report:
+                    self.report(self.progress, self.progress.batch, len(batches))
+            self._validate()
+
+    def _out_of_time(self) -> bool:
+        return self.settings.seconds is not None and self.progress.seconds >= self.settings.seconds
+
+    def _step(self, batch: Any) -> None:
+        begin = time.monotonic()
+        torch.manual_seed((self.settings.seed << 32) + self.progress.step)  # so that a resumed run drops the same units
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = self.settings.learning_rate * self._rate()
+            optimiser.zero_grad(set_to_none=True)
+        self.network.train()
+        half = self.settings.precision == "bfloat16"
+        with torch.autocast("cpu", torch.bfloat16) if half else nullcontext():
+            losses = self.objective.losses(batch, self.progress.step)
+        total = sum((weight * losses[name] for name, weight in self.objective.weights().items() if name in losses), torch.zeros(()))
+        self._check(losses, total)
+        total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_([p for group in self.optimisers[0].param_groups for p in group["params"]], 1.0)
+        for optimiser in self.optimisers:
+            optimiser.step()
+        for name, loss in losses.items():
+            self.progress.sums[name] = self.progress.sums.get(name, 0.0) + float(loss.detach())
+        self.progress.batch += 1
+        self.progress.step += 1
+        self.progress.seconds += time.monotonic() - begin
+
+    def _rate(self) -> float:
+        """Linear warm-up, then a cosine down to a tenth."""
+        warm = self.settings.warmup * self.steps_planned
+        step = self.progress.step + 1
+        if step < warm:
+            return step / warm
+        share = min((step - warm) / max(self.steps_planned - warm, 1), 1.0)
+        return 0.1 + 0.45 * (1 + math.cos(math.pi * share))
+
+    def _check(self, losses: Mapping[str, Tensor], total: Tensor) -> None:
+        if not torch.isfinite(total):
+            wrong = [name for name, loss in losses.items() if not torch.isfinite(loss)]
+            raise DataError(
+                f"the loss of task {', '.join(wrong)}",
+                must="finite",
+                came=f"{float(total):g} at step {self.progress.step}",
+                do="Lower training.learning_rate, or look for extreme labels with: penchant check",
+            )
+
+    def _validate(self) -> None:
+        begin = time.monotonic()
+        progress = self.progress
+        row = {f"loss.{name}": value / max(progress.batch, 1) for name, value in progress.sums.items()}
+        metrics = self.objective.validate()
+        row |= metrics | {"epoch": progress.epoch + 1.0, "seconds": progress.seconds}
+        progress.curves.append(row)
+        watched = self._watched(metrics)
+        if watched is None or progress.best is None or watched > progress.best:
+            progress.best, progress.best_epoch, progress.waited = watched, progress.epoch, 0
+            self.best_weights = self._weights()
+        else:
+            progress.waited += 1
+        progress.epoch, progress.batch, progress.sums = progress.epoch + 1, 0, {}
+        progress.seconds += time.monotonic() - begin
+        if self._out_of_time():
+            progress.finished = "time"
+        elif progress.waited >= self.settings.patience:
+            progress.finished = "patience"
+        elif progress.epoch >= self.settings.epochs:
+            progress.finished = "epochs"
+        logger.info("epoch %d  %s", progress.epoch, "  ".join(f"{name} {value:.4f}" for name, value in row.items()))
+        if self.checkpoint:
+            self.save()
+
+    def _watched(self, metrics: Mapping[str, float]) -> float | None:
+        """The watched metric, turned so that higher is better; None without validation."""
+        if not metrics:
+            return None
+        name = self.settings.watch or next(iter(metrics))
+        if name not in metrics:
+            raise DataError(f"training.watch '{name}'", must="a validation metric", came="an unknown one", do=f"There are: {', '.join(metrics)}.")
+        return -metrics[name] if name.rpartition(".")[2] in LOWER_IS_BETTER else metrics[name]
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+
+    def save(self) -> None:
+        """Write the checkpoint beside the old one and put it in its place."""
+        if self.checkpoint is None:
+            return
+        self.checkpoint.mkdir(parents=True, exist_ok=True)
+        tensors = {f"network/{name}": value for name, value in self._weights().items()}
+        tensors |= {f"best/{name}": value for name, value in self.best_weights.items()}
+        for place, optimiser in enumerate(self.optimisers):
+            for number, state in optimiser.state_dict()["state"].items():
+                tensors |= {f"optimiser{place}/{number}/{key}": torch.as_tensor(value) for key, value in state.items()}
+        fresh = self.checkpoint / "checkpoint.new.safetensors"
+        save_file({name: value.contiguous() for name, value in tensors.items()}, fresh, metadata={"progress": json.dumps(asdict(self.progress))})
+        fresh.replace(self.checkpoint / "checkpoint.safetensors")
+
+    def load(self) -> None:
+        """Go on from the checkpoint.
+
+        Raises:
+            DataError: when there is none, or it belongs to another network.
+        """
+        path = self.checkpoint / "checkpoint.safetensors" if self.checkpoint else None
+        if path is None or not path.is_file():
+            raise DataError("--resume", must="used where a checkpoint lies", came=f"none in '{self.checkpoint}'", do="Train without --resume first.")
+        tensors = load_file(path)
+        try:
+            self.network.load_state_dict(_under("network/", tensors))
+        except RuntimeError:
+            raise DataError(
+                f"checkpoint '{path}'", must="of this recipe and data", came="weights of another shape", do="Train without --resume."
+            ) from None
+        self.best_weights = _under("best/", tensors)
+        for place, optimiser in enumerate(self.optimisers):
+            state: dict[int, dict[str, Tensor]] = {}
+            for name, value in _under(f"optimiser{place}/", tensors).items():
+                number, key = name.split("/")
+                state.setdefault(int(number), {})[key] = value
+            optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+        self.progress = Progress(**json.loads(_metadata(path)["progress"]))
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as opened:  # type: ignore[no-untyped-call]
+        metadata: dict[str, str] = opened.metadata()
+    return metadata
+
+
+def _split(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Parameters with dense gradients, and tables whose gradients are sparse."""
+    tables = {id(m.weight) for m in network.modules() if isinstance(m, nn.Embedding) and m.sparse}
+    parameters = list(network.parameters())
+    return [p for p in parameters if id(p) not in tables], [p for p in parameters if id(p) in tables]

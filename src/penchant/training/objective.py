@@ -1,0 +1,135 @@
+"""The flagship's objective: windows of histories, all tasks at once."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from penchant.data.dataset import Dataset
+from penchant.data.windows import windows_of
+from penchant.evaluation.metrics.hits import find_hits
+from penchant.evaluation.metrics.ndcg import ndcg
+from penchant.models.batch import gather
+from penchant.models.network_recommender import NetworkRecommender, packs
+from penchant.models.queries import Queries
+from penchant.schema.errors import DataError
+from penchant.schema.recipe import TrainingSettings
+
+MIXING = 0.15  # windows of like length share a batch; this much noise keeps batches different from epoch to epoch
+
+
+class NetworkObjective:
+    """Every event of the training part is predicted from its past: the item by retrieval, its labels by ranking.
+
+    Args:
+        recommender: With fitted features and a fresh network.
+        train: What is learnt from.
+        valid: What early stopping looks at; None = no validation.
+        settings: Batch size, negatives, seed.
+    """
+
+    def __init__(self, recommender: NetworkRecommender, train: Dataset, valid: Dataset | None, settings: TrainingSettings) -> None:
+        self.recommender, self.network, self.settings = recommender, recommender.network, settings
+        self.data, self.valid = train, valid
+        self.encoded = recommender.encoded(train.log)
+        self.items = {name: torch.from_numpy(array) for name, array in self.encoded.item.items()}
+        self.labels = {name: _labels(train, name, whole_log=True) for name in self.network.tasks}
+        for name, task in self.network.ranking_tasks.items():
+            present = self.labels[name][train.rows]
+            task.fit(present[~np.isnan(present)])
+        self.wanted = np.zeros(len(train.log), dtype=bool)
+        if self.network.retrieval is not None:
+            if not len(train.positives):
+                name = self.network.retrieval.name
+                raise DataError(f"task '{name}', positive_where", must="true for some training events", came="none", do="Relax the condition.")
+            self.wanted[train.positives] = True
+            self.network.retrieval.fit(np.bincount(train.log.item[train.positives], minlength=len(train.log.items)))
+        self.horizon = self.network.retrieval.settings.horizon if self.network.retrieval else 1
+        self.windows = windows_of(train.log, self._useful_rows(), recommender.recipe.history.length)
+        self.sizes = np.maximum(self.windows.length + 1, self.windows.targets)
+
+    def _useful_rows(self) -> NDArray[np.int64]:
+        """Training rows that at least one task learns from."""
+        rows = self.data.rows
+        useful = self.wanted[rows]
+        for labels in self.labels.values():
+            useful = useful | ~np.isnan(labels[rows])
+        return rows[useful]
+
+    def weights(self) -> dict[str, float]:
+        return {name: task.weight for name, task in self.recommender.recipe.tasks.items()}
+
+    def epoch(self, number: int) -> list[NDArray[np.int64]]:
+        random = np.random.default_rng((self.settings.seed, number))
+        order = np.argsort(self.sizes * np.exp(random.normal(0, MIXING, len(self.sizes))), kind="stable")
+        largest = np.maximum.accumulate(self.sizes[order])
+        batches = [order[pack] for pack in packs(largest, self.settings.batch_events)]
+        return [batches[place] for place in random.permutation(len(batches))]
+
+    def losses(self, batch: NDArray[np.int64], step: int) -> dict[str, Tensor]:
+        random = np.random.default_rng((self.settings.seed, 1, step))
+        hidden = random.integers(self.horizon, size=len(self.windows.rows)) if self.horizon > 1 else None
+        read = gather(self.data.log, self.encoded, self.windows, batch, hidden)
+        rows = self.data.log.item[read.rows].astype(np.int64)
+        retrieval = self.network.retrieval
+        drawn, expected = retrieval.draw(random, self.settings.negatives) if retrieval else (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
+        history, targets = read.history, torch.from_numpy(rows)
+        unique, places = torch.unique(torch.cat([history.flatten(), targets.flatten(), torch.from_numpy(drawn)]), return_inverse=True)
+        in_history, in_targets, in_drawn = places.split([history.numel(), targets.numel(), len(drawn)])
+        vectors = self.network.item({name: array[unique] for name, array in self.items.items()})
+        encoding = self.network.encode(read.with_history(in_history.view_as(history)), vectors)
+        candidates = vectors[in_targets.view_as(targets)]
+        losses = self._ranking_losses(encoding, candidates, read.rows, read.present) if self.network.tasks else {}
+        wanted = torch.from_numpy(self.wanted[read.rows]) & read.present
+        if retrieval is not None and wanted.any():
+            loss = retrieval.loss(
+                encoding.users[wanted], candidates[wanted], targets[wanted], vectors[in_drawn], torch.from_numpy(drawn), torch.from_numpy(expected)
+            )
+            losses[retrieval.name] = loss.mean()
+        return losses
+
+    def _ranking_losses(self, encoding: object, candidates: Tensor, rows: NDArray[np.int64], present: Tensor) -> dict[str, Tensor]:
+        outputs = self.network.rank(encoding, candidates.unsqueeze(2))  # type: ignore[arg-type]
+        losses = {}
+        for name, task in self.network.ranking_tasks.items():
+            label = torch.from_numpy(self.labels[name][rows])
+            known = present & ~label.isnan()
+            if known.any():
+                losses[name] = task.loss(outputs[name][..., 0][known], label[known]).mean()
+        return losses
+
+    def validate(self) -> dict[str, float]:
+        if self.valid is None or not len(self.valid):
+            return {}
+        self.recommender.refresh()
+        metrics = _retrieval_metrics(self.recommender, self.valid)
+        predictions = self.recommender.predict(self.valid) if self.network.tasks else {}
+        for name, task in self.network.ranking_tasks.items():
+            label = _labels(self.valid, name)
+            known = ~np.isnan(label)
+            if known.any():
+                values = task.metrics(label[known], predictions[name][known], self.valid.log.user[self.valid.rows][known])
+                metrics |= {f"{name}.{metric}": value for metric, value in values.items()}
+        return metrics
+
+
+def _labels(data: Dataset, name: str, whole_log: bool = False) -> NDArray[np.float32]:
+    """A task's labels, NaN where it has none or does not apply; `[rows]`, or `[events]` of the whole log."""
+    task = data.recipe.tasks[name]
+    part = data.part(np.arange(len(data.log))) if whole_log else data
+    assert task.label is not None
+    labels = part.values(task.label)
+    return labels if task.only_where is None else np.where(part.where(task.only_where), labels, np.float32("nan"))
+
+
+def _retrieval_metrics(recommender: NetworkRecommender, valid: Dataset, k: int = 10) -> dict[str, float]:
+    """NDCG@10 over all items, one query per user at the part's beginning."""
+    retrieval = recommender.network.retrieval
+    positives = valid.part(valid.positives)
+    if retrieval is None or not len(positives):
+        return {}
+    queries = Queries.first_of_each_user(positives)
+    found, _ = recommender.top(queries, k, exclude_seen=recommender.recipe.serving.exclude_seen)
+    place = np.searchsorted(queries.user, valid.log.user[positives.rows])
+    hits, relevant = find_hits(found, place, valid.log.item[positives.rows])
+    return {f"{retrieval.name}.ndcg@{k}": float(ndcg(hits, relevant, k).mean())}

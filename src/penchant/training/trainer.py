@@ -1,0 +1,62 @@
+"""Fits the flagship network: features first, then one run for all tasks."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from penchant.data.dataset import Dataset
+from penchant.models.network_recommender import NetworkRecommender
+from penchant.schema.recipe import Recipe
+from penchant.training.loop import Progress, Report, train
+from penchant.training.objective import NetworkObjective
+
+
+@dataclass
+class NetworkTrainer:
+    """Our trainer of `NetworkRecommender`.
+
+    Attributes:
+        valid: What early stopping looks at; None trains all planned epochs.
+        checkpoint: Folder for checkpoints; none are kept when absent.
+        resume: Go on from the checkpoint there.
+        report: Called after every batch.
+        progress: How the last run went.
+    """
+
+    valid: Dataset | None = None
+    checkpoint: Path | None = None
+    resume: bool = False
+    report: Report | None = None
+    progress: Progress | None = None
+
+    def fit(self, recommender: NetworkRecommender, data: Dataset) -> None:
+        """Fit features and network in place."""
+        settings = recommender.recipe.training
+        recommender.features.fit(data)
+        torch.manual_seed(settings.seed)
+        recommender.build()
+        objective = NetworkObjective(recommender, data, self.valid, settings)
+        self.progress = train(objective, settings, checkpoint=self.checkpoint, resume=self.resume, report=self.report)
+        recommender.refresh()
+
+
+def fit_network(
+    recipe: Recipe,
+    train_part: Dataset,
+    valid_part: Dataset | None = None,
+    *,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    report: Report | None = None,
+) -> NetworkRecommender:
+    """A fitted network for a recipe.
+
+    Args:
+        recipe: What is learnt.
+        train_part: What it is learnt from.
+        valid_part: What early stopping looks at.
+        checkpoint, resume, report: As in `penchant.training.loop.train`.
+    """
+    trainer = NetworkTrainer(valid_part, checkpoint, resume, report)
+    return NetworkRecommender(recipe, trainer).fit(train_part)

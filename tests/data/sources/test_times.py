@@ -1,0 +1,86 @@
+"""Times become seconds since 1970, whatever they were."""
+
+from datetime import date, datetime, timedelta, timezone
+
+import polars as pl
+import pytest
+
+from penchant.data.sources.times import as_seconds
+from penchant.schema.errors import DataError
+
+# 25 April 2022, 00:00 UTC: 19,107 days after 1 January 1970.
+MIDNIGHT = 19_107 * 86_400.0
+
+
+def seconds(values: list[object], **options: object) -> list[float | None]:
+    return as_seconds(pl.Series("t", values), options.get("unit"), "file 'a'")[0].to_list()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2022-04-25", 0), ("2022/04/25", 0), ("2022-04-25T01:00", 3600), ("2022-04-25 00:00:01.5", 1.5), ("2022-04-25T00:00:00Z", 0),
+        ("2022-04-25T02:00:00+02:00", 0), ("2022-04-24T19:00:00-05", 0), ("2022-04-25T00:00:00.250Z", 0.25), ("2022-04-25T01:00Z", 3600),
+    ],
+)  # fmt: skip
+def test_that_iso_text_is_read_with_and_without_a_zone(text: str, expected: float) -> None:
+    assert seconds([text]) == [MIDNIGHT + expected]
+
+
+def test_that_forms_may_be_mixed_in_one_column() -> None:
+    assert seconds(["2022-04-25", None, "2022-04-25T02:00:00+02:00", " 2022-04-25 00:00:01 "]) == [MIDNIGHT, None, MIDNIGHT, MIDNIGHT + 1]
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("s", 1), ("ms", 10**3), ("us", 10**6), ("ns", 10**9)])
+def test_that_the_unit_of_numbers_is_told_by_their_size(unit: str, factor: int) -> None:
+    assert seconds([int(MIDNIGHT) * factor]) == [MIDNIGHT]
+    assert seconds([str(int(MIDNIGHT) * factor)]) == [MIDNIGHT]
+
+
+@pytest.mark.parametrize("least", [1e11, 1e14, 1e17])
+def test_that_the_smallest_number_of_a_unit_is_of_that_unit(least: float) -> None:
+    assert seconds([least]) == [1e8]
+
+
+def test_that_numbers_below_every_unit_are_seconds() -> None:
+    assert seconds([99_999_999_999]) == [99_999_999_999.0]
+
+
+def test_that_a_single_absurd_time_does_not_change_the_unit_of_the_others() -> None:
+    assert seconds([MIDNIGHT, MIDNIGHT, 9e17])[:2] == [MIDNIGHT, MIDNIGHT]
+
+
+def test_that_a_named_unit_is_believed() -> None:
+    assert seconds([5000], unit="ms") == [5.0]
+
+
+def test_that_orders_stay_as_they_are() -> None:
+    assert seconds([0, 1, None, 2]) == [0.0, 1.0, None, 2.0]
+
+
+def test_that_whole_numbers_of_days_are_days() -> None:
+    assert seconds([20220425, 20220426]) == [MIDNIGHT, MIDNIGHT + 86_400]
+    assert seconds(["20220425"]) == [MIDNIGHT]
+
+
+def test_that_dates_and_date_times_are_read() -> None:
+    assert seconds([date(2022, 4, 25)]) == [MIDNIGHT]
+    assert seconds([datetime(2022, 4, 25, 0, 0, 1)]) == [MIDNIGHT + 1]
+    assert seconds([datetime(2022, 4, 25, 2, tzinfo=timezone(timedelta(hours=2)))]) == [MIDNIGHT]
+
+
+def test_that_text_that_is_no_time_becomes_missing_and_is_counted() -> None:
+    column, note = as_seconds(pl.Series("t", ["2022-04-25", "yesterday", None, "soon"]), None, "file 'a'")
+    assert column.to_list() == [MIDNIGHT, None, None, None]
+    assert note == "2 times could not be read and count as missing, first row 2 ('yesterday')"
+
+
+def test_that_nan_becomes_missing() -> None:
+    assert seconds([MIDNIGHT, float("nan")]) == [MIDNIGHT, None]
+
+
+def test_that_a_column_without_any_time_is_refused() -> None:
+    with pytest.raises(DataError, match="text such as 'morning'"):
+        seconds(["morning", "evening"])
+    with pytest.raises(DataError, match="List"):
+        seconds([[1]])
