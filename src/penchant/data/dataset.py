@@ -1,6 +1,5 @@
 """A data set: a packed log, and which of its events belong to this part."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,13 +14,12 @@ from numpy.typing import NDArray
 from penchant.data.check import CheckReport, check
 from penchant.data.clean import Action, clean
 from penchant.data.log import Log
-from penchant.data.sources import read_table
+from penchant.data.sources import read_events, read_table
 from penchant.data.split import seconds, split, split_by_time, split_last
-from penchant.schema.errors import DataError, did_you_mean
+from penchant.schema.errors import DataError, RecipeError, did_you_mean
 from penchant.schema.expression import Expression
-from penchant.schema.recipe import Recipe, SourceSettings
+from penchant.schema.recipe import Recipe
 
-logger = logging.getLogger(__name__)
 ROLES = ("user_id", "item_id", "timestamp")
 
 
@@ -38,16 +36,11 @@ class Tables:
     def read(cls, recipe: Recipe) -> "Tables":
         """Read the recipe's sources."""
         data = recipe.data
-        sources = data.events if isinstance(data.events, tuple) else (data.events,)
-        events = [read_table(source, recipe.directory, "events") for source in sources]
-        others = {role: read_table(source, recipe.directory, role) for role, source in _tables(recipe).items()}
-        frame = pl.concat([table.frame for table in events], how="diagonal_relaxed") if len(events) > 1 else events[0].frame
-        notes = [note for table in (*events, *others.values()) for note in table.notes]
-        return cls(frame, *(others[role].frame if role in others else None for role in ("users", "items")), notes=tuple(notes))
-
-
-def _tables(recipe: Recipe) -> dict[Any, SourceSettings]:
-    return {role: source for role, source in (("users", recipe.data.users), ("items", recipe.data.items)) if source}
+        events = read_events(data.events, recipe.directory)
+        users = read_table(data.users, recipe.directory, "users") if data.users else None
+        items = read_table(data.items, recipe.directory, "items") if data.items else None
+        notes = [note for table in (events, users, items) if table for note in table.notes]
+        return cls(events.frame, users.frame if users else None, items.frame if items else None, tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -190,6 +183,15 @@ def values_of(log: Log, expression: str, rows: NDArray[np.integer] | slice = sli
             do="Compare texts with texts, numbers with numbers.",
         ) from None
     return values.to_numpy()
+
+
+def labels_of(data: Dataset, task: str) -> NDArray[np.float32]:
+    """A task's label for each row of a part; NaN where there is none or the task does not apply."""
+    part = data.recipe.tasks[task]
+    if part.label is None:
+        raise RecipeError(f"task '{task}', key 'label'", must="a column or an expression", came="nothing", do='For example: label = "rating"')
+    labels = data.values(part.label)
+    return labels if part.only_where is None else np.where(data.where(part.only_where), labels, np.float32("nan"))
 
 
 def _where(log: Log, condition: str, rows: NDArray[np.integer] | slice = slice(None)) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from penchant.report.charts import Bar, BarChart, LineChart, Series
 from penchant.report.page import Cell, Chart, Charts, Figure, Page, Section, Table, Text, Tone
 
 _TONES: dict[str, Tone] = {"better": "good", "worse": "bad", "unclear": "plain"}
-_SMALL = 1000
+_SMALL = 300
 """Below so many users or rows a slice is marked as small."""
 
 

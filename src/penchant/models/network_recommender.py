@@ -16,7 +16,7 @@ from penchant.models.batch import Batch, Moments, Past, assemble, gather
 from penchant.models.network import Network
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
-from penchant.schema.errors import NotFittedError, RecipeError
+from penchant.schema.errors import NotFittedError
 from penchant.schema.recipe import Recipe
 
 EVENTS_AT_ONCE = 16_384
@@ -179,9 +179,3 @@ def packs(sizes: NDArray[np.integer], limit: int) -> list[slice]:
             start = place
     return [*cuts, slice(start, len(sizes))] if len(sizes) else []
 
-
-def check_tasks(recipe: Recipe) -> None:
-    """Refuse a recipe whose ranking tasks have no label."""
-    for name, task in recipe.tasks.items():
-        if task.kind != "next_item" and task.label is None:
-            raise RecipeError(f"task '{name}', key 'label'", must="a column or an expression", came="nothing", do="Say what is predicted: label = \"rating\".")

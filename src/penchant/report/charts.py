@@ -57,8 +57,10 @@ class LineChart:
         if self.diagonal:
             xs = ys = [0.0, *xs, *ys]
         legend, legend_height = _legend([series.name for series in self.series])
-        across = _Scale(nice_ticks(min(xs), max(xs)), _LEFT, WIDTH - _RIGHT)
-        up = _Scale(nice_ticks(min(ys), max(ys)), legend_height + _HEIGHT - _BOTTOM, legend_height + _TOP)
+        x_ticks, y_ticks = nice_ticks(min(xs), max(xs)), nice_ticks(min(ys), max(ys))
+        x_span = (min(xs), max(xs)) if min(xs) < max(xs) and not self.diagonal else (x_ticks[0], x_ticks[-1])
+        across = _Scale(x_ticks, x_span, _LEFT, WIDTH - _RIGHT)
+        up = _Scale(y_ticks, (y_ticks[0], y_ticks[-1]), legend_height + _HEIGHT - _BOTTOM, legend_height + _TOP)
         body = [*legend, *_axes(across, up, self.x, self.y), *(_diagonal(across, up) if self.diagonal else [])]
         for place, series in enumerate(self.series):
             body += _line(series, place, across, up)
@@ -108,7 +110,7 @@ class BarChart:
         if not known:
             return _frame(self.title, "No values.", 60, [_text(WIDTH / 2, 34, "No values", "middle", "axis")])
         ends = [end for bar in known for end in (0.0, bar.value, bar.low, bar.high) if isfinite(end)]
-        scale = _Scale((min(ends), max(max(ends), min(ends) + 1e-12)), 2, WIDTH - 8)
+        scale = _Scale((), (min(ends), max(max(ends), min(ends) + 1e-12)), 2, WIDTH - 8)
         height = 40 * len(known)
         zero = scale(0)
         body = [part for place, bar in enumerate(known) for part in _bar(bar, 40 * place, scale)]
@@ -138,13 +140,14 @@ def nice_ticks(low: float, high: float, about: int = 5) -> tuple[float, ...]:
 
 
 class _Scale:
-    """Maps the span of the ticks onto pixels."""
+    """Maps a span of values onto pixels; only ticks inside the span are kept."""
 
-    def __init__(self, ticks: Sequence[float], start: float, end: float) -> None:
-        self.ticks, self.start, self.end = ticks, start, end
+    def __init__(self, ticks: Sequence[float], span: tuple[float, float], start: float, end: float) -> None:
+        self.ticks = [tick for tick in ticks if span[0] <= tick <= span[1]]
+        self.span, self.start, self.end = span, start, end
 
     def __call__(self, value: float) -> float:
-        share = (value - self.ticks[0]) / (self.ticks[-1] - self.ticks[0])
+        share = (value - self.span[0]) / (self.span[1] - self.span[0])
         return round(self.start + share * (self.end - self.start), 1)
 
 
@@ -174,8 +177,8 @@ def _axes(across: _Scale, up: _Scale, x: str, y: str) -> Iterator[Markup]:
 
 
 def _diagonal(across: _Scale, up: _Scale) -> list[Markup]:
-    ends = across.ticks[0], across.ticks[-1]
-    return [_rule(across(ends[0]), up(ends[0]), across(ends[1]), up(ends[1]), "diagonal")]
+    low, high = max(across.span[0], up.span[0]), min(across.span[1], up.span[1])
+    return [_rule(across(low), up(low), across(high), up(high), "diagonal")]
 
 
 def _line(series: Series, place: int, across: _Scale, up: _Scale) -> Iterator[Markup]:

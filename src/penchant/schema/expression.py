@@ -79,7 +79,7 @@ class Expression:
             case ast.BinOp(op=op) if type(op) in _BINARY:
                 children = [node.left, node.right]
             case _:
-                raise self._refused(f"'{ast.unparse(node)[:80]}'")  # type: ignore[arg-type]
+                raise self._refused(f"'{ast.unparse(node)[:80]}'")
         for child in children:
             self._check(child, names, depth + 1)
 
@@ -113,7 +113,8 @@ def _to_polars(node: ast.AST) -> pl.Expr:
             result: pl.Expr = _BINARY[type(op)](_to_polars(left), _to_polars(right))
             return result
         case ast.Compare(left=left, ops=[ast.In() | ast.NotIn() as op], comparators=[values]):
-            inside = _to_polars(left).is_in(ast.literal_eval(values))
+            side = _to_polars(left)  # one comparison per value: is_in refuses a list of another numeric type
+            inside = pl.any_horizontal([side == value for value in ast.literal_eval(values)])
             return ~inside if isinstance(op, ast.NotIn) else inside
         case ast.Compare(left=left, ops=ops, comparators=comparators):
             sides = [_to_polars(side) for side in (left, *comparators)]

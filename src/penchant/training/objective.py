@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from penchant.data.dataset import Dataset
+from penchant.data.dataset import Dataset, labels_of
 from penchant.data.windows import windows_of
 from penchant.evaluation.metrics.hits import find_hits
 from penchant.evaluation.metrics.ndcg import ndcg
@@ -33,7 +33,7 @@ class NetworkObjective:
         self.data, self.valid = train, valid
         self.encoded = recommender.encoded(train.log)
         self.items = {name: torch.from_numpy(array) for name, array in self.encoded.item.items()}
-        self.labels = {name: _labels(train, name, whole_log=True) for name in self.network.tasks}
+        self.labels = {name: labels_of(train.part(np.arange(len(train.log))), name) for name in self.network.tasks}
         for name, task in self.network.ranking_tasks.items():
             present = self.labels[name][train.rows]
             task.fit(present[~np.isnan(present)])
@@ -105,21 +105,12 @@ class NetworkObjective:
         metrics = _retrieval_metrics(self.recommender, self.valid)
         predictions = self.recommender.predict(self.valid) if self.network.tasks else {}
         for name, task in self.network.ranking_tasks.items():
-            label = _labels(self.valid, name)
+            label = labels_of(self.valid, name)
             known = ~np.isnan(label)
             if known.any():
                 values = task.metrics(label[known], predictions[name][known], self.valid.log.user[self.valid.rows][known])
                 metrics |= {f"{name}.{metric}": value for metric, value in values.items()}
         return metrics
-
-
-def _labels(data: Dataset, name: str, whole_log: bool = False) -> NDArray[np.float32]:
-    """A task's labels, NaN where it has none or does not apply; `[rows]`, or `[events]` of the whole log."""
-    task = data.recipe.tasks[name]
-    part = data.part(np.arange(len(data.log))) if whole_log else data
-    assert task.label is not None
-    labels = part.values(task.label)
-    return labels if task.only_where is None else np.where(part.where(task.only_where), labels, np.float32("nan"))
 
 
 def _retrieval_metrics(recommender: NetworkRecommender, valid: Dataset, k: int = 10) -> dict[str, float]:

@@ -1,0 +1,214 @@
+"""One evaluation of a model and its baselines on a part it has not seen: lists over all items, and every task's predictions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penchant.data.dataset import Dataset, labels_of
+from penchant.evaluation.intervals import Bootstrap
+from penchant.evaluation.metrics.auc import auc
+from penchant.evaluation.metrics.average_precision import average_precision
+from penchant.evaluation.metrics.calibration import calibration_curve, calibration_error
+from penchant.evaluation.metrics.decisions import accuracy, f1, precision, recall
+from penchant.evaluation.metrics.grouped_auc import grouped_auc
+from penchant.evaluation.metrics.hit_rate import hit_rate
+from penchant.evaluation.metrics.hits import find_hits
+from penchant.evaluation.metrics.log_loss import log_loss
+from penchant.evaluation.metrics.ndcg import ndcg
+from penchant.evaluation.metrics.recall import recall as list_recall
+from penchant.evaluation.metrics.reciprocal_rank import reciprocal_rank
+from penchant.evaluation.metrics.regression import mae, rmse
+from penchant.evaluation.metrics.rows import RowMetric
+from penchant.evaluation.slices import ALL, Slices, by_activity, by_scenario, by_training_events
+from penchant.evaluation.summary import Chart, Comparison, Curve, Evaluation, Metric, Tables
+from penchant.models.network_recommender import NetworkRecommender
+from penchant.models.queries import Queries
+from penchant.models.recommender import Recommender
+from penchant.studies.baselines import ItemMean
+
+LIST_METRICS = {"ndcg": ndcg, "recall": list_recall, "hit_rate": hit_rate, "mrr": reciprocal_rank, "map": average_precision}
+BINARY: dict[str, RowMetric] = {
+    "auc": auc, "grouped_auc": grouped_auc, "log_loss": log_loss, "calibration_error": calibration_error,
+    "accuracy": accuracy, "precision": precision, "recall": recall, "f1": f1,
+}  # fmt: skip
+AMOUNT: dict[str, RowMetric] = {"rmse": rmse, "mae": mae}
+ITEM_MEAN = "item mean"
+
+PerUser = dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Lists:
+    """List metrics of every model, one value per user.
+
+    Attributes:
+        values: `{model: {metric: [users]}}`.
+        slices: Named masks `[users]`.
+    """
+
+    values: dict[str, PerUser]
+    slices: Slices
+
+
+def evaluate(
+    model: Recommender,
+    test: Dataset,
+    baselines: Mapping[str, Recommender] | None = None,
+    *,
+    train: Dataset | None = None,
+    name: str = "penchant",
+    cutoffs: Sequence[int] = (10, 5, 20),
+    bootstrap: Bootstrap | None = None,
+    curves: Sequence[Mapping[str, float]] = (),
+    title: str = "Evaluation",
+) -> Evaluation:
+    """Measure a model and its baselines.
+
+    Args:
+        model: What is judged.
+        test: Events none of the models has seen.
+        baselines: Fitted models by name, measured on the same lists.
+        train: The training part; with it every label task gets the item-mean baseline.
+        name: What to call the model.
+        cutoffs: List lengths; the first one's NDCG is the headline.
+        bootstrap: Draws, level and seed of the intervals.
+        curves: Rows of the training's progress.
+        title: Of the report.
+    """
+    bootstrap = bootstrap or Bootstrap()
+    models = {name: model, **(baselines or {})}
+    tables: Tables = {each: {} for each in models}
+    comparisons: list[Comparison] = []
+    retrieval = test.recipe.retrieval_task
+    if retrieval and len(test.positives):
+        lists = measure_lists(models, test, cutoffs)
+        for each, values in lists.values.items():
+            tables[each][retrieval] = _list_tables(values, lists.slices, bootstrap)
+        headline = f"ndcg@{cutoffs[0]}"
+        comparisons += [
+            Comparison(name, each, retrieval, headline, bootstrap.mean_difference(lists.values[name][headline], values[headline]))
+            for each, values in lists.values.items()
+            if each != name
+        ]
+    calibration = {}
+    if isinstance(model, NetworkRecommender):
+        predictions = model.predict(test)
+        user, slices = test.log.user[test.rows], _row_slices(test)
+        for task, prediction in predictions.items():
+            label = labels_of(test, task)
+            known = ~np.isnan(label)
+            if not known.any():
+                continue
+            scores = {name: prediction.astype(float)} | ({ITEM_MEAN: ItemMean(train, task).predict(test)} if train is not None else {})
+            binary = test.recipe.tasks[task].kind == "binary"
+            metrics = BINARY if binary else AMOUNT
+            for each, score in scores.items():
+                tables.setdefault(each, {})[task] = {
+                    part: _row_metrics(metrics, label, score, user, known & mask, bootstrap, headline_only=part != ALL)
+                    for part, mask in slices.items()
+                }
+            if ITEM_MEAN in scores:
+                first = next(iter(metrics))
+                difference = bootstrap.metric_difference(
+                    metrics[first], label[known], scores[name][known], scores[ITEM_MEAN][known], user[known]
+                )
+                comparisons.append(Comparison(name, ITEM_MEAN, task, first, difference))
+            if binary:
+                calibration[task] = {each: calibration_curve(label[known], score[known]) for each, score in scores.items()}
+    return Evaluation(
+        title=title,
+        model=name,
+        protocol=_protocol(test, cutoffs, bootstrap),
+        tables=tables,
+        comparisons=tuple(comparisons),
+        training=_charts(curves),
+        calibration=calibration,
+        facts=_facts(test),
+    )
+
+
+def measure_lists(models: Mapping[str, Recommender], test: Dataset, cutoffs: Sequence[int] = (10, 5, 20)) -> Lists:
+    """Every model's list metrics, all items ranked, one query per user at the user's first wanted event of the part."""
+    positives = test.part(test.positives)
+    queries = Queries.first_of_each_user(positives)
+    place = np.searchsorted(queries.user, test.log.user[positives.rows])
+    item = test.log.item[positives.rows]
+    values = {}
+    for name, model in models.items():
+        found, _ = model.top(queries, max(cutoffs), exclude_seen=test.recipe.serving.exclude_seen)
+        hits, relevant = find_hits(found, place, item)
+        values[name] = {
+            f"{metric}@{k}": function(hits, relevant, k) for k in cutoffs for metric, function in LIST_METRICS.items() if k <= hits.shape[1]
+        }
+    return Lists(values, _query_slices(test, queries))
+
+
+def _list_tables(values: PerUser, slices: Slices, bootstrap: Bootstrap) -> dict[str, dict[str, Metric]]:
+    headline = next(iter(values))
+    tables = {ALL: {name: bootstrap.mean(value) for name, value in values.items()}}
+    return tables | {part: {headline: bootstrap.mean(values[headline][mask])} for part, mask in slices.items()}
+
+
+def _row_metrics(
+    metrics: Mapping[str, RowMetric],
+    label: NDArray[np.float32],
+    score: NDArray[np.float64],
+    user: NDArray[np.int32],
+    mask: NDArray[np.bool_],
+    bootstrap: Bootstrap,
+    headline_only: bool,
+) -> dict[str, Metric]:
+    chosen = dict(list(metrics.items())[:1]) if headline_only else metrics
+    return {name: bootstrap.metric(metric, label[mask], score[mask], user[mask]) for name, metric in chosen.items()}
+
+
+def _query_slices(test: Dataset, queries: Queries) -> Slices:
+    events = queries.before - test.log.offsets[queries.user]
+    scenario = test.recipe.scenario.column
+    slices = by_scenario(queries.moment[scenario].to_list()) if scenario else {}
+    return slices | by_training_events(events) | by_activity(events)
+
+
+def _row_slices(test: Dataset) -> Slices:
+    first = np.searchsorted(test.log.user[test.rows], test.log.user[test.rows])
+    events = test.rows[first] - test.log.offsets[test.log.user[test.rows]]
+    scenario = test.recipe.scenario.column
+    slices = by_scenario(test.log.series(scenario, test.rows).to_list()) if scenario else {}
+    return {ALL: np.ones(len(test), dtype=bool)} | slices | by_training_events(events)
+
+
+def _protocol(test: Dataset, cutoffs: Sequence[int], bootstrap: Bootstrap) -> tuple[str, ...]:
+    split = test.recipe.split
+    how = "each user's newest events in order" if split.kind == "last" else "the newest events of all"
+    return (
+        f"Test part: {how}; settings were chosen on the part before it.",
+        f"Lists: all {len(test.log.items):,} items ranked at each user's first test event, cut at {', '.join(map(str, sorted(cutoffs)))}; "
+        + ("items the user had before are left out." if test.recipe.serving.exclude_seen else "items the user had before stay in."),
+        "Predictions: every test event as of its own time; an event never sees another of the same moment.",
+        f"Intervals: {bootstrap.level:.0%}, {bootstrap.draws:,} bootstrap draws of users; differences are paired.",
+    )
+
+
+def _facts(test: Dataset) -> dict[str, str]:
+    return {
+        "users": f"{len(np.unique(test.log.user[test.rows])):,}",
+        "items": f"{len(test.log.items):,}",
+        "test events": f"{len(test):,}",
+        "log events": f"{len(test.log):,}",
+    }
+
+
+def _charts(curves: Sequence[Mapping[str, float]]) -> tuple[Chart, ...]:
+    if not curves:
+        return ()
+    names = [name for name in curves[0] if name not in ("epoch", "seconds")]
+    epochs = tuple(float(row["epoch"]) for row in curves)
+
+    def chart(title: str, y: str, chosen: list[str]) -> list[Chart]:
+        lines = tuple(Curve(name.removeprefix("loss."), epochs, tuple(row.get(name, float("nan")) for row in curves)) for name in chosen)
+        return [Chart(title, "epoch", y, lines)] if lines else []
+
+    losses = [name for name in names if name.startswith("loss.")]
+    return (*chart("Training loss", "loss", losses), *chart("Validation", "metric", [name for name in names if name not in losses]))
