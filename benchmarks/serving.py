@@ -4,10 +4,11 @@ Open loop: requests leave at their appointed times whether or not earlier ones w
 appointed time, so that a server that stalls cannot hide it. The client is this process; each server is one of its own.
 Loopback only.
 
-    python benchmarks/serving.py [--quick] [--json] [--work MILLISECONDS] [--url URL --key KEY]
+    python benchmarks/serving.py [--quick] [--json] [--work MILLISECONDS | --bundle FOLDER | --url URL --key KEY]
 
-Without --url the server's engine does matrix products for --work milliseconds per recommendation and keeps who saw what.
-With --url a running server is measured; the users are those given with --users, a comma between them.
+By default the server's engine does matrix products for --work milliseconds per recommendation and keeps who saw what.
+With --bundle it answers from that bundle (the folder with the manifest), for users the bundle knows; with --url a running
+server is measured, for users it does not know.
 """
 
 import argparse
@@ -24,19 +25,21 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
 
 from penchant.schema.event import Event
-from penchant.serving.protocol import Description, RankRequest, RecommendationAnswer, RecommendationRequest, ScoredItem
+from penchant.serving.protocol import Description, Engine, RankRequest, RecommendationAnswer, RecommendationRequest, ScoredItem
 from penchant.serving.server import Started, run
 
 RATE = 100
 """Recommendations per second, and events per second beside them."""
 WARM_UP = 2.0
 """Seconds of the same load that are not counted."""
+USERS = [f"user-{number}" for number in range(500)]
 ITEMS = [f"item-{number}" for number in range(200)]
 
 
@@ -147,15 +150,16 @@ async def at_rate(seconds: float, send: Callable[[int], Awaitable[int]], offset:
     return measured
 
 
-async def load(url: str, key: str, seconds: float, users: Sequence[str]) -> dict[str, Any]:
+async def load(url: str, key: str, seconds: float, users: Sequence[str] = (), items: Sequence[str] = ()) -> dict[str, Any]:
     """Recommendations and, between them, events, each at `RATE` per second."""
     asking, telling = Connections(url, key), Connections(url, key)
+    users, items = users or USERS, items or ITEMS
 
     def recommend(number: int) -> Awaitable[int]:
         return asking.call("POST", "/v1/recommendations", {"user_id": users[number % len(users)], "n": 10})
 
     def tell(number: int) -> Awaitable[int]:
-        event = {"event_id": secrets.token_hex(8), "user_id": users[(7 * number) % len(users)], "item_id": ITEMS[number % len(ITEMS)]}
+        event = {"event_id": secrets.token_hex(8), "user_id": users[(7 * number) % len(users)], "item_id": items[number % len(items)]}
         return telling.call("POST", "/v1/events", {"events": [event | {"event": "click"}]})
 
     await asyncio.gather(at_rate(WARM_UP, recommend), at_rate(WARM_UP, tell, offset=0.5 / RATE))
@@ -203,25 +207,41 @@ def measure_bare(seconds: float) -> dict[str, Any]:
         process.join(10)
 
 
-def measure_own(seconds: float, work: float, users: Sequence[str]) -> dict[str, Any]:
+def measure_own(seconds: float, work: float, bundle: str | None) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="serving-") as folder:
-        command = [sys.executable, __file__, "--serve", folder, "--work", str(work)]
+        command = [sys.executable, __file__, "--serve", folder, "--work", str(work), *(["--bundle", bundle] if bundle else [])]
         # One thread for products, as the server should have: more would take the cores from the event loop.
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"}) as process:
             assert process.stdout is not None
             started = json.loads(process.stdout.readline())
             time.sleep(0.5)
             try:
-                return asyncio.run(load(started["url"], started["key"], seconds, users))
+                return asyncio.run(load(started["url"], started["key"], seconds, started["users"], started["items"]))
             finally:
                 process.send_signal(signal.SIGTERM)
 
 
-def serve(folder: str, work: float) -> None:
-    def announce(started: Started) -> None:
-        print(json.dumps(asdict(started)), flush=True)
+def engine_of(bundle: str | None, work: float) -> Engine:
+    """The engine under load; the network is imported only where it is used."""
+    if bundle is None:
+        return WorkingEngine(work)
+    import torch
 
-    run(folder, WorkingEngine(work), port=0, announce=announce)
+    from penchant.models.saved import read_network
+    from penchant.serving.engine import BundleEngine
+
+    torch.set_num_threads(1)
+    return BundleEngine(read_network(Path(bundle)), Path(bundle).name)
+
+
+def serve(folder: str, engine: Engine) -> None:
+    known = engine.describe()
+    facts = {"users": known["sample_users"], "items": [item["item_id"] for item in known["sample_items"]]}
+
+    def announce(started: Started) -> None:
+        print(json.dumps(asdict(started) | facts), flush=True)
+
+    run(folder, engine, port=0, announce=announce)
 
 
 def main() -> int:
@@ -231,14 +251,14 @@ def main() -> int:
     parser.add_argument("--work", type=float, default=4.0, help="milliseconds of products per recommendation")
     parser.add_argument("--url", help="a server that runs already; the key comes from --key or PENCHANT_KEY")
     parser.add_argument("--key", default=os.environ.get("PENCHANT_KEY", ""))
-    parser.add_argument("--users", default=",".join(f"user-{number}" for number in range(500)))
+    parser.add_argument("--bundle", help="a bundle's folder")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.serve:
-        serve(asked.serve, asked.work)
+        serve(asked.serve, engine_of(asked.bundle, asked.work))
         return 0
-    seconds, users = 10.0 if asked.quick else 60.0, asked.users.split(",")
-    own = asyncio.run(load(asked.url, asked.key, seconds, users)) if asked.url else measure_own(seconds, asked.work, users)
+    seconds = 10.0 if asked.quick else 60.0
+    own = asyncio.run(load(asked.url, asked.key, seconds)) if asked.url else measure_own(seconds, asked.work, asked.bundle)
     found = own | {"bare_framework": measure_bare(seconds)}
     if asked.json:
         print(json.dumps(found))

@@ -3,9 +3,6 @@
 import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 from film_engine import FilmEngine
 

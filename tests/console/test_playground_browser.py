@@ -1,15 +1,38 @@
 """The playground as a person meets it, in headless Chromium."""
 
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from films import Running
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 pytestmark = pytest.mark.browser
 CHROMIUM = os.environ.get("PENCHANT_CHROMIUM", "/usr/bin/chromium")
+
+
+@dataclass
+class Running:
+    """Where the server listens, its first key, and its one-time login link."""
+
+    url: str
+    key: str
+    login_url: str
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A running server; SIGTERM must end it within 10 s."""
+    command = [sys.executable, str(Path(__file__).parent / "film_server.py"), str(tmp_path_factory.mktemp("films"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": "src"}) as process:
+        assert process.stdout is not None
+        yield Running(**json.loads(process.stdout.readline()))
+        process.terminate()
+        process.wait(10)
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,12 @@
 """The way into the pages, and what a stranger, a cookie and a key can do. Looking at the pages is in `test_playground_browser`."""
 
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from starlette.testclient import TestClient
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from film_engine import FilmEngine
+from starlette.testclient import TestClient
 
 from penchant.console import Playground
 from penchant.console.visits import LASTS, MOST, Visits

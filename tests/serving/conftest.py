@@ -1,17 +1,13 @@
 """A whole app on a small engine and a real store in a temporary folder."""
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
-from starlette.testclient import TestClient
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from small_engine import Served, SmallEngine, wait_until_ready
+from starlette.testclient import TestClient
 
 from penchant.serving.app import create_app
 from penchant.serving.keys import Keys

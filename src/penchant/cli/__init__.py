@@ -1,0 +1,5 @@
+"""The command line: `penchant init · check · train · evaluate · recommend · serve · demo · doctor`."""
+
+from penchant.cli.app import main
+
+__all__ = ["main"]

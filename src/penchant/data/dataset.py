@@ -15,6 +15,8 @@ from penchant.data.check import CheckReport, check
 from penchant.data.clean import Action, clean
 from penchant.data.log import Log
 from penchant.data.sources import read_events, read_table
+from penchant.data.sources.ids import as_ids
+from penchant.data.sources.times import as_seconds
 from penchant.data.split import seconds, split, split_by_time, split_last
 from penchant.schema.errors import DataError, RecipeError, did_you_mean
 from penchant.schema.expression import Expression
@@ -103,10 +105,13 @@ class Dataset:
         if recipe is None:
             raise DataError("recipe", must="given", came="None", do="Pass Recipe.parse(...) so that the columns have a meaning.")
         now = datetime.now(UTC).timestamp() if now is None else now
-        frames = [_canonical(frame, key) for frame, key in ((events, None), (users, "user_id"), (items, "item_id"))]
-        assert frames[0] is not None
-        report = check(frames[0], frames[1], frames[2], recipe, now=now)
-        cleaned = clean(frames[0], frames[1], frames[2], recipe.data.clean, now=now)
+        log, note = _canonical_events(events)
+        profiles, attributes = (
+            None if frame is None else _canonical(frame, key) for frame, key in ((users, "user_id"), (items, "item_id"))
+        )
+        report = check(log, profiles, attributes, recipe, now=now)
+        cleaned = clean(log, profiles, attributes, recipe.data.clean, now=now)
+        notes = (*notes, note) if note else notes
         return cls._packed(recipe, cleaned.events, cleaned.users, cleaned.items, report, cleaned.actions, notes)
 
     @classmethod
@@ -171,9 +176,9 @@ class Dataset:
 def values_of(log: Log, expression: str, rows: NDArray[np.integer] | slice = slice(None)) -> NDArray[np.float32]:
     """A numeric or boolean expression over event columns at these rows; missing is NaN."""
     parsed = Expression(expression)
-    frame = log.take(sorted(parsed.columns), rows)
+    frame = log.take(sorted(parsed.columns) or ["timestamp"], rows)  # a constant, too, has one value per row
     try:
-        values = frame.select(parsed.polars().cast(pl.Float32).fill_null(float("nan"))).to_series()
+        values = frame.with_columns(parsed.polars().cast(pl.Float32).fill_null(float("nan")).alias("=value"))["=value"]
     except pl.exceptions.PolarsError as error:
         kinds = ", ".join(f"{name} ({dtype})" for name, dtype in frame.schema.items())
         raise DataError(
@@ -189,13 +194,16 @@ def labels_of(data: Dataset, task: str) -> NDArray[np.float32]:
     """A task's label for each row of a part; NaN where there is none or the task does not apply."""
     part = data.recipe.tasks[task]
     if part.label is None:
-        raise RecipeError(f"task '{task}', key 'label'", must="a column or an expression", came="nothing", do='For example: label = "rating"')
+        raise RecipeError(
+            f"task '{task}', key 'label'", must="a column or an expression", came="nothing", do='For example: label = "rating"'
+        )
     labels = data.values(part.label)
     return labels if part.only_where is None else np.where(data.where(part.only_where), labels, np.float32("nan"))
 
 
 def _where(log: Log, condition: str, rows: NDArray[np.integer] | slice = slice(None)) -> NDArray[np.bool_]:
-    return values_of(log, condition, rows) == 1
+    held: NDArray[np.bool_] = np.nan_to_num(values_of(log, condition, rows)) != 0
+    return held
 
 
 def event_columns(recipe: Recipe) -> set[str]:
@@ -244,26 +252,40 @@ def _check_table_columns(recipe: Recipe, users: pl.DataFrame, items: pl.DataFram
         )
 
 
-def _canonical(frame: Any, key: str | None) -> pl.DataFrame | None:
-    """Any frame as polars, ids as text, time as float seconds."""
-    if frame is None:
-        return None
-    if not isinstance(frame, pl.DataFrame):
-        frame = pl.from_arrow(frame) if hasattr(frame, "__arrow_c_stream__") and not hasattr(frame, "iloc") else pl.from_pandas(frame)
-    needed = ROLES if key is None else (key,)
+def _canonical_events(frame: Any) -> tuple[pl.DataFrame, str | None]:
+    """Events as polars, ids as text, time as float seconds; and a note where the time's unit was guessed."""
+    events = _canonical(frame, *ROLES)
+    time, note = as_seconds(events["timestamp"], None, "the events")
+    return events.with_columns(time.alias("timestamp")), note
+
+
+def _canonical(frame: Any, *needed: str) -> pl.DataFrame:
+    """Any frame as polars with the needed columns, ids as text."""
+    table = "events" if "timestamp" in needed else f"{needed[0].removesuffix('_id')}s"
+    frame = _as_polars(frame, table)
     for name in needed:
         if name not in frame.columns:
-            table = "events" if key is None else f"{key.removesuffix('_id')}s"
             raise DataError(
                 f"column '{name}' of the {table}",
                 must="present",
                 came=f"columns {', '.join(frame.columns)}",
                 do=did_you_mean(name, frame.columns),
             )
-    ids = [pl.col(name).cast(pl.String) for name in needed if name != "timestamp"]
-    time = [] if key else [_seconds(frame["timestamp"]).alias("timestamp")]
-    return frame.with_columns(*ids, *time)
+    ids = [as_ids(frame[name], f"the {table}").alias(name) for name in needed if name != "timestamp"]
+    canonical: pl.DataFrame = frame.with_columns(*ids)
+    return canonical
 
 
-def _seconds(series: pl.Series) -> pl.Series:
-    return series.cast(pl.Datetime("us")).dt.epoch("us") / 1e6 if series.dtype.is_temporal() else series.cast(pl.Float64)
+def _as_polars(frame: Any, table: str) -> pl.DataFrame:
+    """A polars, pandas or Arrow frame as polars."""
+    if isinstance(frame, pl.DataFrame):
+        return frame
+    try:
+        # pandas speaks Arrow too, but its index and its object columns need their own reading
+        converted = pl.from_pandas(frame) if hasattr(frame, "iloc") else pl.from_arrow(frame)
+    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        came = f"{type(frame).__name__}: {error}"[:200]
+        raise DataError(
+            f"the {table}", must="a polars, pandas or Arrow frame", came=came, do="Build one, for example pl.DataFrame(...)."
+        ) from None
+    return converted if isinstance(converted, pl.DataFrame) else converted.to_frame()

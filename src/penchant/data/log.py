@@ -21,7 +21,10 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Column:
-    """One event column: numbers as they are (missing = NaN), texts as codes into `values` (missing = -1)."""
+    """One event column: numbers as they are (missing = NaN), texts as codes into `values` (missing = -1).
+
+    A list is a text, each of its elements after the character 0x1f.
+    """
 
     data: NDArray[Any]
     values: tuple[str, ...] | None = None
@@ -31,7 +34,7 @@ class Column:
         """The smallest exact form of a polars column."""
         if series.dtype == pl.Boolean:
             series = series.cast(pl.Int8)
-        if series.dtype.is_temporal():
+        if series.dtype in (pl.Date, pl.Datetime):
             series = series.dt.epoch("ms") / 1000
         if series.dtype.is_integer() and series.null_count() == 0:
             return cls(series.shrink_dtype().to_numpy())
@@ -39,7 +42,7 @@ class Column:
             exact = pl.Float32 if series.dtype == pl.Float32 else pl.Float64
             return cls(series.cast(exact).fill_null(float("nan")).to_numpy())
         if series.dtype == pl.List:
-            series = series.list.eval(pl.element().cast(pl.String)).list.join("\x1f")
+            series = series.list.eval("\x1f" + pl.element().cast(pl.String)).list.join("")
         texts = series.cast(pl.String)
         values = texts.drop_nulls().unique().sort()
         codes = texts.replace_strict(values, pl.Series(range(len(values)), dtype=pl.Int32), default=-1, return_dtype=pl.Int32)
@@ -89,7 +92,8 @@ class Log:
         """The first event row of the same user with the same time, `[events]`: what comes before it is the past."""
         new = np.ones(len(self), dtype=bool)
         new[1:] = (self.user[1:] != self.user[:-1]) | (self.time[1:] != self.time[:-1])
-        return np.maximum.accumulate(np.where(new, np.arange(len(self)), 0))
+        first: NDArray[np.int64] = np.maximum.accumulate(np.where(new, np.arange(len(self)), 0))
+        return first
 
     @cached_property
     def history_rows(self) -> NDArray[np.int64]:
@@ -103,7 +107,8 @@ class Log:
 
     def history_end(self, rows: NDArray[np.integer]) -> NDArray[np.int64]:
         """For event rows `[n]`, the end (exclusive) in `history_rows` of what had happened strictly before."""
-        return np.searchsorted(self.history_rows, self.first_of_moment[rows]).astype(np.int64)
+        end: NDArray[np.int64] = np.searchsorted(self.history_rows, self.first_of_moment[rows]).astype(np.int64)
+        return end
 
     def take(self, names: list[str], rows: NDArray[np.integer] | slice) -> pl.DataFrame:
         """Event columns (role columns included) at these rows, as a frame."""

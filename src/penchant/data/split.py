@@ -22,9 +22,9 @@ def split_by_time(log: Log, rows: Part, valid_from: float, test_from: float) -> 
 
 def split_by_time_share(log: Log, rows: Part, valid: float, test: float) -> tuple[Part, Part, Part]:
     """The newest `test` share of events, the `valid` share before it, and the rest; equal times stay together."""
-    time = np.sort(log.time[rows])
-    edge = [time[min(int(len(time) * share), len(time) - 1)] if share < 1 else np.inf for share in (1 - valid - test, 1 - test)]
-    return split_by_time(log, rows, edge[0], edge[1])
+    time = np.append(np.sort(log.time[rows]), np.inf)
+    valid_from, test_from = (time[round(len(rows) * share)] for share in (1 - valid - test, 1 - test))
+    return split_by_time(log, rows, float(valid_from), float(test_from))
 
 
 def split_last(log: Log, rows: Part, valid: float | int, test: float | int) -> tuple[Part, Part, Part]:
@@ -53,7 +53,7 @@ def split(log: Log, rows: Part, settings: SplitSettings) -> tuple[Part, Part, Pa
     """Train, valid and test rows as the recipe says.
 
     Raises:
-        DataError: when a part with a share above zero comes out empty, or nothing is left to train on.
+        DataError: when nothing is left to train on.
     """
     if settings.kind == "last":
         parts = split_last(log, rows, settings.valid, settings.test)

@@ -51,14 +51,13 @@ def windows_of(log: Log, rows: NDArray[np.integer], length: int) -> Windows:
         rows: Target event rows in ascending order, `[targets]`.
         length: Most history events (and most targets) in a window.
     """
-    rows = np.asarray(rows, dtype=np.int64)
     user = log.user[rows].astype(np.int64)
     begin, end = log.history_offsets[user], log.history_end(rows)
     step = max(length // 2, 1)
     turn = np.maximum(0, -(-(end - begin - length) // step))
     start = begin + turn * step
     crowd = _place_in_group(user, turn) // length
-    return _grouped(rows, user, start, end - start, crowd)
+    return _grouped(rows.astype(np.int64), user, start, end - start, crowd)
 
 
 def latest_windows(log: Log, rows: NDArray[np.integer], end: NDArray[np.integer], length: int) -> Windows:
@@ -70,10 +69,9 @@ def latest_windows(log: Log, rows: NDArray[np.integer], end: NDArray[np.integer]
         end: For each, the end (exclusive) of its past in `log.history_rows`, `[n]`; `log.history_end(rows)` is the strict past.
         length: Most history events in a window.
     """
-    rows, end = np.asarray(rows, dtype=np.int64), np.asarray(end, dtype=np.int64)
     user = log.user[rows].astype(np.int64)
     start = np.maximum(log.history_offsets[user], end - length)
-    return _grouped(rows, user, start, end - start, np.arange(len(rows)))
+    return _grouped(rows.astype(np.int64), user, start, end - start, np.arange(len(rows)))
 
 
 def _place_in_group(user: NDArray[np.int64], turn: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -10,6 +10,9 @@ from penchant.report.charts import Bar, BarChart, LineChart, Series
 from penchant.report.page import Cell, Chart, Charts, Figure, Page, Section, Table, Text, Tone
 
 _TONES: dict[str, Tone] = {"better": "good", "worse": "bad", "unclear": "plain"}
+_HOW_TO_READ = (
+    "In the tables below, the best value of each row is bold, small print is the interval, and ↓ marks metrics where less is better."
+)
 _SMALL = 300
 """Below so many users or rows a slice is marked as small."""
 
@@ -73,7 +76,9 @@ def _figures(evaluation: Evaluation) -> list[Figure]:
 
 def _protocol(evaluation: Evaluation) -> Section:
     lines = evaluation.protocol or ("No protocol was written down: these numbers cannot be compared with others.",)
-    return Section("How it was measured", [Text(lines, points=len(lines) > 1, tone="plain" if evaluation.protocol else "warn")])
+    return Section(
+        "How it was measured", [Text(lines, points=len(lines) > 1, tone="plain" if evaluation.protocol else "warn")], _HOW_TO_READ
+    )
 
 
 def _task(evaluation: Evaluation, task: str) -> Section:
@@ -86,8 +91,7 @@ def _metrics_table(evaluation: Evaluation, task: str) -> Table:
     rows: list[list[str | Cell]] = [
         [_metric_name(evaluation, task, metric), *_cells(evaluation, task, metric, ALL)] for metric in evaluation.metrics(task)
     ]
-    note = "The best value of each row is bold. Small print: the interval. ↓ marks metrics where less is better."
-    return Table(["metric", *evaluation.measured(task)], rows, caption="All rows", note=note)
+    return Table(["metric", *evaluation.measured(task)], rows, caption="All test data")
 
 
 def _metric_name(evaluation: Evaluation, task: str, metric: str) -> str:
@@ -108,7 +112,7 @@ def _cell(metric: Metric | None, strong: bool = False) -> Cell:
 
 
 def _interval(metric: Metric, sign: str = "") -> str:
-    return "" if isnan(metric.low) else f"{number(metric.low, sign)} to {number(metric.high, sign)}"
+    return "" if isnan(metric.low) else " to ".join(number(end, sign, like=metric.value) for end in (metric.low, metric.high))
 
 
 def _slice_tables(evaluation: Evaluation, task: str) -> list[Table]:
@@ -119,7 +123,11 @@ def _slice_tables(evaluation: Evaluation, task: str) -> list[Table]:
     metric = evaluation.metrics(task)[0]
     rows = [[_slice_name(evaluation, task, metric, name), *_cells(evaluation, task, metric, name)] for name in slices]
     caption = f"{_metric_name(evaluation, task, metric)} in parts of the test data"
-    return [Table(["part", *evaluation.measured(task)], rows, caption=caption, note=f"Parts below n = {_SMALL:,} are small: read their intervals.")]
+    return [
+        Table(
+            ["part", *evaluation.measured(task)], rows, caption=caption, note=f"Parts below n = {_SMALL:,} are small: read their intervals."
+        )
+    ]
 
 
 def _slice_name(evaluation: Evaluation, task: str, metric: str, name: str) -> Cell:

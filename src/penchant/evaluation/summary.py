@@ -196,17 +196,17 @@ def best(row: Mapping[str, Metric | None]) -> str | None:
     return (min if lower else max)(known, key=lambda name: known[name].value)
 
 
-def number(value: float, sign: str = "") -> str:
-    """A value for people: three digits that matter below 1, "-" for nan.
+def number(value: float, sign: str = "", like: float | None = None) -> str:
+    """A value for people: about three digits that matter, as many decimals as `like` would have; a dash for nan.
 
     >>> number(0.23456), number(1.5), number(1234.5), number(0.004, "+"), number(float("nan"))
     ('0.235', '1.500', '1,234', '+0.0040', '–')
     """
     if isnan(value):
         return "–"
-    if abs(value) >= 1000:
-        return f"{value:{sign},.0f}"
-    return f"{value:{sign}.4f}" if 0 < abs(value) < 0.1 else f"{value:{sign}.3f}"
+    size = abs(value if like is None else like)
+    decimals = 0 if size >= 1000 else 4 if 0 < size < 0.1 else 3
+    return f"{value:{sign},.{decimals}f}"
 
 
 def p_value_text(p_value: float) -> str:
@@ -222,7 +222,8 @@ def p_value_text(p_value: float) -> str:
 
 def _with_interval(metric: Metric, sign: str) -> str:
     value = number(metric.value, sign)
-    return value if isnan(metric.low) else f"{value} [{number(metric.low, sign)}, {number(metric.high, sign)}]"
+    low, high = (number(end, sign, like=metric.value) for end in (metric.low, metric.high))
+    return value if isnan(metric.low) else f"{value} [{low}, {high}]"
 
 
 def _once(names: Iterator[str]) -> list[str]:

@@ -52,9 +52,11 @@ class Categories:
         return bags
 
     def _lists(self, values: pl.Series) -> pl.Series:
-        """Each cell as a list of distinct, stripped, non-empty texts; missing as an empty list."""
+        """Each cell as a list of distinct, stripped, non-empty texts; missing as an empty list. A packed list is taken apart as it was."""
         if values.dtype != pl.List:
-            values = values.cast(pl.String).str.replace_all("\x1f", self.settings.separator, literal=True).str.split(self.settings.separator)
+            text = pl.col("text")
+            singles = pl.when(text.str.starts_with("\x1f")).then(text.str.split("\x1f")).otherwise(text.str.split(self.settings.separator))
+            values = pl.DataFrame({"text": values.cast(pl.String)}).select(singles).to_series()
         element = pl.element().cast(pl.String).str.strip_chars()
         cleaned = values.list.eval(element.filter(element.str.len_chars() > 0).unique(maintain_order=True))
         return cleaned.fill_null(pl.Series([[]], dtype=pl.List(pl.String)))

@@ -65,10 +65,10 @@ def as_text(values: pl.Series) -> pl.Series:
     if values.dtype == pl.Boolean:
         values = values.cast(pl.Int8)
     if values.dtype.is_float():
-        values = values.fill_nan(None)
-        whole = values.cast(pl.Int64, strict=False)
-        is_whole = bool((whole.cast(values.dtype) == values).all())
-        values = whole if is_whole else values
+        number = pl.col("number")
+        whole = number.cast(pl.Int64, strict=False)
+        text = pl.when(whole == number).then(whole.cast(pl.String)).otherwise(number.cast(pl.String))
+        return pl.DataFrame({"number": values.fill_nan(None)}).select(text).to_series()
     return values.cast(pl.String)
 
 

@@ -76,12 +76,17 @@ class FeatureSet:
         """Arrays of the owner's features for these rows; columns the table lacks are missing values."""
         lacking = [pl.lit(None).alias(column) for column in self.columns(owner) if column not in table.columns]
         table = table.with_columns(lacking)
-        return {name: feature.transform(_values(table, self.parts[owner][name].reads(name))) for name, feature in self.features[owner].items()}
+        return {
+            name: feature.transform(_values(table, self.parts[owner][name].reads(name))) for name, feature in self.features[owner].items()
+        }
 
     def encode_log(self, log: Log) -> Encoded:
         """A whole log. Texts stored as codes are transformed once per distinct value."""
-        events = {owner: {name: self._event_feature(log, owner, name) for name in self.parts[owner]} for owner in OWNERS[2:]}
-        return Encoded(user=self.encode("user", log.users), item=self.encode("item", log.items), **events)
+        return Encoded(user=self.encode("user", log.users), item=self.encode("item", log.items), **self.encode_events(log))
+
+    def encode_events(self, log: Log) -> dict[str, dict[str, Array]]:
+        """The event features of a whole log by owner (context, history, scenario)."""
+        return {owner: {name: self._event_feature(log, owner, name) for name in self.parts[owner]} for owner in OWNERS[2:]}
 
     def _event_feature(self, log: Log, owner: Owner, name: str) -> Array:
         feature, columns = self.features[owner][name], self.parts[owner][name].reads(name)

@@ -56,9 +56,9 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device."""
-        tensors = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
-        groups = {name: {key: t.to(device) for key, t in value.items()} for name, value in vars(self).items() if isinstance(value, dict)}
-        return replace(self, **tensors, **groups)
+        moved: dict[str, Any] = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        moved |= {name: {key: t.to(device) for key, t in value.items()} for name, value in vars(self).items() if isinstance(value, dict)}
+        return replace(self, **moved)
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,8 @@ def gather(log: Log, encoded: Encoded, windows: Windows, chosen: Array, hidden: 
 
 def gap_class(seconds: Array) -> Array:
     """Logarithmic class of a time difference, from 1 (none or negative) up, one per factor 2; 0 is kept for "nothing before"."""
-    return np.minimum(1 + np.log2(np.maximum(seconds, 0) + 1), GAPS - 1).astype(np.int64)
+    classes: NDArray[np.int64] = np.minimum(1 + np.log2(np.maximum(seconds, 0) + 1), GAPS - 1).astype(np.int64)
+    return classes
 
 
 def _tensors(arrays: Mapping[str, Array]) -> dict[str, Tensor]:

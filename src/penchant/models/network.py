@@ -1,10 +1,10 @@
 """The flagship network: one network for retrieval and ranking, every task, every scenario.
 
-    items     S = content + id                                  [items, width]
-    history   H = causal transformer(profile, events)           [batch, 1 + length, width]
-    user      u = H at the last visible event, then a layer in which context and scenario query the visible history
-    retrieve  u · S
-    rank      (u, S, u * S, what S finds in H, context) -> scenario gates -> experts -> one representation per task -> heads
+items     S = content + id                                  [items, width]
+history   H = causal transformer(profile, events)           [batch, 1 + length, width]
+user      u = H at the last visible event, then a layer in which context and scenario query the visible history
+retrieve  u · S
+rank      (u, S, u * S, what S finds in H, context) -> scenario gates -> experts -> one representation per task -> heads
 """
 
 from typing import Any

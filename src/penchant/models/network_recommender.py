@@ -13,10 +13,10 @@ from penchant.data.log import Log
 from penchant.data.windows import windows_of
 from penchant.features.feature_set import Encoded, FeatureSet
 from penchant.models.batch import Batch, Moments, Past, assemble, gather
-from penchant.models.network import Network
+from penchant.models.network import Encoding, Network
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
-from penchant.schema.errors import NotFittedError
+from penchant.schema.errors import TargetError
 from penchant.schema.recipe import Recipe
 
 EVENTS_AT_ONCE = 16_384
@@ -53,7 +53,9 @@ class NetworkRecommender(Recommender):
 
     def _learn(self, data: Dataset) -> None:
         if self.trainer is None:
-            raise NotFittedError("a network without a trainer")
+            do = "Pass trainer=NetworkTrainer(), or call penchant.training.trainer.fit_network."
+            raise TargetError("a NetworkRecommender", must="given a trainer to be fitted", came="none", do=do)
+        self.features, self._encoded = FeatureSet(self.recipe), None  # another recipe or part: nothing of the last fit may stay
         self.trainer.fit(self, data)
 
     def build(self) -> Network:
@@ -64,8 +66,13 @@ class NetworkRecommender(Recommender):
     def encoded(self, log: Log) -> Encoded:
         """A log as model inputs; the last one asked for is kept."""
         if self._encoded is None or self._encoded[0] is not log:
-            self._encoded = (log, self.features.encode_log(log))
+            self.keep(log, self.features.encode_log(log))
+        assert self._encoded is not None
         return self._encoded[1]
+
+    def keep(self, log: Log, encoded: Encoded) -> None:
+        """Take a log's model inputs as they are."""
+        self._encoded = (log, encoded)
 
     def refresh(self) -> None:
         """Compute the catalogue's vectors anew, after the network or the catalogue changed."""
@@ -113,25 +120,42 @@ class NetworkRecommender(Recommender):
             profiles[name][~known] = array[0]
         return profiles
 
-    @torch.inference_mode()
     def scores(self, queries: Queries) -> NDArray[np.float32]:
-        if self.network.retrieval is None:
-            return self._ranking_scores(queries)
+        return self.retrieve(self.encode(self.batch_of(queries)))
+
+    @torch.inference_mode()
+    def encode(self, batch: Batch) -> Encoding:
+        """Everything about a batch with one target each that does not depend on a candidate."""
         self.network.eval()
-        encoding = self.network.encode(self.batch_of(queries), self.item_vectors)
+        return self.network.encode(batch, self.item_vectors)
+
+    @torch.inference_mode()
+    def retrieve(self, encoding: Encoding) -> NDArray[np.float32]:
+        """The score of every catalogue item `[batch, items]`; without a retrieval task all go through the ranking path."""
+        if self.network.retrieval is None:
+            rows = np.tile(np.arange(len(self.item_vectors)), (len(encoding.users), 1))
+            return self.combine(self.judge(encoding, rows))
         scores: NDArray[np.float32] = (encoding.users[:, 0] @ self.item_vectors.T).float().numpy()
         return scores
 
-    def _ranking_scores(self, queries: Queries) -> NDArray[np.float32]:
-        """Without a retrieval task every item goes through the ranking path."""
-        rows = np.tile(np.arange(len(self.items)), (len(queries), 1))
-        return self.combine(self.judge(self.batch_of(queries), rows))
+    def _top_block(self, queries: Queries, k: int, exclude_seen: bool) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Retrieval, then ranking of the candidates by the recipe's combination of tasks: what the service does."""
+        if self.network.retrieval is None or list(self.recipe.rank_by) == [self.network.retrieval.name]:
+            return super()._top_block(queries, k, exclude_seen)
+        encoding = self.encode(self.batch_of(queries))
+        scores = self.retrieve(encoding)
+        if exclude_seen:
+            scores[queries.seen()] = -np.inf
+        best = torch.from_numpy(scores).topk(min(max(k, self.recipe.serving.candidates), len(self.item_vectors)), dim=1)
+        combined = torch.from_numpy(self.combine(self.judge(encoding, best.indices.numpy())))
+        order = combined.masked_fill(best.values == -np.inf, -np.inf).topk(k, dim=1)
+        rows: NDArray[np.int64] = best.indices.gather(1, order.indices).numpy()
+        values: NDArray[np.float32] = order.values.numpy()
+        return np.where(np.isfinite(values), rows, -1), values
 
     @torch.inference_mode()
-    def judge(self, batch: Batch, items: NDArray[np.integer]) -> dict[str, Tensor]:
+    def judge(self, encoding: Encoding, items: NDArray[np.integer]) -> dict[str, Tensor]:
         """Raw output of every task for candidate rows `[batch, k]`: `{task: [batch, k]}`, retrieval included."""
-        self.network.eval()
-        encoding = self.network.encode(batch, self.item_vectors)
         candidates = self.item_vectors[torch.from_numpy(items)].unsqueeze(1)
         outputs = {name: output[:, 0] for name, output in self.network.rank(encoding, candidates).items()} if self.network.tasks else {}
         if self.network.retrieval is not None:
@@ -151,6 +175,7 @@ class NetworkRecommender(Recommender):
     @torch.inference_mode()
     def predict(self, data: Dataset) -> dict[str, NDArray[np.float32]]:
         """Each ranking task's prediction for every row of a data set, as of the event's time: `{task: [rows]}`."""
+        self._check_ready()
         self.network.eval()
         encoded = self.encoded(data.log)
         vectors = self.item_vectors if data.log is self.log_ else self.vectors_of(encoded.item)
@@ -178,4 +203,3 @@ def packs(sizes: NDArray[np.integer], limit: int) -> list[slice]:
             cuts.append(slice(start, place))
             start = place
     return [*cuts, slice(start, len(sizes))] if len(sizes) else []
-

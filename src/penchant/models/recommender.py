@@ -5,6 +5,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from numbers import Integral, Real
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -28,10 +29,12 @@ class Recommender(ABC):
     Attributes:
         recipe_: What the columns mean, once fitted.
         log_: The log it was fitted on; histories of known users come from here.
+        data_: The part it was fitted on; absent on a model that was loaded.
     """
 
     recipe_: Recipe
     log_: Log
+    data_: Dataset
 
     @abstractmethod
     def _learn(self, data: Dataset) -> None:
@@ -43,8 +46,12 @@ class Recommender(ABC):
 
     def fit(self, data: Dataset) -> Self:
         """Learn from a data set's rows."""
-        self.log_, self.recipe_ = data.log, data.recipe
-        self._learn(data)
+        self.log_, self.recipe_, self.data_ = data.log, data.recipe, data
+        try:
+            self._learn(data)
+        except BaseException:
+            del self.log_  # a model that could not learn is not fitted
+            raise
         return self
 
     @property
@@ -80,12 +87,13 @@ class Recommender(ABC):
             NotFittedError: before `fit`.
         """
         self._check_ready()
-        self._check_k(k)
+        k = self._checked_k(k)
         self._check_users(users, unknown)
         queries = Queries.now(self.log_, users, self._moment(len(users), context, scenario))
         rows, scores = self.top(queries, k, exclude_seen=exclude_seen)
         ids = [str(user) for user in users]
-        frame = pl.DataFrame({"user_id": np.repeat(ids, rows.shape[1]), "rank": np.tile(np.arange(1, rows.shape[1] + 1), len(ids))})
+        names = pl.Series("user_id", [name for name in ids for _ in range(k)], dtype=pl.String)
+        frame = pl.DataFrame({"user_id": names, "rank": np.tile(np.arange(1, k + 1), len(ids))})
         kept = rows.ravel() >= 0
         items = self.items["item_id"].gather(np.maximum(rows.ravel(), 0))
         return frame.with_columns(items.alias("item_id"), pl.Series("score", scores.ravel())).filter(pl.Series(kept))
@@ -94,13 +102,21 @@ class Recommender(ABC):
         """Scores of user-item pairs `[n]`, on the scale `recommend` orders by.
 
         Raises:
-            TargetError: for an item that is not in the catalogue.
+            TargetError: for an item that is not in the catalogue, or not one item per user.
+            NotFittedError: before `fit`.
         """
         self._check_ready()
+        self._check_users(users, "fallback")
+        if len(users) != len(items):
+            raise TargetError(
+                "items", must=f"one per user ({len(users):,})", came=f"{len(items):,}", do="Give pairs: users and items of one length."
+            )
         known = dict(zip(self.items["item_id"], range(len(self.items)), strict=True))
         strange = [item for item in items if str(item) not in known]
         if strange:
-            raise TargetError(f"item '{strange[0]}'", must="in the catalogue", came="an id it does not hold", do=did_you_mean(str(strange[0]), known))
+            raise TargetError(
+                f"item '{strange[0]}'", must="in the catalogue", came="an id it does not hold", do=did_you_mean(str(strange[0]), known)
+            )
         queries = Queries.now(self.log_, users, self._moment(len(users), context, None))
         rows = np.array([known[str(item)] for item in items])
         blocks = [self.scores(block) for block in queries.blocks(BLOCK)]
@@ -108,10 +124,13 @@ class Recommender(ABC):
 
     def top(self, queries: Queries, k: int, *, exclude_seen: bool = True) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The best k item rows of each query and their scores, best first, `[queries, k]`; -1 where fewer are left."""
-        results = [self._top_block(block, min(k, len(self.items)), exclude_seen) for block in queries.blocks(BLOCK)]
-        if not results:
-            return np.zeros((0, k), dtype=np.int64), np.zeros((0, k), dtype=np.float32)
-        return np.concatenate([rows for rows, _ in results]), np.concatenate([scores for _, scores in results])
+        self._check_ready()
+        found = min(k, len(self.items))
+        rows, scores = np.full((len(queries), k), -1, dtype=np.int64), np.full((len(queries), k), -np.inf, dtype=np.float32)
+        for place, block in enumerate(queries.blocks(BLOCK)):
+            part = slice(place * BLOCK, place * BLOCK + len(block))
+            rows[part, :found], scores[part, :found] = self._top_block(block, found, exclude_seen)
+        return rows, scores
 
     def _top_block(self, queries: Queries, k: int, exclude_seen: bool) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         scores = self.scores(queries)
@@ -130,7 +149,12 @@ class Recommender(ABC):
         known = self.get_params()
         for name, value in settings.items():
             if name not in known:
-                raise TargetError(f"setting '{name}' of {type(self).__name__}", must="a known setting", came="an unknown one", do=did_you_mean(name, known))
+                raise TargetError(
+                    f"setting '{name}' of {type(self).__name__}",
+                    must="a known setting",
+                    came="an unknown one",
+                    do=did_you_mean(name, known),
+                )
             setattr(self, name, value)
         return self
 
@@ -138,11 +162,16 @@ class Recommender(ABC):
         if not hasattr(self, "log_"):
             raise NotFittedError(type(self).__name__)
 
-    def _check_k(self, k: int) -> None:
-        if not isinstance(k, int) or isinstance(k, bool) or not 1 <= k <= len(self.items):
-            raise TargetError("k", must=f"a whole number from 1 to {len(self.items):,} (the catalogue)", came=repr(k), do="Ask for at least one item.")
+    def _checked_k(self, k: int) -> int:
+        whole = isinstance(k, Integral) and not isinstance(k, bool)
+        if not whole or not 1 <= k <= len(self.items):
+            do = "Ask for at least one item." if not whole or k < 1 else "Ask for no more than there are."
+            raise TargetError("k", must=f"a whole number from 1 to {len(self.items):,} (the catalogue)", came=repr(k), do=do)
+        return int(k)
 
     def _check_users(self, users: Sequence[Any], unknown: Unknown) -> None:
+        if isinstance(users, str):
+            raise TargetError("users", must="a list of user ids", came=f"the text '{users}'", do=f"Write ['{users}'].")
         if unknown == "fallback":
             return
         known = set(self.log_.users["user_id"])
@@ -161,7 +190,15 @@ class Recommender(ABC):
     def _moment(self, count: int, context: Mapping[str, Any] | None, scenario: str | None) -> pl.DataFrame:
         values = dict(context or {})
         time = values.pop("time", values.pop("timestamp", None))
-        time = time.timestamp() if isinstance(time, datetime) else datetime.now(UTC).timestamp() if time is None else float(time)
+        time = datetime.now(UTC) if time is None else time
+        if not isinstance(time, datetime | Real):
+            raise TargetError(
+                "context 'time'",
+                must="seconds since 1970 or a datetime",
+                came=repr(time),
+                do="For example 1650888000 or datetime(2022, 4, 25).",
+            )
+        time = time.timestamp() if isinstance(time, datetime) else float(time)
         if scenario is not None and self.recipe_.scenario.column:
             values[self.recipe_.scenario.column] = scenario
         return pl.DataFrame({"timestamp": [time] * count, **{name: [value] * count for name, value in values.items()}})

@@ -1,6 +1,6 @@
 """Charts as inline SVG: lines, bars with whiskers, calibration. No script, no style attribute, colours from the page's CSS.
 
-Every chart is 480 units wide, so that its letters stay readable on a phone, and carries a title and a description
+Every chart is 400 units wide, so that its letters stay readable on a phone, and carries a title and a description
 for those who hear the page. nan breaks a line and leaves out a bar.
 """
 
@@ -11,11 +11,13 @@ from math import ceil, floor, isfinite, log10
 
 from markupsafe import Markup, escape
 
-WIDTH = 480
+WIDTH = 400
 COLOURS = 8
 """Series colours of the style sheet; a ninth series begins again, with dashes."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 14, 12, 42
-_HEIGHT = 280
+_HEIGHT = 250
+_SMALLEST = 1e-290
+"""Differences below it are none; logarithms of denormal numbers fail."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +130,9 @@ def nice_ticks(low: float, high: float, about: int = 5) -> tuple[float, ...]:
     >>> nice_ticks(3, 3)
     (2.0, 2.5, 3.0, 3.5, 4.0)
     """
-    if high - low <= 1e-12 * max(abs(low), abs(high)):
-        spread = abs(low) / 3 or 1.0
+    size = max(abs(low), abs(high))
+    if high - low <= max(1e-12 * size, _SMALLEST):
+        spread = size / 3 if size > _SMALLEST else 1.0
         low, high = low - spread, high + spread
     rough = (high - low) / about
     power = 10.0 ** floor(log10(rough))
@@ -171,9 +174,9 @@ def _axes(across: _Scale, up: _Scale, x: str, y: str) -> Iterator[Markup]:
         yield _rule(across(tick), up.start, across(tick), up.start + 4, "tick")
         yield _text(across(tick), up.start + 18, _label(tick), "middle", "axis")
     yield _rule(across.start, up.start, across.end, up.start, "tick")
-    yield _text((across.start + across.end) / 2, up.start + 37, x, "middle", "axis name")
+    yield _text((across.start + across.end) / 2, up.start + 37, x, "middle", "axis")
     middle = (up.start + up.end) / 2
-    yield Markup('<text class="axis name" text-anchor="middle" transform="translate(11 {}) rotate(-90)">{}</text>').format(middle, y)
+    yield Markup('<text class="axis" text-anchor="middle" transform="translate(11 {}) rotate(-90)">{}</text>').format(middle, y)
 
 
 def _diagonal(across: _Scale, up: _Scale) -> list[Markup]:

@@ -5,12 +5,14 @@ a label, a filter or a history rule means the same offline and online.
 
 Grammar: column names, numbers, 'text', true, false, null; + - * /; == != < <= > >=; in (…), not in (…);
 and, or, not; parentheses. A comparison with a missing value is missing, and a missing condition does not hold.
+Arithmetic is done in float64 whatever the column's type; division by zero is missing. As a condition, a number other than 0 holds.
 """
 
 import ast
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite, isnan
 from typing import Any
 
 import polars as pl
@@ -64,11 +66,15 @@ class Expression:
                 if name not in _CONSTANTS:
                     names.add(name)
                 return
-            case ast.Constant(value=bool() | int() | float() | str() | None):
+            case ast.Constant(value=int() | float() as number):
+                if abs(number) >= 2**63 or not isfinite(number):
+                    raise self._refused("a number of more than 64 bits")
+                return
+            case ast.Constant(value=str() | None):
                 return
             case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[ast.Tuple(elts=elements) | ast.List(elts=elements)]):
                 children: list[ast.AST] = [node.left, *elements]
-                if not all(isinstance(element, ast.Constant) for element in elements):
+                if not elements or not all(_is_value(element) for element in elements):
                     raise self._refused("'in' followed by something other than a list of values")
             case ast.Compare(ops=ops) if all(type(op) in _COMPARE for op in ops):
                 children = [node.left, *node.comparators]
@@ -79,7 +85,7 @@ class Expression:
             case ast.BinOp(op=op) if type(op) in _BINARY:
                 children = [node.left, node.right]
             case _:
-                raise self._refused(f"'{ast.unparse(node)[:80]}'")
+                raise self._refused(f"'{(ast.get_source_segment(self.text.strip(), node) or type(node).__name__)[:80]}'")
         for child in children:
             self._check(child, names, depth + 1)
 
@@ -88,12 +94,22 @@ class Expression:
         return _to_polars(self._tree)  # type: ignore[attr-defined]
 
     def value(self, row: Mapping[str, Any]) -> Any:
-        """The expression's value for one row; columns the row lacks are missing (None)."""
+        """The expression's value for one row; columns the row lacks are missing (None), and so is what a type does not allow."""
         return _of_row(self._tree, row)  # type: ignore[attr-defined]
 
     def holds(self, row: Mapping[str, Any]) -> bool:
         """Whether the condition holds for one row; missing counts as no."""
-        return self.value(row) is True
+        return _truth(self.value(row)) is True
+
+
+def _is_value(node: ast.AST) -> bool:
+    """A number (with a sign or without), a text, true, false or null."""
+    match node:
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float())) | ast.Constant():
+            return True
+        case ast.Name(id=name):
+            return name in _CONSTANTS
+    return False
 
 
 def _to_polars(node: ast.AST) -> pl.Expr:
@@ -103,23 +119,33 @@ def _to_polars(node: ast.AST) -> pl.Expr:
         case ast.Constant(value=value):
             return pl.lit(value)
         case ast.BoolOp(op=op, values=values):
-            parts = [_to_polars(value) for value in values]
+            parts = [_condition(value) for value in values]
             return pl.all_horizontal(parts) if isinstance(op, ast.And) else pl.any_horizontal(parts)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return ~_to_polars(operand)
+            return ~_condition(operand)
         case ast.UnaryOp(operand=operand):
-            return -_to_polars(operand)
+            return -_number(operand)
         case ast.BinOp(left=left, op=op, right=right):
-            result: pl.Expr = _BINARY[type(op)](_to_polars(left), _to_polars(right))
-            return result
-        case ast.Compare(left=left, ops=[ast.In() | ast.NotIn() as op], comparators=[values]):
+            result: pl.Expr = _BINARY[type(op)](_number(left), _number(right)).fill_nan(None)
+            return pl.when(_number(right) != 0).then(result) if isinstance(op, ast.Div) else result
+        case ast.Compare(left=left, ops=[ast.In() | ast.NotIn() as op], comparators=[ast.Tuple(elts=values) | ast.List(elts=values)]):
             side = _to_polars(left)  # one comparison per value: is_in refuses a list of another numeric type
-            inside = pl.any_horizontal([side == value for value in ast.literal_eval(values)])
+            inside = pl.any_horizontal([side == _to_polars(value) for value in values])
             return ~inside if isinstance(op, ast.NotIn) else inside
         case ast.Compare(left=left, ops=ops, comparators=comparators):
             sides = [_to_polars(side) for side in (left, *comparators)]
             return pl.all_horizontal([_COMPARE[type(op)](a, b) for op, a, b in zip(ops, sides, sides[1:], strict=False)])
     raise AssertionError(f"unchecked node {node!r}")
+
+
+def _number(node: ast.AST) -> pl.Expr:
+    # Packed columns are of the smallest type that holds them: 5 * 100 in 8 bits is -12.
+    return _to_polars(node).cast(pl.Float64)
+
+
+def _condition(node: ast.AST) -> pl.Expr:
+    # Packed true and false are the numbers 1 and 0, and polars' "not 1" is -2.
+    return _to_polars(node).cast(pl.Boolean)
 
 
 def _of_row(node: ast.AST, row: Mapping[str, Any]) -> Any:
@@ -129,34 +155,50 @@ def _of_row(node: ast.AST, row: Mapping[str, Any]) -> Any:
         case ast.Constant(value=value):
             return value
         case ast.BoolOp(op=op, values=values):
-            return _three_valued(isinstance(op, ast.And), [_of_row(value, row) for value in values])
+            return _three_valued(isinstance(op, ast.And), [_truth(_of_row(value, row)) for value in values])
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            inner = _of_row(operand, row)
-            return None if inner is None else not inner
+            return _opposite(_truth(_of_row(operand, row)))
         case ast.UnaryOp(operand=operand):
-            inner = _of_row(operand, row)
-            return None if inner is None else -inner
+            return _calculated(operator.sub, 0.0, _of_row(operand, row))
         case ast.BinOp(left=left, op=op, right=right):
-            return _apply(_BINARY[type(op)], _of_row(left, row), _of_row(right, row))
-        case ast.Compare(left=left, ops=[ast.In() | ast.NotIn() as op], comparators=[values]):
-            inner = _of_row(left, row)
-            return None if inner is None else (inner in ast.literal_eval(values)) != isinstance(op, ast.NotIn)
+            return _calculated(_BINARY[type(op)], _of_row(left, row), _of_row(right, row))
+        case ast.Compare(left=left, ops=[ast.In() | ast.NotIn() as op], comparators=[ast.Tuple(elts=values) | ast.List(elts=values)]):
+            side = _of_row(left, row)
+            inside = _three_valued(False, [_compared(operator.eq, side, _of_row(value, row)) for value in values])
+            return _opposite(inside) if isinstance(op, ast.NotIn) else inside
         case ast.Compare(left=left, ops=ops, comparators=comparators):
             sides = [_of_row(side, row) for side in (left, *comparators)]
-            return _three_valued(True, [_apply(_COMPARE[type(op)], a, b) for op, a, b in zip(ops, sides, sides[1:], strict=False)])
+            return _three_valued(True, [_compared(_COMPARE[type(op)], a, b) for op, a, b in zip(ops, sides, sides[1:], strict=False)])
     raise AssertionError(f"unchecked node {node!r}")
 
 
-def _apply(function: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
-    if left is None or right is None:
+def _calculated(function: Callable[[Any, Any], Any], left: Any, right: Any) -> float | None:
+    try:
+        result: float = function(float(left), float(right))
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+    return None if isnan(result) else result
+
+
+def _compared(function: Callable[[Any, Any], Any], left: Any, right: Any) -> bool | None:
+    if left is None or right is None or isinstance(left, str) != isinstance(right, str):
         return None
     try:
-        return function(left, right)
-    except (TypeError, ZeroDivisionError, OverflowError):
+        return bool(function(left, right))
+    except TypeError:
         return None
 
 
-def _three_valued(all_of: bool, values: list[Any]) -> bool | None:
+def _truth(value: Any) -> bool | None:
+    """A value as a condition: numbers hold unless they are 0; texts and missing values say nothing."""
+    return bool(value) if isinstance(value, int | float) else None
+
+
+def _opposite(condition: bool | None) -> bool | None:
+    return None if condition is None else not condition
+
+
+def _three_valued(all_of: bool, values: list[bool | None]) -> bool | None:
     """SQL's three-valued AND (all_of) or OR."""
     decisive = not all_of
     if any(value is decisive for value in values):

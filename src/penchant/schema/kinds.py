@@ -22,7 +22,7 @@ def kinds_in(place: str) -> dict[str, type[Any]]:
     found = importlib.import_module(place)
     names = [f"{place}.{module.name}" for module in pkgutil.iter_modules(found.__path__)] if hasattr(found, "__path__") else [place]
     classes = [thing for name in names for thing in vars(importlib.import_module(name)).values() if isinstance(thing, type)]
-    return {thing.kind: thing for thing in classes if isinstance(vars(thing).get("kind"), str)}
+    return {vars(thing)["kind"]: thing for thing in classes if isinstance(vars(thing).get("kind"), str)}
 
 
 def choose(part: Part, place: str, where: str) -> tuple[type[Any], Any]:

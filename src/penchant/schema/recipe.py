@@ -6,10 +6,12 @@ the rest of their keys unread; the part itself checks them.
 """
 
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from penchant.schema.errors import RecipeError, did_you_mean
 from penchant.schema.expression import Expression
@@ -23,9 +25,20 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+class ContradictionError(ValueError):
+    """What a validator of settings raises: the last three parts of an error; the key is added where it is known."""
+
+    def __init__(self, must: str, came: str, do: str) -> None:
+        self.must, self.came, self.do = must, came, do
+        super().__init__(f"must be {must}; found {came}. {do}")
+
+
 def _expression(value: Any) -> Any:
     if isinstance(value, str):
-        Expression(value)
+        try:
+            Expression(value)
+        except RecipeError as error:
+            raise ContradictionError(error.must, f"'{value[:200]}', with {error.came}", error.do) from None
     return value
 
 
@@ -163,11 +176,13 @@ class SplitSettings(Settings):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.valid + self.test >= 1:
-            raise ValueError("valid + test must be below 1, or nothing is left to train on")
+            raise ContradictionError("such that valid + test is below 1", f"{self.valid:g} + {self.test:g}", "Leave something to train on.")
         if (self.valid_from is None) != (self.test_from is None):
-            raise ValueError("valid_from and test_from go together")
+            present, absent = ("valid_from", "test_from") if self.valid_from else ("test_from", "valid_from")
+            raise ContradictionError("with both valid_from and test_from, or with neither", f"only {present}", f"Add {absent}.")
         if self.kind == "last" and self.valid_from:
-            raise ValueError("valid_from and test_from belong to kind = 'time'")
+            do = "Use kind = 'time', or take the dates out."
+            raise ContradictionError("free of dates when kind is 'last'", f"valid_from = '{self.valid_from}'", do)
         return self
 
 
@@ -190,7 +205,7 @@ class TrainingSettings(Settings):
     watch: str | None = None
     """Metric of the validation part that decides, as `task.metric` ("next.ndcg@10", "click.auc"); first task when absent."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**31)
 
 
 class ServingSettings(Settings):
@@ -230,14 +245,18 @@ class Recipe(Settings):
     def _one_retrieval_task(cls, tasks: dict[str, TaskPart]) -> dict[str, TaskPart]:
         retrieval = [name for name, task in tasks.items() if task.kind == "next_item"]
         if len(retrieval) > 1:
-            raise ValueError(f"at most one task may have kind = 'next_item', found {', '.join(retrieval)}")
+            raise ContradictionError(
+                "of kind 'next_item' at most once", f"{len(retrieval)} such tasks: {', '.join(retrieval)}", "Keep one of them."
+            )
         return tasks
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
         for task in self.serving.rank_by:
             if task not in self.tasks:
-                raise ValueError(f"serving.rank_by names the task '{task}', which is not in [tasks]. {did_you_mean(task, self.tasks)}")
+                raise ContradictionError(
+                    "free of unknown tasks in serving.rank_by", f"'{task}', which is not in [tasks]", did_you_mean(task, self.tasks)
+                )
         return self
 
     @classmethod
@@ -289,19 +308,52 @@ def read_settings(kind: type[S], raw: dict[str, Any], where: str) -> S:
 
 
 def _explained(kind: type[BaseModel], error: ValidationError, where: str) -> RecipeError:
-    fault = error.errors(include_url=False)[0]
-    path = [str(step) for step in fault["loc"] if not str(step).endswith("Settings") and "[" not in str(step)]
-    key = ".".join(path)
-    more = f" ({error.error_count() - 1} more faults follow)" if error.error_count() > 1 else ""
-    thing = f"{where}, key '{key}'" if key else where
+    faults = _faults(error)
+    path, fault = faults[0]
+    more = {1: "", 2: " (one more fault follows)"}.get(len(faults), f" ({len(faults) - 1} more faults follow)")
+    thing = f"{where}, key '{'.'.join(path)}'" if path else where
+    cause = fault.get("ctx", {}).get("error")
     if fault["type"] == "extra_forbidden":
-        known = _keys_at(kind, path[:-1])
-        return RecipeError(thing, must="one of the known keys", came=f"an unknown key{more}", do=did_you_mean(path[-1], known))
+        return RecipeError(
+            thing, must="one of the known keys", came=f"an unknown key{more}", do=did_you_mean(path[-1], _keys_at(kind, path[:-1]))
+        )
     if fault["type"] == "missing":
-        return RecipeError(thing, must="present", came=f"nothing{more}", do=f"Add '{path[-1]}' to the recipe.")
-    must = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    came = fault["input"] if not isinstance(fault["input"], dict | BaseModel) else "settings that contradict each other"
-    return RecipeError(thing, must=must, came=f"{came!r}"[:200] + more, do="Change it in the recipe.")
+        near = get_close_matches(path[-1], fault["input"], n=1)  # where extra keys are allowed, a misspelling is not refused as unknown
+        return RecipeError(
+            thing, must="present", came=f"nothing{more}", do=f"Did you misspell it as '{near[0]}'?" if near else "Add it to the recipe."
+        )
+    if isinstance(cause, ContradictionError):
+        return RecipeError(thing, must=cause.must, came=cause.came + more, do=cause.do)
+    if cause is not None:
+        return RecipeError(thing, must="free of contradictions", came=f"one: {cause}{more}", do="Change it in the recipe.")
+    if fault["type"] == "too_short":
+        return RecipeError(thing, must="given at least once", came=f"none{more}", do="Add one to the recipe.")
+    must = fault["msg"].removeprefix("Input should be ").partition(", unable to")[0].partition("valid dictionary or")[0]
+    must = f"{must}table of keys" if fault["type"] == "model_type" else must
+    return RecipeError(thing, must=must, came=f"{fault['input']!r}"[:200] + more, do="Change it in the recipe.")
+
+
+def _faults(error: ValidationError) -> list[tuple[list[str], ErrorDetails]]:
+    """The faults with their keys, the ones to mend first in front.
+
+    An unknown key stands before a missing one, which it may be the misspelling of. Where a key may be of several forms, pydantic
+    complains about each: "is not of that form" is left out where another form was understood further, and a key is named once.
+    """
+    found = [([str(step) for step in fault["loc"] if not _is_form(str(step))], fault) for fault in error.errors(include_url=False)]
+    deepest = [path for path, fault in found if fault["type"] not in _OTHER_FORM]
+    kept = [
+        (path, fault) for path, fault in found if fault["type"] not in _OTHER_FORM or not any(each[: len(path)] == path for each in deepest)
+    ]
+    kept = [pair for place, pair in enumerate(kept) if pair[0] not in [path for path, _ in kept[:place]]]
+    return sorted(kept, key=lambda pair: pair[1]["type"] != "extra_forbidden")
+
+
+_OTHER_FORM = ("model_type", "tuple_type")
+
+
+def _is_form(step: str) -> bool:
+    """Whether a step of a fault's place names a branch of a union and not a key."""
+    return step.endswith("Settings") or "[" in step
 
 
 def _keys_at(kind: type[BaseModel], path: list[str]) -> list[str]:

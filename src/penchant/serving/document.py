@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from html import escape
 from typing import Any
 
@@ -79,7 +80,7 @@ def _route(path: str, method: str, route: dict[str, Any], document: dict[str, An
 def _schema(title: str, schema: dict[str, Any]) -> str:
     needed = schema.get("required", [])
     lines = [f"{name}{'' if name in needed else '?'}: {_type(kind)}" for name, kind in schema.get("properties", {}).items()]
-    about = escape(schema.get("description", "").split("\n")[0])
+    about = re.sub(r"`(.+?)`", r"<code>\1</code>", escape(schema.get("description", "").split("\n")[0]))
     return f"<details><summary>{title}</summary><p>{about}</p><pre>{escape(chr(10).join(lines))}</pre></details>"
 
 

@@ -96,7 +96,10 @@ class ColumnDescription(TypedDict):
 
 
 class TaskDescription(TypedDict):
-    """A task: its name, its kind ("binary"), and the range its bar is drawn over."""
+    """A task: its name, its kind ("binary"), the least and the most it predicts as a rule.
+
+    A bar begins at `low`; its length compares within one list.
+    """
 
     name: str
     kind: str

@@ -15,6 +15,7 @@ from penchant.serving.access import Console
 from penchant.serving.app import create_app
 from penchant.serving.keys import Keys
 from penchant.serving.protocol import Engine
+from penchant.serving.punctual import PunctualProtocol
 from penchant.storage.events import SQLiteEventLog
 from penchant.storage.sqlite import Database
 from penchant.storage.state import SQLiteRecordStore
@@ -90,6 +91,7 @@ def run(
 def _serve(app: FastAPI, listener: socket.socket) -> None:
     config = uvicorn.Config(
         app,
+        http=PunctualProtocol,
         access_log=False,  # paths and queries hold ids and login tokens
         log_level="warning",
         server_header=False,

@@ -32,6 +32,7 @@ class Service:
     def __init__(self, engine: Engine, log: EventLog, records: RecordStore) -> None:
         self._engine, self._log, self._records = engine, log, records
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._closing = False
         self.state: State = "starting"
         self.behind = 0
         """Stored events and records that the engine failed to take in; the next start tries again."""
@@ -97,6 +98,7 @@ class Service:
 
     def close(self) -> None:
         """Lets the engine finish what it has begun and makes everything durable."""
+        self._closing = True
         self._thread.shutdown(wait=True, cancel_futures=True)
         self._log.close()
         self._records.close()
@@ -115,15 +117,15 @@ class Service:
             _log.error("the engine could not take in what was stored: %s", type(error).__name__)
 
     def _rebuild(self) -> None:
-        for batch in _batches(self._records.all("item")):
+        for batch in self._batches(self._records.all("item")):
             self._engine.upsert_items(dict(batch))
-        for batch in _batches(self._records.all("user")):
+        for batch in self._batches(self._records.all("user")):
             self._engine.upsert_users(dict(batch))
-        for events in _batches(event for _, event in self._log.read()):
+        for events in self._batches(event for _, event in self._log.read()):
             self._engine.apply_events(events)
 
-
-def _batches(values: Iterable[T]) -> Iterator[list[T]]:
-    rest = iter(values)
-    while batch := list(islice(rest, _REBUILD_BATCH)):
-        yield batch
+    def _batches(self, values: Iterable[T]) -> Iterator[list[T]]:
+        """`values` in lists, until they or the service end: a server told to stop while it starts stops soon."""
+        rest = iter(values)
+        while not self._closing and (batch := list(islice(rest, _REBUILD_BATCH))):
+            yield batch

@@ -1,5 +1,7 @@
 """What a label task must beat: the average, item by item."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,8 @@ from penchant.data.dataset import Dataset, labels_of
 from penchant.models.collaborative.item_knn import ItemKNN
 from penchant.models.collaborative.popularity import Popularity
 from penchant.models.recommender import Recommender
+from penchant.schema.errors import TargetError, did_you_mean
+from penchant.studies.lists import measure_lists
 
 PRIOR = 10.0  # training labels' worth of overall mean in every item's mean
 
@@ -29,7 +33,36 @@ class ItemMean:
         return result
 
 
-def fit_baselines(train: Dataset, names: list[str]) -> dict[str, Recommender]:
-    """Named baselines with default settings, fitted."""
-    kinds: dict[str, Recommender] = {"popularity": Popularity(), "item_knn": ItemKNN()}
-    return {name: kinds[name].fit(train) for name in names}
+BASELINES: dict[str, type[Recommender]] = {"popularity": Popularity, "item_knn": ItemKNN}
+
+
+def fit_baselines(train: Dataset | None, names: Sequence[str], model: Recommender | None = None) -> dict[str, Recommender]:
+    """Named baselines with default settings, fitted.
+
+    Args:
+        train: The training part.
+        names: Of `BASELINES`.
+        model: What they stand beside, for the error.
+
+    Raises:
+        TargetError: for an unknown name, or without a training part.
+    """
+    for name in names:
+        if name not in BASELINES:
+            raise TargetError(f"baseline '{name}'", must="a known baseline", came="an unknown name", do=did_you_mean(name, BASELINES))
+    if train is None and names:
+        raise TargetError(f"the training part of {type(model).__name__}", must="given", came="a loaded model without it", do="Pass train=.")
+    return {name: BASELINES[name]().fit(train) for name in names if train is not None}
+
+
+def tune_item_knn(train: Dataset, valid: Dataset) -> ItemKNN:
+    """The item-KNN with the best NDCG@10 on the validation part, out of a small grid."""
+    trials = [
+        ItemKNN(neighbours, shrinkage, recency=recency) for neighbours, shrinkage in ((50, 10), (200, 20)) for recency in (1.0, 0.95, 0.8)
+    ]
+
+    def quality(model: ItemKNN) -> float:
+        values = measure_lists({"item_knn": model.fit(train)}, valid, (10,)).values["item_knn"]
+        return float(np.nanmean(values["ndcg@10"]))
+
+    return max(trials, key=quality)

@@ -1,7 +1,6 @@
 """One evaluation of a model and its baselines on a part it has not seen: lists over all items, and every task's predictions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,47 +8,25 @@ from numpy.typing import NDArray
 from penchant.data.dataset import Dataset, labels_of
 from penchant.evaluation.intervals import Bootstrap
 from penchant.evaluation.metrics.auc import auc
-from penchant.evaluation.metrics.average_precision import average_precision
 from penchant.evaluation.metrics.calibration import calibration_curve, calibration_error
 from penchant.evaluation.metrics.decisions import accuracy, f1, precision, recall
 from penchant.evaluation.metrics.grouped_auc import grouped_auc
-from penchant.evaluation.metrics.hit_rate import hit_rate
-from penchant.evaluation.metrics.hits import find_hits
 from penchant.evaluation.metrics.log_loss import log_loss
-from penchant.evaluation.metrics.ndcg import ndcg
-from penchant.evaluation.metrics.recall import recall as list_recall
-from penchant.evaluation.metrics.reciprocal_rank import reciprocal_rank
 from penchant.evaluation.metrics.regression import mae, rmse
 from penchant.evaluation.metrics.rows import RowMetric
-from penchant.evaluation.slices import ALL, Slices, by_activity, by_scenario, by_training_events
+from penchant.evaluation.slices import ALL, Slices, by_scenario, by_training_events
 from penchant.evaluation.summary import Chart, Comparison, Curve, Evaluation, Metric, Tables
 from penchant.models.network_recommender import NetworkRecommender
-from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 from penchant.studies.baselines import ItemMean
+from penchant.studies.lists import PerUser, measure_lists
 
-LIST_METRICS = {"ndcg": ndcg, "recall": list_recall, "hit_rate": hit_rate, "mrr": reciprocal_rank, "map": average_precision}
 BINARY: dict[str, RowMetric] = {
     "auc": auc, "grouped_auc": grouped_auc, "log_loss": log_loss, "calibration_error": calibration_error,
     "accuracy": accuracy, "precision": precision, "recall": recall, "f1": f1,
 }  # fmt: skip
 AMOUNT: dict[str, RowMetric] = {"rmse": rmse, "mae": mae}
 ITEM_MEAN = "item mean"
-
-PerUser = dict[str, NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class Lists:
-    """List metrics of every model, one value per user.
-
-    Attributes:
-        values: `{model: {metric: [users]}}`.
-        slices: Named masks `[users]`.
-    """
-
-    values: dict[str, PerUser]
-    slices: Slices
 
 
 def evaluate(
@@ -129,22 +106,6 @@ def evaluate(
     )
 
 
-def measure_lists(models: Mapping[str, Recommender], test: Dataset, cutoffs: Sequence[int] = (10, 5, 20)) -> Lists:
-    """Every model's list metrics, all items ranked, one query per user at the user's first wanted event of the part."""
-    positives = test.part(test.positives)
-    queries = Queries.first_of_each_user(positives)
-    place = np.searchsorted(queries.user, test.log.user[positives.rows])
-    item = test.log.item[positives.rows]
-    values = {}
-    for name, model in models.items():
-        found, _ = model.top(queries, max(cutoffs), exclude_seen=test.recipe.serving.exclude_seen)
-        hits, relevant = find_hits(found, place, item)
-        values[name] = {
-            f"{metric}@{k}": function(hits, relevant, k) for k in cutoffs for metric, function in LIST_METRICS.items() if k <= hits.shape[1]
-        }
-    return Lists(values, _query_slices(test, queries))
-
-
 def _list_tables(values: PerUser, slices: Slices, bootstrap: Bootstrap) -> dict[str, dict[str, Metric]]:
     headline = next(iter(values))
     tables = {ALL: {name: bootstrap.mean(value) for name, value in values.items()}}
@@ -162,13 +123,6 @@ def _row_metrics(
 ) -> dict[str, Metric]:
     chosen = dict(list(metrics.items())[:1]) if headline_only else metrics
     return {name: bootstrap.metric(metric, label[mask], score[mask], user[mask]) for name, metric in chosen.items()}
-
-
-def _query_slices(test: Dataset, queries: Queries) -> Slices:
-    events = queries.before - test.log.offsets[queries.user]
-    scenario = test.recipe.scenario.column
-    slices = by_scenario(queries.moment[scenario].to_list()) if scenario else {}
-    return slices | by_training_events(events) | by_activity(events)
 
 
 def _row_slices(test: Dataset) -> Slices:

@@ -23,7 +23,9 @@ logger = logging.getLogger(__name__)
 class Objective(Protocol):
     """What is fitted: a network, its batches, its losses and how it is judged."""
 
-    network: nn.Module
+    @property
+    def network(self) -> nn.Module:
+        """The network whose weights are fitted."""
 
     def epoch(self, number: int) -> Sequence[Any]:
         """The batches of an epoch, the same for the same seed and number."""
@@ -190,23 +192,30 @@ class _Run:
             progress.waited += 1
         progress.epoch, progress.batch, progress.sums = progress.epoch + 1, 0, {}
         progress.seconds += time.monotonic() - begin
-        if self._out_of_time():
-            progress.finished = "time"
-        elif progress.waited >= self.settings.patience:
-            progress.finished = "patience"
-        elif progress.epoch >= self.settings.epochs:
-            progress.finished = "epochs"
+        progress.finished = self._ending()
         logger.info("epoch %d  %s", progress.epoch, "  ".join(f"{name} {value:.4f}" for name, value in row.items()))
         if self.checkpoint:
             self.save()
 
+    def _ending(self) -> str:
+        """Why there is no further epoch; empty when there is one."""
+        if self._out_of_time():
+            return "time"
+        if self.progress.waited >= self.settings.patience:
+            return "patience"
+        return "epochs" if self.progress.epoch >= self.settings.epochs else ""
+
     def _watched(self, metrics: Mapping[str, float]) -> float | None:
-        """The watched metric, turned so that higher is better; None without validation."""
+        """The watched metric, turned so that higher is better; None without validation or where it is undefined (nan)."""
         if not metrics:
             return None
         name = self.settings.watch or next(iter(metrics))
         if name not in metrics:
-            raise DataError(f"training.watch '{name}'", must="a validation metric", came="an unknown one", do=f"There are: {', '.join(metrics)}.")
+            raise DataError(
+                f"training.watch '{name}'", must="a validation metric", came="an unknown one", do=f"There are: {', '.join(metrics)}."
+            )
+        if math.isnan(metrics[name]):
+            return None
         return -metrics[name] if name.rpartition(".")[2] in LOWER_IS_BETTER else metrics[name]
 
     def _weights(self) -> dict[str, Tensor]:
@@ -223,7 +232,9 @@ class _Run:
             for number, state in optimiser.state_dict()["state"].items():
                 tensors |= {f"optimiser{place}/{number}/{key}": torch.as_tensor(value) for key, value in state.items()}
         fresh = self.checkpoint / "checkpoint.new.safetensors"
-        save_file({name: value.contiguous() for name, value in tensors.items()}, fresh, metadata={"progress": json.dumps(asdict(self.progress))})
+        save_file(
+            {name: value.contiguous() for name, value in tensors.items()}, fresh, metadata={"progress": json.dumps(asdict(self.progress))}
+        )
         fresh.replace(self.checkpoint / "checkpoint.safetensors")
 
     def load(self) -> None:
@@ -234,7 +245,9 @@ class _Run:
         """
         path = self.checkpoint / "checkpoint.safetensors" if self.checkpoint else None
         if path is None or not path.is_file():
-            raise DataError("--resume", must="used where a checkpoint lies", came=f"none in '{self.checkpoint}'", do="Train without --resume first.")
+            raise DataError(
+                "--resume", must="used where a checkpoint lies", came=f"none in '{self.checkpoint}'", do="Train without --resume first."
+            )
         tensors = load_file(path)
         try:
             self.network.load_state_dict(_under("network/", tensors))
@@ -250,6 +263,7 @@ class _Run:
                 state.setdefault(int(number), {})[key] = value
             optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
         self.progress = Progress(**json.loads(_metadata(path)["progress"]))
+        self.progress.finished = "" if self.progress.batch else self._ending()  # more epochs or time may have been granted since
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -259,7 +273,7 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _metadata(path: Path) -> dict[str, str]:
     from safetensors import safe_open
 
-    with safe_open(path, "pt") as opened:  # type: ignore[no-untyped-call]
+    with safe_open(path, "pt") as opened:
         metadata: dict[str, str] = opened.metadata()
     return metadata
 

@@ -41,7 +41,9 @@ class NetworkObjective:
         if self.network.retrieval is not None:
             if not len(train.positives):
                 name = self.network.retrieval.name
-                raise DataError(f"task '{name}', positive_where", must="true for some training events", came="none", do="Relax the condition.")
+                raise DataError(
+                    f"task '{name}', positive_where", must="true for some training events", came="none", do="Relax the condition."
+                )
             self.wanted[train.positives] = True
             self.network.retrieval.fit(np.bincount(train.log.item[train.positives], minlength=len(train.log.items)))
         self.horizon = self.network.retrieval.settings.horizon if self.network.retrieval else 1
@@ -72,7 +74,9 @@ class NetworkObjective:
         read = gather(self.data.log, self.encoded, self.windows, batch, hidden)
         rows = self.data.log.item[read.rows].astype(np.int64)
         retrieval = self.network.retrieval
-        drawn, expected = retrieval.draw(random, self.settings.negatives) if retrieval else (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
+        drawn, expected = (
+            retrieval.draw(random, self.settings.negatives) if retrieval else (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
+        )
         history, targets = read.history, torch.from_numpy(rows)
         unique, places = torch.unique(torch.cat([history.flatten(), targets.flatten(), torch.from_numpy(drawn)]), return_inverse=True)
         in_history, in_targets, in_drawn = places.split([history.numel(), targets.numel(), len(drawn)])
@@ -83,7 +87,12 @@ class NetworkObjective:
         wanted = torch.from_numpy(self.wanted[read.rows]) & read.present
         if retrieval is not None and wanted.any():
             loss = retrieval.loss(
-                encoding.users[wanted], candidates[wanted], targets[wanted], vectors[in_drawn], torch.from_numpy(drawn), torch.from_numpy(expected)
+                encoding.users[wanted],
+                candidates[wanted],
+                targets[wanted],
+                vectors[in_drawn],
+                torch.from_numpy(drawn),
+                torch.from_numpy(expected),
             )
             losses[retrieval.name] = loss.mean()
         return losses

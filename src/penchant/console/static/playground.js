@@ -259,7 +259,7 @@ function moved(itemId, place) {
 function bar(task, value, best, place) {
   const filled = element("span", { className: "filled" });
   filled.style.width = `${Math.max(0, Math.min(100, (100 * (value - task.low)) / best))}%`;
-  const shown = task.kind === "binary" ? percent(value) : number(value);
+  const shown = task.kind === "regression" ? number(value) : percent(value);
   return element("div", { className: `task-${place % 6}` },
     element("dt", { text: task.name }), element("dd", { className: "track", "aria-hidden": "true" }, filled), element("dd", { text: shown }));
 }

@@ -1,0 +1,152 @@
+"""The commands and their options; what each does lies in `commands/`, loaded when it runs.
+
+Exit codes: 0 done · 1 another mistake of the caller · 2 recipe or usage · 3 data · 4 unknown target · 5 not fitted · 6 bundle · 7 storage ·
+8 address · 9 the gate refused · 130 interrupted (training can be resumed).
+"""
+
+import logging
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from penchant.cli.terminal import Terminal
+from penchant.schema.errors import PenchantError
+
+app = typer.Typer(
+    name="penchant",
+    help="From an event log to served recommendations.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+RecipePath = Annotated[Path, typer.Argument(help="The recipe (TOML).")]
+Home = Annotated[Path | None, typer.Option(help="Where bundles, checkpoints, reports and state lie; 'penchant' beside the recipe when absent.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines for people.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
+
+
+def _run(command: str, debug: bool, as_json: bool, **options: Any) -> None:
+    """Load a command, run it, and turn every mistake into one line and its exit code."""
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    terminal = Terminal(as_json)
+    try:
+        import_module(f"penchant.cli.commands.{command}").run(terminal, **options)
+    except PenchantError as error:
+        if debug:
+            raise
+        terminal.fail(error)
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        terminal.note("stopped  a training run goes on with: penchant train RECIPE --resume")
+        raise typer.Exit(130) from None
+
+
+@app.command()
+def init(
+    directory: Annotated[Path, typer.Argument(help="A folder with your files.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace a recipe that is there.")] = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Look at the files in a folder, write recipe.toml, and say what was guessed and how sure that is."""
+    _run("init", debug, json, directory=directory, force=force)
+
+
+@app.command()
+def check(recipe: RecipePath, home: Home = None, json: Json = False, debug: Debug = False) -> None:
+    """Count and locate defects in the data; write a report."""
+    _run("check", debug, json, recipe=recipe, home=home)
+
+
+@app.command()
+def train(
+    recipe: RecipePath,
+    home: Home = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint of an interrupted run.")] = False,
+    seed: Annotated[int | None, typer.Option(help="In place of the recipe's seed.")] = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Train, judge on the newest events beside baselines, and keep a bundle when it beats popularity."""
+    _run("train", debug, json, recipe=recipe, home=home, resume=resume, seed=seed)
+
+
+@app.command()
+def evaluate(
+    recipe: RecipePath,
+    home: Home = None,
+    bundle: Annotated[str, typer.Option(help="Version or alias.")] = "champion",
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Judge a bundle on the recipe's test part beside baselines; write the report."""
+    _run("evaluate", debug, json, recipe=recipe, home=home, bundle=bundle)
+
+
+@app.command()
+def recommend(
+    recipe: RecipePath,
+    users: Annotated[str, typer.Option(help="User ids with commas between, or 'all'.")],
+    k: Annotated[int, typer.Option("-k", "--items", help="Items per user.")] = 10,
+    out: Annotated[Path | None, typer.Option(help="A .parquet, .csv or .jsonl file; an interrupted run goes on where it stopped.")] = None,
+    scenario: Annotated[str | None, typer.Option(help="Value of the scenario column.")] = None,
+    context: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of a context column; may be repeated.")] = None,
+    include_seen: Annotated[bool, typer.Option("--include-seen", help="Items the user had before may come again.")] = False,
+    home: Home = None,
+    bundle: Annotated[str, typer.Option(help="Version or alias.")] = "champion",
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Recommend to some users, or to all into a file."""
+    options = {"k": k, "out": out, "scenario": scenario, "context": context or [], "include_seen": include_seen}
+    _run("recommend", debug, json, recipe=recipe, users=users, home=home, bundle=bundle, **options)
+
+
+@app.command()
+def serve(
+    recipe: RecipePath,
+    host: Annotated[str, typer.Option(help="Address to listen on; another than this machine's own needs a key.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0 = a free one.")] = 8090,
+    home: Home = None,
+    bundle: Annotated[str, typer.Option(help="Version or alias.")] = "champion",
+    no_key: Annotated[bool, typer.Option("--no-key", help="Let everybody on this machine in.")] = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Answer over HTTP, with a playground at /."""
+    _run("serve", debug, json, recipe=recipe, host=host, port=port, home=home, bundle=bundle, with_key=not no_key)
+
+
+@app.command()
+def demo(
+    home: Annotated[Path, typer.Option(help="Where the demo keeps its data, bundle and state.")] = Path("runs/demo"),
+    once: Annotated[bool, typer.Option("--once", help="Ask the server, show the lists, and stop.")] = False,
+    port: Annotated[int, typer.Option(help="Port; 0 = a free one.")] = 8090,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """MovieLens-100K from download to served recommendations."""
+    _run("demo", debug, json, home=home, once=once, port=port)
+
+
+@app.command()
+def doctor(
+    recipe: Annotated[Path | None, typer.Argument(help="A recipe whose home and bundles are looked at too.")] = None,
+    home: Home = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Look at this machine, the installed packages and a home, and name what is wrong."""
+    _run("doctor", debug, json, recipe=recipe, home=home)
+
+
+def main() -> None:
+    """Entry point of the `penchant` command."""
+    app()

@@ -1,0 +1,19 @@
+"""A home's bundle, ready to answer."""
+
+from penchant.cli.home import HomeFolder
+from penchant.models.network_recommender import NetworkRecommender
+from penchant.models.saved import read_network
+from penchant.schema.errors import BundleError
+
+
+def read_bundle(home: HomeFolder, bundle: str) -> tuple[NetworkRecommender, str]:
+    """A verified bundle's network and its version.
+
+    Raises:
+        BundleError: when there is none, or it is not what was made.
+    """
+    store = home.bundles()
+    if not store.versions():
+        raise BundleError(f"bundles in '{home.path}'", must="at least one", came="none", do="Make one with: penchant train RECIPE")
+    opened = store.open(bundle)
+    return read_network(opened.path), opened.version

@@ -1,0 +1,36 @@
+"""`penchant evaluate`: a bundle beside baselines on the recipe's test part."""
+
+from pathlib import Path
+
+from penchant.cli.bundle import read_bundle
+from penchant.cli.home import HomeFolder
+from penchant.cli.terminal import Terminal
+from penchant.data.dataset import Dataset
+from penchant.evaluation.page import evaluation_page
+from penchant.evaluation.summary import Evaluation
+from penchant.report.page import render
+from penchant.schema.errors import BundleError
+from penchant.schema.recipe import Recipe
+from penchant.studies.workflow import evaluate
+
+
+def run(terminal: Terminal, recipe: Path, home: Path | None, bundle: str) -> None:
+    place = HomeFolder.of(recipe, home)
+    model, version = read_bundle(place, bundle)
+    train_part, _, test = Dataset.read(Recipe.read(recipe)).split()
+    if not test.log.items["item_id"].equals(model.items["item_id"]):
+        raise BundleError(f"bundle {version}", must="trained on this recipe's items", came="another catalogue", do="Train again.")
+    names = ["popularity", "item_knn"] if model.recipe.retrieval_task else ["popularity"]
+    evaluation = evaluate(model, test, names, train=train_part, title=f"Bundle {version}")
+    written = show(terminal, evaluation, place)
+    terminal.result(bundle=version, report=str(written), evaluation=evaluation.to_json())
+
+
+def show(terminal: Terminal, evaluation: Evaluation, place: HomeFolder) -> Path:
+    """Print the tables; write the report as a page and as JSON."""
+    terminal.text(f"\n{evaluation}\n")
+    page = place.report("evaluation.html")
+    page.write_text(render(evaluation_page(evaluation)), encoding="utf8")
+    place.report("evaluation.json").write_text(evaluation.to_json(), encoding="utf8")
+    terminal.line("report", str(page))
+    return page

@@ -1,0 +1,27 @@
+"""`penchant serve`: a bundle over HTTP, with the playground at /."""
+
+from pathlib import Path
+
+import torch
+
+from penchant.cli.bundle import read_bundle
+from penchant.cli.home import HomeFolder
+from penchant.cli.terminal import Terminal
+from penchant.console.playground import Playground
+from penchant.serving.engine import BundleEngine
+from penchant.serving.server import Started
+from penchant.serving.server import run as run_server
+
+
+def run(terminal: Terminal, recipe: Path, host: str, port: int, home: Path | None, bundle: str, with_key: bool) -> None:
+    place = HomeFolder.of(recipe, home)
+    torch.set_num_threads(1)  # a second thread gains little on one request and stalls when another process wants the core
+    model, version = read_bundle(place, bundle)
+
+    def announce(started: Started) -> None:
+        key = f"   key {started.key} (shown once)" if started.key else ""
+        terminal.line("serve", f"{started.url}   bundle {version}{key}\ndocs {started.url}/docs   playground {started.login_url or started.url}")
+        terminal.result(url=started.url, key=started.key, login_url=started.login_url, bundle=version)
+
+    place.state.mkdir(parents=True, exist_ok=True)
+    run_server(place.state, BundleEngine(model, version), host=host, port=port, with_keys=with_key, console=Playground(), announce=announce)

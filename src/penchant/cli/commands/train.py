@@ -1,0 +1,127 @@
+"""`penchant train`: data, training, evaluation, gate, bundle."""
+
+import time
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from penchant.cli.commands.evaluate import show
+from penchant.cli.home import HomeFolder
+from penchant.cli.terminal import Terminal
+from penchant.data.dataset import Dataset
+from penchant.evaluation.summary import Evaluation
+from penchant.models.network_recommender import NetworkRecommender
+from penchant.models.saved import write_network
+from penchant.schema.errors import PenchantError
+from penchant.schema.recipe import Recipe
+from penchant.storage.bundles import Metadata
+from penchant.studies.baselines import fit_baselines, tune_item_knn
+from penchant.studies.evaluate import evaluate
+from penchant.studies.workflow import train
+from penchant.training.loop import Progress
+
+ALIAS = "champion"
+
+
+class GateError(PenchantError):
+    """The fitted model is no better than popularity."""
+
+    code = "gate"
+    exit_code = 9
+
+
+def run(terminal: Terminal, recipe: Path, home: Path | None, resume: bool, seed: int | None) -> None:
+    settings = with_seed(Recipe.read(recipe), seed)
+    version, evaluation, place = train_bundle(terminal, settings, HomeFolder.of(recipe, home), resume)
+    terminal.line("next", f"penchant serve {recipe}")
+    terminal.result(bundle=version, home=str(place.path), evaluation=evaluation.to_json())
+
+
+def with_seed(recipe: Recipe, seed: int | None) -> Recipe:
+    """The recipe with another seed."""
+    return recipe if seed is None else recipe.model_copy(update={"training": recipe.training.model_copy(update={"seed": seed})})
+
+
+def train_bundle(terminal: Terminal, recipe: Recipe, place: HomeFolder, resume: bool = False) -> tuple[str, Evaluation, HomeFolder]:
+    """Train, judge, and keep a bundle that beats popularity under the alias `champion`.
+
+    Raises:
+        GateError: when it does not; the bundle is kept without the alias.
+    """
+    data = Dataset.read(recipe)
+    assert data.report is not None
+    terminal.line("data", data.report.summary())
+    for note in data.notes:
+        terminal.line("", note)
+    train_part, valid, test = data.split()
+    terminal.line("split", f"{recipe.split.kind}: {len(train_part):,} to learn from, {len(valid):,} to choose by, {len(test):,} to be judged on")
+    shown = _Shown(terminal, recipe)
+    model = train(recipe, train_part, valid, checkpoint=place.checkpoint, resume=resume, report=shown)
+    shown.end(model)
+    evaluation = _evaluate(model, train_part, valid, test)
+    show(terminal, evaluation, place)
+    metadata = Metadata(metrics=_headlines(evaluation), provenance={"seed": recipe.training.seed, "data": _fingerprint(data), "events": len(data.log)})
+    store = place.bundles()
+    version = store.create(lambda folder: write_network(model, folder), metadata)
+    _gate(terminal, evaluation, version)
+    store.promote(ALIAS, version)
+    return version, evaluation, place
+
+
+class _Shown:
+    """Progress with rate and time left."""
+
+    def __init__(self, terminal: Terminal, recipe: Recipe) -> None:
+        self.terminal, self.epochs = terminal, recipe.training.epochs
+        self.started, self.lines = time.monotonic(), 0
+
+    def __call__(self, progress: Progress, done: int, batches: int) -> None:
+        self._epochs(progress)
+        losses = "  ".join(f"{name} {value / done:.3f}" for name, value in progress.sums.items())
+        rate = progress.step / max(progress.seconds, 1e-9)
+        total = self.epochs * batches
+        text = f"epoch {progress.epoch + 1}/{self.epochs}  loss {losses}  {rate:.1f} batches/s"
+        self.terminal.progress("train", progress.epoch * batches + done, total, text, self.started)
+
+    def end(self, model: NetworkRecommender) -> None:
+        """The last epochs, and why training ended."""
+        progress = getattr(model.trainer, "progress", None)
+        if progress:
+            self._epochs(progress)
+            self.terminal.line("train", f"ended by {progress.finished} after {progress.seconds:.0f} s; kept epoch {progress.best_epoch + 1}")
+
+    def _epochs(self, progress: Progress) -> None:
+        for row in progress.curves[self.lines :]:
+            values = "  ".join(f"{name} {value:.3f}" for name, value in row.items() if name not in ("epoch", "seconds"))
+            self.terminal.line("train", f"epoch {row['epoch']:.0f}/{self.epochs}  {values}  {row['seconds']:.0f} s")
+        self.lines = len(progress.curves)
+
+
+def _evaluate(model: NetworkRecommender, train_part: Dataset, valid: Dataset, test: Dataset) -> Evaluation:
+    progress = getattr(model.trainer, "progress", None)
+    rivals = fit_baselines(train_part, ["popularity"])
+    if model.recipe.retrieval_task:
+        rivals["item_knn"] = tune_item_knn(train_part, valid) if len(valid.positives) else fit_baselines(train_part, ["item_knn"])["item_knn"]
+    curves = progress.curves if progress else ()
+    return evaluate(model, test, rivals, train=train_part, curves=curves, title="How good the recommendations are")
+
+
+def _headlines(evaluation: Evaluation) -> dict[str, Any]:
+    names = [(task, evaluation.metrics(task)[0]) for task in evaluation.tasks]
+    return {f"{task}.{metric}": found.value for task, metric in names if (found := evaluation.metric(evaluation.model, task, metric))}
+
+
+def _fingerprint(data: Dataset) -> str:
+    log = data.log
+    return sha256(log.user.tobytes() + log.item.tobytes() + log.time.tobytes()).hexdigest()
+
+
+def _gate(terminal: Terminal, evaluation: Evaluation, version: str) -> None:
+    """Better than popularity in the lists, or than the item mean in every task; the interval of the difference must say so."""
+    decisive = [each for each in evaluation.comparisons if each.baseline in ("popularity", "item mean")][:1]
+    for each in decisive:
+        low, high = each.difference.metric.low, each.difference.metric.high
+        said = f"{each.task} {each.metric} {each.difference.metric.value:+.4f} against {each.baseline} (95 % interval {low:+.4f} to {high:+.4f})"
+        if each.difference.verdict != "better":
+            raise GateError(f"bundle {version}", must=f"better than {each.baseline}", came=said, do=f"It is kept, without the alias {ALIAS}. Try more epochs or features.")
+        terminal.line("gate", f"{said}: bundle {version} is {ALIAS}")

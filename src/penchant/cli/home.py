@@ -1,0 +1,35 @@
+"""Where a recipe's results lie: bundles, checkpoints, reports, state."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from penchant.storage.bundles import BundleStore
+
+
+@dataclass(frozen=True)
+class HomeFolder:
+    """A folder with a place for each kind of result."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, recipe: Path, home: Path | None) -> "HomeFolder":
+        """The folder given, or `penchant` beside the recipe."""
+        return cls(home if home is not None else recipe.parent / "penchant")
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint"
+
+    @property
+    def state(self) -> Path:
+        return self.path / "state"
+
+    def report(self, name: str) -> Path:
+        """The path of a report; its folder is made."""
+        folder = self.path / "reports"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / name
+
+    def bundles(self) -> BundleStore:
+        return BundleStore(self.path / "bundles")

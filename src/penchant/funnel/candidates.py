@@ -1,0 +1,37 @@
+"""The table every step of the funnel takes and gives: items and what is known of them so far."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Items for one request.
+
+    Attributes:
+        items: Item rows `[n]`.
+        scores: What they are ordered by at this step, higher first `[n]`.
+        tasks: Each task's prediction `{task: [n]}`.
+    """
+
+    items: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    tasks: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def take(self, places: NDArray[Any]) -> "Candidates":
+        """The candidates at these places (or where a mask holds), in that order."""
+        return replace(
+            self, items=self.items[places], scores=self.scores[places], tasks={name: values[places] for name, values in self.tasks.items()}
+        )
+
+    def best(self, n: int) -> "Candidates":
+        """The n with the highest finite scores, best first; equal scores by item row."""
+        kept = self.take(np.isfinite(self.scores))
+        return kept.take(np.lexsort((kept.items, -kept.scores))[:n])

@@ -1,0 +1,258 @@
+"""Answers from a bundle and the state built on it: memory -> query -> funnel -> titles."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from penchant.features.feature import Feature
+from penchant.funnel.candidates import Candidates
+from penchant.funnel.funnel import Funnel
+from penchant.models.batch import Moments, assemble
+from penchant.models.network import Encoding
+from penchant.models.network_recommender import NetworkRecommender
+from penchant.schema.errors import TargetError
+from penchant.schema.event import Event
+from penchant.serving.memory import Memory, UserPast, frame_of
+from penchant.serving.protocol import (
+    ColumnDescription,
+    Description,
+    EventDescription,
+    RankRequest,
+    RecommendationAnswer,
+    RecommendationRequest,
+    ScoredItem,
+    TaskDescription,
+)
+
+logger = logging.getLogger(__name__)
+SAMPLES = 50
+MOST_VALUES = 200
+SHARE_SHOWN = 0.05  # the next-item share a full bar stands for
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, encoded; and why the answer will be less personal than it could be, if it will."""
+
+    encoding: Encoding
+    past: UserPast
+    fallback: str | None
+
+
+class BundleEngine:
+    """A `serving.protocol.Engine` over a fitted network. One thread calls it, one call at a time.
+
+    Args:
+        recommender: Read from a verified bundle.
+        model_version: The bundle's version.
+    """
+
+    def __init__(self, recommender: NetworkRecommender, model_version: str) -> None:
+        self.recommender, self.model_version = recommender, model_version
+        recipe = recommender.recipe
+        self._records = recommender.items.to_dicts()
+        self._ids: list[str] = recommender.items["item_id"].to_list()
+        self._rows = {name: row for row, name in enumerate(self._ids)}
+        self._titles = [self._title(record) for record in self._records]
+        self._users = recommender.log_.users
+        self._user_rows = {name: row for row, name in enumerate(self._users["user_id"])}
+        self._profiles: dict[str, dict[str, Any]] = {}
+        self.memory = Memory(recommender, self._rows)
+        self._funnel: Funnel[Asked] = Funnel(self._retrieve, self._rank, recipe.serving.candidates)
+        log = recommender.log_
+        self._popular = np.bincount(log.item, minlength=len(log.items)).astype(np.float32)
+
+    def recommend(self, request: RecommendationRequest) -> RecommendationAnswer:
+        """The best items; when the network fails, the most popular ones, marked as degraded."""
+        past = self._past(request)
+        excluded = np.fromiter(past.seen, dtype=np.int64) if request.exclude_seen else np.zeros(0, dtype=np.int64)
+        try:
+            asked = self._ask(request, past)
+            return self._answer(self._funnel.run(asked, request.n, excluded), asked.fallback)
+        except Exception:
+            logger.exception("the network failed; answering with popular items")
+            popular = Candidates(np.arange(len(self._ids)), np.pad(self._popular, (0, len(self._ids) - len(self._popular))))
+            kept = popular.take(~np.isin(popular.items, excluded)).best(request.n)
+            return self._answer(kept, "popular", degraded=True)
+
+    def rank(self, request: RankRequest) -> RecommendationAnswer:
+        """The given items, best first; unknown ones are left out."""
+        asked = self._ask(request, self._past(request))
+        rows = np.array([self._rows[name] for name in request.items if name in self._rows], dtype=np.int64)
+        if not len(rows):
+            return self._answer(Candidates(rows, np.zeros(0, dtype=np.float32)), asked.fallback)
+        return self._answer(self._rank(asked, Candidates(rows, np.zeros(len(rows), dtype=np.float32))).best(request.n), asked.fallback)
+
+    def similar_items(self, item_id: str, n: int) -> list[ScoredItem]:
+        """The nearest other items by the cosine of their vectors."""
+        if item_id not in self._rows:
+            raise TargetError("item", must="in the catalogue", came="an id it does not hold", do="Add it with PUT /v1/items/{id}.")
+        row = self._rows[item_id]
+        vectors = torch.nn.functional.normalize(self.recommender.item_vectors, dim=1)
+        cosine = (vectors @ vectors[row]).numpy()
+        cosine[row] = -np.inf
+        best = Candidates(np.arange(len(cosine)), cosine).best(n)
+        return [self._item(item, score, {}) for item, score in zip(best.items.tolist(), best.scores.tolist(), strict=True)]
+
+    def apply_events(self, events: Sequence[Event]) -> None:
+        """Take in stored events; the very next answer knows of them."""
+        self.memory.apply(events)
+
+    def upsert_items(self, records: Mapping[str, dict[str, Any]]) -> None:
+        """New items can be recommended at once by their content; changed ones get a new vector."""
+        frame = frame_of([{**record, "item_id": name} for name, record in records.items()])
+        vectors = self.recommender.vectors_of(self.recommender.features.encode("item", frame))
+        for name, record in records.items():
+            record = {**record, "item_id": name}
+            if name not in self._rows:
+                self._rows[name] = len(self._ids)
+                self._ids.append(name)
+                self._records.append(record)
+                self._titles.append(self._title(record))
+            else:
+                self._records[self._rows[name]] = record
+                self._titles[self._rows[name]] = self._title(record)
+        grown = torch.zeros(len(self._ids), vectors.shape[1])
+        grown[: len(self.recommender.item_vectors)] = self.recommender.item_vectors
+        grown[torch.tensor([self._rows[name] for name in records])] = vectors
+        self.recommender.item_vectors = grown
+
+    def upsert_users(self, records: Mapping[str, dict[str, Any]]) -> None:
+        """Profiles count from the next answer on."""
+        self._profiles.update({name: dict(record) for name, record in records.items()})
+
+    def user(self, user_id: str) -> dict[str, Any] | None:
+        """A user's profile and number of history events, or None."""
+        if user_id not in self._profiles and not self.memory.knows(user_id):
+            return None
+        stored = self._users.row(self._user_rows[user_id], named=True) if user_id in self._user_rows else {}
+        return {**stored, **self._profiles.get(user_id, {}), "user_id": user_id, "seen_items": len(self.memory.of(user_id).seen)}
+
+    def item(self, item_id: str) -> dict[str, Any] | None:
+        """An item's record, or None."""
+        return dict(self._records[self._rows[item_id]]) if item_id in self._rows else None
+
+    def describe(self) -> Description:
+        """The facts behind the playground's controls."""
+        recipe, features, log = self.recommender.recipe, self.recommender.features, self.recommender.log_
+        scenarios = features.features["scenario"]
+        popular = np.argsort(-self._popular, kind="stable")[:SAMPLES]
+        busiest = np.argsort(-np.diff(log.offsets), kind="stable")
+        sample = busiest[np.linspace(0, len(busiest) - 1, min(SAMPLES, len(busiest))).astype(int)] if len(busiest) else busiest
+        return Description(
+            tasks=[self._describe_task(name) for name in recipe.tasks],
+            scenarios=[value for feature in scenarios.values() for value in _known(feature)],
+            context=[
+                _column(part.reads(name)[0], part.kind, features.features["context"][name])
+                for name, part in recipe.features.context.items()
+            ],
+            profile=[
+                _column(part.reads(name)[0], part.kind, features.features["user"][name]) for name, part in recipe.features.user.items()
+            ],
+            events=[self._describe_event(name, means) for name, means in recipe.serving.events.items()],
+            title=recipe.data.title,
+            counts={"users": len(log.users), "items": len(self._ids), "events": len(log)},
+            sample_users=[self._users["user_id"][int(row)] for row in sample],
+            sample_items=[{"item_id": self._ids[row], "title": self._titles[row]} for row in popular.tolist()],
+        )
+
+    def _past(self, request: RecommendationRequest) -> UserPast:
+        past = self.memory.of(request.user_id)
+        if not request.session:
+            return past
+        past = past.copy()
+        self.memory.extend(past, request.session)
+        return past
+
+    def _ask(self, request: RecommendationRequest, past: UserPast) -> Asked:
+        recommender, now = self.recommender, datetime.now(UTC).timestamp()
+        moment = {"timestamp": now, **request.context}
+        if recommender.recipe.scenario.column:
+            moment[recommender.recipe.scenario.column] = request.scenario
+        frame = frame_of([moment])
+        arrays = self.memory.arrays(past)
+        context = recommender.features.encode("context", frame)
+        scenario = recommender.features.encode("scenario", frame)
+        moments = Moments(
+            times=np.array([[float(_seconds(moment["timestamp"], now))]]),
+            visible=arrays.length[:, None],
+            present=np.ones((1, 1), dtype=bool),
+            context={name: array[:, None] for name, array in context.items()},
+            scenario={name: array[:, None] for name, array in scenario.items()},
+        )
+        profile, has_profile = self._profile(request)
+        known = request.user_id is not None and (self.memory.knows(request.user_id) or request.user_id in self._profiles)
+        fallback = None if known or past.items or has_profile else ("unknown_user" if request.user_id else "anonymous")
+        return Asked(recommender.encode(assemble(profile, arrays, moments)), past, fallback)
+
+    def _profile(self, request: RecommendationRequest) -> tuple[dict[str, NDArray[Any]], bool]:
+        """The profile's features, and whether anything is known of it."""
+        changed = {**self._profiles.get(request.user_id or "", {}), **(request.profile or {})}
+        row = self._user_rows.get(request.user_id or "")
+        if row is not None and not changed:
+            return {name: array[row : row + 1] for name, array in self.recommender.encoded(self.recommender.log_).user.items()}, True
+        stored = self._users.row(row, named=True) if row is not None else {"user_id": request.user_id}
+        return self.recommender.features.encode("user", frame_of([{**stored, **changed}])), bool(changed) or row is not None
+
+    def _retrieve(self, asked: Asked) -> Candidates:
+        scores = self.recommender.retrieve(asked.encoding)[0]
+        return Candidates(np.arange(len(scores)), scores)
+
+    def _rank(self, asked: Asked, candidates: Candidates) -> Candidates:
+        if not len(candidates):
+            return candidates
+        network = self.recommender.network
+        with torch.inference_mode():
+            outputs = self.recommender.judge(asked.encoding, candidates.items[None])
+            tasks = {name: task.predict(outputs[name]).float().numpy()[0] for name, task in network.ranking_tasks.items()}
+            if network.retrieval is not None:
+                total = torch.from_numpy(self.recommender.retrieve(asked.encoding)).logsumexp(1, keepdim=True)
+                tasks = {network.retrieval.name: (outputs[network.retrieval.name] - total).exp().numpy()[0]} | tasks
+            return Candidates(candidates.items, self.recommender.combine(outputs)[0], tasks)
+
+    def _answer(self, candidates: Candidates, fallback: str | None, degraded: bool = False) -> RecommendationAnswer:
+        names = list(candidates.tasks)
+        values = np.stack([candidates.tasks[name] for name in names], axis=1).tolist() if names else [[]] * len(candidates)
+        lines = zip(candidates.items.tolist(), candidates.scores.tolist(), values, strict=True)
+        items = [self._item(row, score, dict(zip(names, own, strict=True))) for row, score, own in lines]
+        return RecommendationAnswer(items, self.model_version, degraded, fallback)
+
+    def _item(self, row: int, score: float, tasks: dict[str, float]) -> ScoredItem:
+        return ScoredItem(self._ids[row], self._titles[row], score, tasks)
+
+    def _title(self, record: Mapping[str, Any]) -> str | None:
+        column = self.recommender.recipe.data.title
+        value = record.get(column) if column else None
+        return " ".join(map(str, value)) if isinstance(value, list) else None if value is None else str(value)
+
+    def _describe_task(self, name: str) -> TaskDescription:
+        task = self.recommender.network.ranking_tasks.get(name)
+        if task is None:
+            return TaskDescription(name=name, kind="next_item", low=0.0, high=SHARE_SHOWN)
+        low, high = (0.0, 1.0) if task.part.kind == "binary" else (task.settings.minimum, task.settings.maximum)
+        return TaskDescription(name=name, kind=task.part.kind, low=0.0 if low is None else low, high=1.0 if high is None else high)
+
+    def _describe_event(self, name: str, means: Mapping[str, float | str]) -> EventDescription:
+        log = self.recommender.log_
+        column = next((column for column, meaning in means.items() if meaning == "value" and column in log.columns), None)
+        values = sorted(log.series(column).drop_nulls().unique().to_list()) if column else []
+        return EventDescription(name=name, values=[float(value) for value in values] if len(values) <= 10 else [])
+
+
+def _known(feature: Feature) -> list[Any]:
+    values = getattr(feature, "values_", None)
+    return [] if values is None else values.head(MOST_VALUES).to_list()
+
+
+def _column(name: str, kind: str, feature: Feature) -> ColumnDescription:
+    return ColumnDescription(name=name, kind=kind, values=_known(feature))
+
+
+def _seconds(value: Any, now: float) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else now

@@ -1,0 +1,120 @@
+"""What is known of each user's past: the bundle's log and every event since."""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from penchant.models.batch import Past
+from penchant.models.network_recommender import NetworkRecommender
+from penchant.schema.event import Event
+from penchant.schema.expression import Expression
+
+Array = NDArray[Any]
+
+
+@dataclass
+class UserPast:
+    """One user's history events (the newest ones, in time order) and every item the user has events with."""
+
+    items: list[int] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    columns: list[dict[str, Array]] = field(default_factory=list)
+    seen: set[int] = field(default_factory=set)
+
+    def add(self, item: int, time: float, columns: dict[str, Array], length: int) -> None:
+        """Put an event in its place in time, after others of the same time; forget beyond `length`."""
+        place = bisect_right(self.times, time)
+        self.items.insert(place, item)
+        self.times.insert(place, time)
+        self.columns.insert(place, columns)
+        if len(self.items) > length:
+            del self.items[0], self.times[0], self.columns[0]
+
+    def copy(self) -> "UserPast":
+        """A past that may be added to without changing this one."""
+        return UserPast(list(self.items), list(self.times), list(self.columns), set(self.seen))
+
+
+class Memory:
+    """Pasts by user id, begun from the recommender's log when first asked for.
+
+    Args:
+        recommender: Its log holds the pasts so far; its features encode new events.
+        rows: Item rows by id; shared with whoever adds items.
+    """
+
+    def __init__(self, recommender: NetworkRecommender, rows: Mapping[str, int]) -> None:
+        self._recommender, self._rows = recommender, rows
+        self._log = recommender.log_
+        self._users = {name: row for row, name in enumerate(self._log.users["user_id"])}
+        self._pasts: dict[str, UserPast] = {}
+        self._where = Expression(recommender.recipe.history.where) if recommender.recipe.history.where else None
+        self._empty = {name: array[:0] for name, array in recommender.encoded(self._log).history.items()}
+
+    def knows(self, user_id: str) -> bool:
+        """Whether the user has any past."""
+        return user_id in self._pasts or user_id in self._users
+
+    def of(self, user_id: str | None) -> UserPast:
+        """A user's past; empty for somebody unknown."""
+        if user_id is None:
+            return UserPast()
+        if user_id in self._pasts:
+            return self._pasts[user_id]
+        return self._from_log(self._users[user_id]) if user_id in self._users else UserPast()
+
+    def apply(self, events: Sequence[Event]) -> None:
+        """Take in events in order of arrival."""
+        for user_id in dict.fromkeys(event.user_id for event in events):
+            past = self._pasts[user_id] = self.of(user_id)
+            self.extend(past, [event for event in events if event.user_id == user_id])
+
+    def extend(self, past: UserPast, events: Sequence[Event]) -> None:
+        """Add events to a past. Events with items the catalogue does not hold teach nothing and are passed over."""
+        known = [event for event in events if event.item_id in self._rows]
+        lines = [self._line(event) for event in known]
+        encoded = self._recommender.features.encode("history", frame_of(lines)) if lines and self._empty else {}
+        for place, event in enumerate(known):
+            past.seen.add(self._rows[event.item_id])
+            if self._where is None or self._where.holds(lines[place]):
+                columns = {name: array[place] for name, array in encoded.items()}
+                past.add(self._rows[event.item_id], event.timestamp, columns, self._recommender.recipe.history.length)
+
+    def arrays(self, past: UserPast) -> Past:
+        """A past as a batch of one."""
+        if not past.items:
+            padding = {name: np.zeros((1, 1, *array.shape[1:]), dtype=array.dtype) for name, array in self._empty.items()}
+            return Past(np.zeros((1, 1), dtype=np.int64), np.zeros((1, 1)), padding, np.zeros(1, dtype=np.int64))
+        columns = {name: np.stack([event[name] for event in past.columns])[None] for name in self._empty}
+        return Past(np.array([past.items]), np.array([past.times]), columns, np.array([len(past.items)]))
+
+    def _line(self, event: Event) -> dict[str, Any]:
+        """The event as a row of the log: its context, its amount, and what the recipe says its name means."""
+        recipe = self._recommender.recipe
+        means = recipe.serving.events.get(event.event, {})
+        told = {column: event.value if meaning == "value" else meaning for column, meaning in means.items()}
+        line = event.context | {"event": event.event, "value": event.value, "timestamp": event.timestamp} | told
+        return line | ({recipe.scenario.column: event.scenario} if recipe.scenario.column else {})
+
+    def _from_log(self, row: int) -> UserPast:
+        log, length = self._log, self._recommender.recipe.history.length
+        begin, end = log.history_offsets[row], log.history_offsets[row + 1]
+        events = log.history_rows[max(begin, end - length) : end]
+        encoded = self._recommender.encoded(log).history
+        return UserPast(
+            items=log.item[events].tolist(),
+            times=log.time[events].tolist(),
+            columns=[{name: array[event] for name, array in encoded.items()} for event in events],
+            seen=set(log.item[log.offsets[row] : log.offsets[row + 1]].tolist()),
+        )
+
+
+def frame_of(lines: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """Records as a frame; a key that a record lacks is missing there."""
+    names = {name for line in lines for name in line}
+    return pl.DataFrame({name: pl.Series([line.get(name) for line in lines], strict=False) for name in sorted(names)})
