@@ -75,8 +75,8 @@ class BundleEngine:
         try:
             asked = self._ask(request, past)
             return self._answer(self._funnel.run(asked, request.n, excluded), asked.fallback)
-        except Exception:
-            logger.exception("the network failed; answering with popular items")
+        except Exception as error:  # no traceback: it could carry ids into the log
+            logger.error("the network failed (%s); answering with popular items", type(error).__name__)
             popular = Candidates(np.arange(len(self._ids)), np.pad(self._popular, (0, len(self._ids) - len(self._popular))))
             kept = popular.take(~np.isin(popular.items, excluded)).best(request.n)
             return self._answer(kept, "popular", degraded=True)

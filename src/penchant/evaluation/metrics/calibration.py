@@ -44,6 +44,7 @@ class _CalibrationError:
         """Expected calibration error: the mean gap between prediction and share of positives over the curve's bins.
 
         Naeini et al. 2015, with bins of equal counts (of rows, whatever their weight). In [0, 1]; nan without rows.
+        Chance alone makes it positive, and resampling adds chance: a well calibrated model's interval lies high.
 
         Raises:
             DataError: when a label, probability or weight is missing or of the wrong kind.
