@@ -25,13 +25,8 @@ def described(windows: Windows) -> list[tuple[int, int, list[int], list[int]]]:
 def test_that_windows_move_on_by_half_their_length_by_hand() -> None:
     log = log_of(*[("a", "x", float(time)) for time in range(8)])
     assert described(windows_of(log, np.arange(8), 4)) == [
-        (0, 4, [0, 1, 2, 3], [0, 1, 2, 3]),
-        (0, 4, [4], [4]),  # five events see this past, and a window has room for four targets
-        (2, 4, [5, 6], [3, 4]),
-        (4, 3, [7], [3]),
-    ] or described(windows_of(log, np.arange(8), 4)) == [
         (0, 3, [0, 1, 2, 3], [0, 1, 2, 3]),
-        (0, 4, [4], [4]),
+        (0, 4, [4], [4]),  # the same past, but a window has room for four targets only
         (2, 4, [5, 6], [3, 4]),
         (4, 3, [7], [3]),
     ]

@@ -89,7 +89,9 @@ def test_that_the_columns_are_known_and_constants_are_none_of_them() -> None:
 numbers = st.integers(-100, 100).map(str) | st.floats(-100, 100, allow_subnormal=False).map(lambda x: repr(round(x, 3)))
 amounts = st.recursive(
     st.sampled_from(["rating", "price"]) | numbers,
-    lambda inner: st.tuples(inner, st.sampled_from("+-*/"), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})") | inner.map(lambda t: f"(- {t})"),
+    lambda inner: (
+        st.tuples(inner, st.sampled_from("+-*/"), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})") | inner.map(lambda t: f"(- {t})")
+    ),
     max_leaves=5,
 )
 comparisons = st.tuples(amounts, st.sampled_from(["==", "!=", "<", "<=", ">", ">="]), amounts).map(lambda t: f"({t[0]} {t[1]} {t[2]})")
@@ -101,7 +103,11 @@ lists = st.tuples(
 ).map(" ".join)
 chains = st.tuples(amounts, amounts, amounts).map(lambda t: f"({t[0]} < {t[1]} <= {t[2]})")
 conditions = st.recursive(
-    comparisons | texts.map("({})".format) | lists.map("({})".format) | chains | st.sampled_from(["liked", "rating", "true", "false", "null"]),
+    comparisons
+    | texts.map("({})".format)
+    | lists.map("({})".format)
+    | chains
+    | st.sampled_from(["liked", "rating", "true", "false", "null"]),
     lambda inner: (
         st.tuples(inner, st.sampled_from(["and", "or"]), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})") | inner.map(lambda t: f"(not {t})")
     ),
@@ -145,10 +151,18 @@ def test_that_anything_outside_the_grammar_is_refused(text: str) -> None:
     assert "For example" in error.value.do
 
 
-@pytest.mark.parametrize("text", ["(" * 500 + "x" + ")" * 500, "-" * 3000 + "x", "not " * 3000 + "x", "x" + " + x" * 5000, "f(" + "-" * 500 + "x)"])
+@pytest.mark.parametrize(
+    "text", ["(" * 500 + "x" + ")" * 500, "-" * 3000 + "x", "not " * 3000 + "x", "x" + " + x" * 5000, "f(" + "-" * 500 + "x)"]
+)
 def test_that_deep_nesting_is_refused_and_does_not_crash(text: str) -> None:
     with pytest.raises(RecipeError):
         Expression(text)
+
+
+def test_that_the_limit_of_nesting_is_told() -> None:
+    Expression("x" + " + x" * 32)
+    with pytest.raises(RecipeError, match="nested deeper than 32 levels"):
+        Expression("x" + " + x" * 33)
 
 
 def test_that_a_wide_condition_is_allowed() -> None:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from penchant.cli.terminal import Terminal
-from penchant.schema.errors import PenchantError
+from penchant.schema.errors import PenchantError, StorageError
 
 app = typer.Typer(
     name="penchant",
@@ -24,8 +24,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+GOES_ON = {"train": "go on with: penchant train RECIPE --resume", "recommend": "with --out, the same command goes on from here"}
+
 RecipePath = Annotated[Path, typer.Argument(help="The recipe (TOML).")]
-Home = Annotated[Path | None, typer.Option(help="Where bundles, checkpoints, reports and state lie; 'penchant' beside the recipe when absent.")]
+Home = Annotated[
+    Path | None, typer.Option(help="Folder of bundles, checkpoints, reports, state; 'penchant' beside the recipe when absent.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines for people.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
 
@@ -44,8 +48,17 @@ def _run(command: str, debug: bool, as_json: bool, **options: Any) -> None:
     except KeyboardInterrupt:
         if debug:
             raise
-        terminal.note("stopped  a training run goes on with: penchant train RECIPE --resume")
+        terminal.note(f"stopped  {GOES_ON.get(command, '')}".rstrip())
         raise typer.Exit(130) from None
+    except BrokenPipeError:  # whoever read our lines has seen enough
+        raise
+    except OSError as error:
+        if debug:
+            raise
+        do = "Check the path, who owns it, and the free space."
+        unusable = StorageError(f"'{error.filename or command}'", must="usable", came=f"'{error.strerror or error}'", do=do)
+        terminal.fail(unusable)
+        raise typer.Exit(unusable.exit_code) from None
 
 
 @app.command()
@@ -96,7 +109,7 @@ def recommend(
     users: Annotated[str, typer.Option(help="User ids with commas between, or 'all'.")],
     k: Annotated[int, typer.Option("-k", "--items", help="Items per user.")] = 10,
     out: Annotated[Path | None, typer.Option(help="A .parquet, .csv or .jsonl file; an interrupted run goes on where it stopped.")] = None,
-    scenario: Annotated[str | None, typer.Option(help="Value of the scenario column.")] = None,
+    scenario: Annotated[str | None, typer.Option(help="Value of the scenario column; the most frequent when absent.")] = None,
     context: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of a context column; may be repeated.")] = None,
     include_seen: Annotated[bool, typer.Option("--include-seen", help="Items the user had before may come again.")] = False,
     home: Home = None,

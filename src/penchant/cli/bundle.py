@@ -4,10 +4,11 @@ from penchant.cli.home import HomeFolder
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.saved import read_network
 from penchant.schema.errors import BundleError
+from penchant.storage.bundles import Bundle
 
 
-def read_bundle(home: HomeFolder, bundle: str) -> tuple[NetworkRecommender, str]:
-    """A verified bundle's network and its version.
+def read_bundle(home: HomeFolder, bundle: str) -> tuple[NetworkRecommender, Bundle]:
+    """A verified bundle and its network.
 
     Raises:
         BundleError: when there is none, or it is not what was made.
@@ -16,4 +17,4 @@ def read_bundle(home: HomeFolder, bundle: str) -> tuple[NetworkRecommender, str]
     if not store.versions():
         raise BundleError(f"bundles in '{home.path}'", must="at least one", came="none", do="Make one with: penchant train RECIPE")
     opened = store.open(bundle)
-    return read_network(opened.path), opened.version
+    return read_network(opened.path), opened

@@ -6,10 +6,11 @@ import sys
 import tempfile
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
-from urllib.error import URLError
 
 from penchant.schema.errors import DataError
 
@@ -33,9 +34,9 @@ def fetch(directory: Path, site: str = SITE) -> str:
         return "cache"
     directory.mkdir(parents=True, exist_ok=True)
     try:
-        with urllib.request.urlopen(site, timeout=PATIENCE) as answer:  # noqa: S310 - a constant https address
+        with urllib.request.urlopen(site, timeout=PATIENCE) as answer:
             return _keep(directory, _from_original(zipfile.ZipFile(io.BytesIO(answer.read()))), "its site")
-    except (URLError, TimeoutError, OSError, zipfile.BadZipFile, KeyError):
+    except (OSError, HTTPException, zipfile.BadZipFile, zlib.error, KeyError, ValueError):  # unreachable, cut short, or not what it was
         return _keep(directory, _from_package(), f"the {PACKAGE} package")
 
 
@@ -52,15 +53,16 @@ def _from_original(archive: zipfile.ZipFile) -> dict[str, bytes]:
     ratings = ["user_id:token\titem_id:token\trating:float\ttimestamp:float", *_lines(archive, "u.data")]
     users = ["user_id:token\tage:token\tgender:token\toccupation:token\tzip_code:token"]
     users += [line.replace("|", "\t") for line in _lines(archive, "u.user")]
-    items = ["item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq", *(_movie(line) for line in _lines(archive, "u.item"))]
+    items = ["item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq"]
+    items += [_movie(line) for line in _lines(archive, "u.item")]
     return {name: "\n".join(lines).encode() for name, lines in zip(FILES, (ratings, users, items), strict=True)}
 
 
 def _movie(line: str) -> str:
     number, title, date, _, _, *flags = line.split("|")
-    name, _, year = title.rpartition(" (")
+    name, _, year = title.rpartition(" (") if title.endswith(")") else (title, "", "")
     genres = " ".join(genre for genre, flag in zip(GENRES, flags, strict=False) if flag == "1")
-    return "\t".join((number, name or title, date[-4:] or year.rstrip(")"), genres))
+    return "\t".join((number, name, date[-4:] or year.rstrip(")"), genres))
 
 
 def _lines(archive: zipfile.ZipFile, name: str) -> list[str]:

@@ -180,14 +180,20 @@ def values_of(log: Log, expression: str, rows: NDArray[np.integer] | slice = sli
     try:
         values = frame.with_columns(parsed.polars().cast(pl.Float32).fill_null(float("nan")).alias("=value"))["=value"]
     except pl.exceptions.PolarsError as error:
-        kinds = ", ".join(f"{name} ({dtype})" for name, dtype in frame.schema.items())
+        told = ", ".join(_of_kind(frame[name]) for name in frame.columns)
         raise DataError(
             f"expression '{expression}'",
             must="numbers or true/false",
-            came=f"columns {kinds}: {error}"[:300],
-            do="Compare texts with texts, numbers with numbers.",
+            came=told or str(error).splitlines()[0],
+            do="Mend the values, or compare texts with texts and numbers with numbers.",
         ) from None
     return values.to_numpy()
+
+
+def _of_kind(column: pl.Series) -> str:
+    """A column and what it holds, with a text that is no number where there is one."""
+    strange = column.filter(column.cast(pl.Float64, strict=False).is_null()).drop_nulls() if column.dtype == pl.String else column[:0]
+    return f"column {column.name} ({column.dtype})" + (f" with texts such as '{strange[0][:40]}'" if len(strange) else "")
 
 
 def labels_of(data: Dataset, task: str) -> NDArray[np.float32]:
@@ -212,7 +218,7 @@ def event_columns(recipe: Recipe) -> set[str]:
     columns = {name for text in texts if text for name in Expression(text).columns}
     features = {**recipe.features.context, **recipe.history.columns}
     columns |= {column for name, feature in features.items() for column in feature.reads(name)}
-    return columns | ({recipe.scenario.column} if recipe.scenario.column else set())
+    return columns | {column for column in (recipe.scenario.column, recipe.split.column) if column}
 
 
 def _column_missing(recipe: Recipe, name: str, known: Sequence[str]) -> DataError:
@@ -235,10 +241,11 @@ def _column_missing(recipe: Recipe, name: str, known: Sequence[str]) -> DataErro
 
 def _check_table_columns(recipe: Recipe, users: pl.DataFrame, items: pl.DataFrame) -> None:
     for owner, frame, features in (("user", users, recipe.features.user), ("item", items, recipe.features.item)):
-        for name, column in [(name, column) for name, feature in features.items() for column in feature.reads(name)]:
+        asked_for = [(name, column) for name, feature in features.items() for column in feature.reads(name)]
+        for asking, column in asked_for:
             if column not in frame.columns:
                 raise DataError(
-                    f"column '{column}' of the {owner}s (asked for by [features] {owner}.{name})",
+                    f"column '{column}' of the {owner}s (asked for by [features] {owner}.{asking})",
                     must=f"in the {owner} table",
                     came=f"columns {', '.join(frame.columns)}" if len(frame.columns) > 1 else "no such table",
                     do=did_you_mean(column, frame.columns),

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from penchant.data.log import Log
@@ -18,6 +19,16 @@ def split_by_time(log: Log, rows: Part, valid_from: float, test_from: float) -> 
         raise DataError("valid_from", must="not later than test_from", came=f"{valid_from} > {test_from}", do="Swap them.")
     time = log.time[rows]
     return rows[time < valid_from], rows[(time >= valid_from) & (time < test_from)], rows[time >= test_from]
+
+
+def split_by_column(log: Log, rows: Part, column: str, valid_from: str, test_from: str) -> tuple[Part, Part, Part]:
+    """As `split_by_time`, with the period told by a numeric column; events without a period are learnt from."""
+    period = log.series(column, rows).cast(pl.Float64, strict=False).fill_null(float("-inf")).to_numpy()
+    edges = [float(edge) for edge in (valid_from, test_from) if edge.replace(".", "", 1).isdigit()]
+    if len(edges) < 2 or edges[0] > edges[1]:
+        came = f"{valid_from} and {test_from}"
+        raise DataError("split.valid_from and test_from", must=f"ascending numbers like those of '{column}'", came=came, do="Mend [split].")
+    return rows[period < edges[0]], rows[(period >= edges[0]) & (period < edges[1])], rows[period >= edges[1]]
 
 
 def split_by_time_share(log: Log, rows: Part, valid: float, test: float) -> tuple[Part, Part, Part]:
@@ -57,6 +68,8 @@ def split(log: Log, rows: Part, settings: SplitSettings) -> tuple[Part, Part, Pa
     """
     if settings.kind == "last":
         parts = split_last(log, rows, settings.valid, settings.test)
+    elif settings.column is not None and settings.valid_from is not None and settings.test_from is not None:
+        parts = split_by_column(log, rows, settings.column, settings.valid_from, settings.test_from)
     elif settings.valid_from is not None and settings.test_from is not None:
         parts = split_by_time(log, rows, seconds(settings.valid_from), seconds(settings.test_from))
     else:

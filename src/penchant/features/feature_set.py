@@ -54,6 +54,9 @@ class FeatureSet:
             owner: {name: build(part, f"features, {owner}.{name}") for name, part in parts.items()} for owner, parts in self.parts.items()
         }
 
+    def _names(self) -> list[tuple[Owner, str]]:
+        return [(owner, name) for owner in OWNERS for name in self.features[owner]]
+
     def forms(self, owner: Owner) -> dict[str, Form]:
         """The form of each of the owner's features."""
         return {name: feature.form for name, feature in self.features[owner].items()}
@@ -66,7 +69,7 @@ class FeatureSet:
         """Fit every feature on the values of this part: its events, and the users and items in them."""
         users = data.log.users.select(pl.all().gather(np.unique(data.log.user[data.rows])))
         items = data.log.items.select(pl.all().gather(np.unique(data.log.item[data.rows])))
-        for owner, name in [(owner, name) for owner in OWNERS for name in self.parts[owner]]:
+        for owner, name in self._names():
             columns = self.parts[owner][name].reads(name)
             table = users if owner == "user" else items if owner == "item" else data.log.take(list(columns), data.rows)
             self.features[owner][name].fit(_values(table, columns))
@@ -100,7 +103,7 @@ class FeatureSet:
         """Write `features.json` and `features.safetensors`."""
         facts: dict[str, Any] = {}
         arrays: dict[str, Array] = {}
-        for owner, name in [(owner, name) for owner in OWNERS for name in self.features[owner]]:
+        for owner, name in self._names():
             learnt, more = self.features[owner][name].state()
             facts[f"{owner}.{name}"] = learnt
             arrays |= {f"{owner}.{name}/{key}": np.ascontiguousarray(array) for key, array in more.items()}
@@ -111,7 +114,7 @@ class FeatureSet:
         """Restore what `save` wrote for the same recipe."""
         facts: Mapping[str, Any] = json.loads((directory / "features.json").read_text(encoding="utf8"))
         arrays = load_file(directory / "features.safetensors")
-        for owner, name in [(owner, name) for owner in OWNERS for name in self.features[owner]]:
+        for owner, name in self._names():
             prefix = f"{owner}.{name}/"
             own = {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
             self.features[owner][name].restore(facts[f"{owner}.{name}"], own)

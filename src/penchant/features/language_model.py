@@ -43,7 +43,7 @@ class LanguageModel:
             return str(Path(self.name).resolve())
         package = importlib.util.find_spec(PACKAGED[self.name]) if self.name in PACKAGED else None
         if package and package.submodule_search_locations:
-            return str(package.submodule_search_locations[0])
+            return str(Path(package.submodule_search_locations[0]) / "model")
         return self.name if "/" in self.name else f"sentence-transformers/{self.name}"
 
     @cached_property

@@ -10,6 +10,7 @@ from penchant.features.feature import Array, Form, as_number
 from penchant.schema.recipe import Settings
 
 BOUND = 6.0  # in standard deviations; keeps one absurd value from drowning the rest
+LARGEST = 1e140  # its square, summed over any log, is still a float
 
 
 class NumberSettings(Settings):
@@ -46,7 +47,7 @@ class Number:
         return np.stack([np.clip(np.where(missing, 0, standard), -BOUND, BOUND), missing], axis=1).astype(np.float32)
 
     def _scaled(self, values: pl.Series) -> Array:
-        numbers = as_number(values)
+        numbers = np.clip(as_number(values), -LARGEST, LARGEST)
         return np.sign(numbers) * np.log1p(np.abs(numbers)) if self.settings.logarithm else numbers
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:

@@ -17,7 +17,7 @@ from penchant.models.batch import Batch
 from penchant.models.blocks.attention import Attention
 from penchant.models.blocks.dropout import Dropout
 from penchant.models.blocks.embedding import FeatureEmbedding
-from penchant.models.blocks.feed_forward import feed_forward
+from penchant.models.blocks.feed_forward import feed_forward, start_at_zero
 from penchant.schema.kinds import choose
 from penchant.schema.recipe import Part, Recipe
 from penchant.tasks.next_item import NextItem
@@ -71,17 +71,17 @@ class Network(nn.Module):
         context = self.context(batch.context, batch.recency)
         scenario = self.scenario(batch.scenario).sum(-2) if self.scenario is not None else torch.zeros_like(context)
         positions = torch.arange(history.shape[1], device=history.device)
-        mask = positions <= batch.visible.unsqueeze(-1)  # position 0 is the profile, so there is always one
+        age = batch.visible.unsqueeze(-1) - positions  # position 0 is the profile, so there is always one
         last = history.gather(1, batch.visible.unsqueeze(-1).expand(-1, -1, self.width))
-        users = self.asks(last, context + scenario, history, mask)
-        return Encoding(users, history, context + scenario, scenario, mask)
+        users = self.asks(last, context + scenario, history, age)
+        return Encoding(users, history, context + scenario, scenario, age)
 
     def rank(self, encoding: "Encoding", candidates: Tensor) -> dict[str, Tensor]:
         """Raw outputs `{task: [batch, targets, k]}` for candidate vectors `[batch, targets, k, width]`."""
         users = encoding.users.unsqueeze(2).expand_as(candidates)
         context = encoding.context.unsqueeze(2).expand_as(candidates)
         scenario = encoding.scenario.unsqueeze(2)
-        found = self.candidate(candidates, encoding.context, encoding.history, encoding.mask)
+        found = self.candidate(candidates, encoding.context, encoding.history, encoding.age)
         joined = torch.cat([users, candidates, users * candidates, found, context], dim=-1)
         representations = self.experts(self.gate_in(joined, scenario))
         outputs = {}
@@ -98,27 +98,29 @@ class Encoding:
         history: Encoded positions `[batch, 1 + length, width]`.
         context: Circumstances and scenario `[batch, targets, width]`.
         scenario: Scenario alone `[batch, targets, width]`.
-        mask: Visible positions `[batch, targets, 1 + length]`.
+        age: How many events each position lies before each target, below 0 where not visible, `[batch, targets, 1 + length]`.
     """
 
-    def __init__(self, users: Tensor, history: Tensor, context: Tensor, scenario: Tensor, mask: Tensor) -> None:
-        self.users, self.history, self.context, self.scenario, self.mask = users, history, context, scenario, mask
+    def __init__(self, users: Tensor, history: Tensor, context: Tensor, scenario: Tensor, age: Tensor) -> None:
+        self.users, self.history, self.context, self.scenario, self.age = users, history, context, scenario, age
 
 
 class UserQuery(nn.Module):
     """The user as of now: the state after the last visible event, moved by what context finds in the history."""
 
-    def __init__(self, width: int, dropout: float, heads: int = 2) -> None:
+    def __init__(self, width: int, dropout: float, heads: int = 4) -> None:
         super().__init__()
         self.attention = Attention(width, heads)
+        self.attention.start_as_average()
         self.feed_forward = feed_forward(width, 4 * width, width, dropout)
+        start_at_zero(self.feed_forward[-1])
         self.norms = nn.ModuleList([nn.LayerNorm(width) for _ in range(3)])
         self.dropout = Dropout(dropout)
 
-    def forward(self, last: Tensor, context: Tensor, history: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, last: Tensor, context: Tensor, history: Tensor, age: Tensor) -> Tensor:
         """User vectors `[batch, targets, width]`."""
         user = last + context
-        user = user + self.dropout(self.attention(self.norms[0](user), history, mask))
+        user = user + self.dropout(self.attention(self.norms[0](user), history, age))
         moved: Tensor = self.norms[2](user + self.dropout(self.feed_forward(self.norms[1](user))))
         return moved
 

@@ -36,9 +36,12 @@ class Queries:
 
     @classmethod
     def at_events(cls, data: Dataset, rows: Rows) -> "Queries":
-        """What could be asked just before these events of a data set happened, in their circumstances."""
+        """What could be asked just before these events of a data set happened, in their circumstances.
+
+        Events of the same moment do not count as known, whichever came first into the log.
+        """
         columns = moment_columns(data.recipe)
-        return cls(data.log, data.log.user[rows].astype(np.int64), rows, data.log.take(columns, rows))
+        return cls(data.log, data.log.user[rows].astype(np.int64), data.log.first_of_moment[rows], data.log.take(columns, rows))
 
     @classmethod
     def first_of_each_user(cls, data: Dataset) -> "Queries":

@@ -58,6 +58,9 @@ class Part(BaseModel):
 
     def read(self, kind: type[S], where: str) -> S:
         """This part's own keys as `kind`, or a `RecipeError` that names `where` and the nearest known key."""
+        for name in sorted(self.settings.keys() - kind.model_fields.keys()):
+            known = {*type(self).model_fields, *kind.model_fields}  # a key of every such part may be what was misspelt
+            raise RecipeError(f"{where}, key '{name}'", must="a known key", came="an unknown one", do=did_you_mean(name, known))
         return read_settings(kind, self.settings, where)
 
 
@@ -170,8 +173,10 @@ class SplitSettings(Settings):
     valid: float = Field(0.1, ge=0, lt=1)
     test: float = Field(0.1, ge=0, lt=1)
     valid_from: str | None = None
-    """With `time`: ISO date or time where validation begins; replaces the fractions."""
+    """With `time`: ISO date or time (or, with `column`, the column's value) where validation begins; replaces the fractions."""
     test_from: str | None = None
+    column: str | None = None
+    """With `time`: a numeric event column that tells the period (a date as 20220504) in place of the timestamp."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -183,6 +188,8 @@ class SplitSettings(Settings):
         if self.kind == "last" and self.valid_from:
             do = "Use kind = 'time', or take the dates out."
             raise ContradictionError("free of dates when kind is 'last'", f"valid_from = '{self.valid_from}'", do)
+        if self.column and not self.valid_from:
+            raise ContradictionError("with valid_from and test_from when it has a column", f"only column = '{self.column}'", "Add both.")
         return self
 
 

@@ -41,7 +41,6 @@ class Asked:
     """A request, encoded; and why the answer will be less personal than it could be, if it will."""
 
     encoding: Encoding
-    past: UserPast
     fallback: str | None
 
 
@@ -66,28 +65,26 @@ class BundleEngine:
         self.memory = Memory(recommender, self._rows)
         self._funnel: Funnel[Asked] = Funnel(self._retrieve, self._rank, recipe.serving.candidates)
         log = recommender.log_
+        self._scenarios = [value for feature in recommender.features.features["scenario"].values() for value in _known(feature)]
         self._popular = np.bincount(log.item, minlength=len(log.items)).astype(np.float32)
 
     def recommend(self, request: RecommendationRequest) -> RecommendationAnswer:
         """The best items; when the network fails, the most popular ones, marked as degraded."""
-        past = self._past(request)
-        excluded = np.fromiter(past.seen, dtype=np.int64) if request.exclude_seen else np.zeros(0, dtype=np.int64)
+        excluded = self._excluded(request)
         try:
-            asked = self._ask(request, past)
+            asked = self._ask(request)
             return self._answer(self._funnel.run(asked, request.n, excluded), asked.fallback)
-        except Exception as error:  # no traceback: it could carry ids into the log
-            logger.error("the network failed (%s); answering with popular items", type(error).__name__)
-            popular = Candidates(np.arange(len(self._ids)), np.pad(self._popular, (0, len(self._ids) - len(self._popular))))
-            kept = popular.take(~np.isin(popular.items, excluded)).best(request.n)
-            return self._answer(kept, "popular", degraded=True)
+        except Exception as error:
+            return self._popular_of(np.setdiff1d(np.arange(len(self._ids)), excluded), request.n, error)
 
     def rank(self, request: RankRequest) -> RecommendationAnswer:
-        """The given items, best first; unknown ones are left out."""
-        asked = self._ask(request, self._past(request))
+        """The given items, best first; unknown ones are left out. When the network fails, the most popular first, marked as degraded."""
         rows = np.array([self._rows[name] for name in request.items if name in self._rows], dtype=np.int64)
-        if not len(rows):
-            return self._answer(Candidates(rows, np.zeros(0, dtype=np.float32)), asked.fallback)
-        return self._answer(self._rank(asked, Candidates(rows, np.zeros(len(rows), dtype=np.float32))).best(request.n), asked.fallback)
+        try:
+            asked = self._ask(request)
+            return self._answer(self._rank(asked, Candidates(rows, np.zeros(len(rows), dtype=np.float32))).best(request.n), asked.fallback)
+        except Exception as error:
+            return self._popular_of(rows, request.n, error)
 
     def similar_items(self, item_id: str, n: int) -> list[ScoredItem]:
         """The nearest other items by the cosine of their vectors."""
@@ -106,6 +103,8 @@ class BundleEngine:
 
     def upsert_items(self, records: Mapping[str, dict[str, Any]]) -> None:
         """New items can be recommended at once by their content; changed ones get a new vector."""
+        if not records:
+            return
         frame = frame_of([{**record, "item_id": name} for name, record in records.items()])
         vectors = self.recommender.vectors_of(self.recommender.features.encode("item", frame))
         for name, record in records.items():
@@ -141,13 +140,12 @@ class BundleEngine:
     def describe(self) -> Description:
         """The facts behind the playground's controls."""
         recipe, features, log = self.recommender.recipe, self.recommender.features, self.recommender.log_
-        scenarios = features.features["scenario"]
         popular = np.argsort(-self._popular, kind="stable")[:SAMPLES]
         busiest = np.argsort(-np.diff(log.offsets), kind="stable")
         sample = busiest[np.linspace(0, len(busiest) - 1, min(SAMPLES, len(busiest))).astype(int)] if len(busiest) else busiest
         return Description(
             tasks=[self._describe_task(name) for name in recipe.tasks],
-            scenarios=[value for feature in scenarios.values() for value in _known(feature)],
+            scenarios=self._scenarios,
             context=[
                 _column(part.reads(name)[0], part.kind, features.features["context"][name])
                 for name, part in recipe.features.context.items()
@@ -162,6 +160,13 @@ class BundleEngine:
             sample_items=[{"item_id": self._ids[row], "title": self._titles[row]} for row in popular.tolist()],
         )
 
+    def _excluded(self, request: RecommendationRequest) -> NDArray[np.int64]:
+        """Rows of items that must not come; none where the recipe or the request lets them come again."""
+        if not (request.exclude_seen and self.recommender.recipe.serving.exclude_seen):
+            return np.zeros(0, dtype=np.int64)
+        visited = {self._rows[event.item_id] for event in request.session if event.item_id in self._rows}
+        return np.array(sorted(self.memory.of(request.user_id).seen | visited), dtype=np.int64)
+
     def _past(self, request: RecommendationRequest) -> UserPast:
         past = self.memory.of(request.user_id)
         if not request.session:
@@ -170,17 +175,20 @@ class BundleEngine:
         self.memory.extend(past, request.session)
         return past
 
-    def _ask(self, request: RecommendationRequest, past: UserPast) -> Asked:
-        recommender, now = self.recommender, datetime.now(UTC).timestamp()
-        moment = {"timestamp": now, **request.context}
-        if recommender.recipe.scenario.column:
-            moment[recommender.recipe.scenario.column] = request.scenario
+    def _moment(self, request: RecommendationRequest) -> dict[str, Any]:
+        """What is known of now: the clock, unless the request names another time; the scenario, the most frequent when none is named."""
+        moment = {**request.context, "timestamp": _seconds(request.context.get("timestamp"), datetime.now(UTC).timestamp())}
+        column = self.recommender.recipe.scenario.column
+        return moment | ({column: request.scenario or next(iter(self._scenarios), None)} if column else {})
+
+    def _ask(self, request: RecommendationRequest) -> Asked:
+        recommender, past, moment = self.recommender, self._past(request), self._moment(request)
         frame = frame_of([moment])
         arrays = self.memory.arrays(past)
         context = recommender.features.encode("context", frame)
         scenario = recommender.features.encode("scenario", frame)
         moments = Moments(
-            times=np.array([[float(_seconds(moment["timestamp"], now))]]),
+            times=np.array([[moment["timestamp"]]]),
             visible=arrays.length[:, None],
             present=np.ones((1, 1), dtype=bool),
             context={name: array[:, None] for name, array in context.items()},
@@ -189,7 +197,7 @@ class BundleEngine:
         profile, has_profile = self._profile(request)
         known = request.user_id is not None and (self.memory.knows(request.user_id) or request.user_id in self._profiles)
         fallback = None if known or past.items or has_profile else ("unknown_user" if request.user_id else "anonymous")
-        return Asked(recommender.encode(assemble(profile, arrays, moments)), past, fallback)
+        return Asked(recommender.encode(assemble(profile, arrays, moments)), fallback)
 
     def _profile(self, request: RecommendationRequest) -> tuple[dict[str, NDArray[Any]], bool]:
         """The profile's features, and whether anything is known of it."""
@@ -197,7 +205,8 @@ class BundleEngine:
         row = self._user_rows.get(request.user_id or "")
         if row is not None and not changed:
             return {name: array[row : row + 1] for name, array in self.recommender.encoded(self.recommender.log_).user.items()}, True
-        stored = self._users.row(row, named=True) if row is not None else {"user_id": request.user_id}
+        nobody = {"user_id": request.user_id or ""}  # an id that is unknown, not missing
+        stored = self._users.row(row, named=True) if row is not None else nobody
         return self.recommender.features.encode("user", frame_of([{**stored, **changed}])), bool(changed) or row is not None
 
     def _retrieve(self, asked: Asked) -> Candidates:
@@ -215,6 +224,12 @@ class BundleEngine:
                 total = torch.from_numpy(self.recommender.retrieve(asked.encoding)).logsumexp(1, keepdim=True)
                 tasks = {network.retrieval.name: (outputs[network.retrieval.name] - total).exp().numpy()[0]} | tasks
             return Candidates(candidates.items, self.recommender.combine(outputs)[0], tasks)
+
+    def _popular_of(self, rows: NDArray[np.int64], n: int, error: Exception) -> RecommendationAnswer:
+        """The items with most events first. Logs the error without a traceback, which could carry ids."""
+        logger.error("the network failed (%s); answering with popular items", type(error).__name__)
+        counts = np.pad(self._popular, (0, len(self._ids) - len(self._popular)))
+        return self._answer(Candidates(rows, counts[rows]).best(n), "popular", degraded=True)
 
     def _answer(self, candidates: Candidates, fallback: str | None, degraded: bool = False) -> RecommendationAnswer:
         names = list(candidates.tasks)

@@ -1,7 +1,7 @@
 """What is known of each user's past: the bundle's log and every event since."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,20 +70,32 @@ class Memory:
 
     def apply(self, events: Sequence[Event]) -> None:
         """Take in events in order of arrival."""
-        for user_id in dict.fromkeys(event.user_id for event in events):
-            past = self._pasts[user_id] = self.of(user_id)
-            self.extend(past, [event for event in events if event.user_id == user_id])
+        for event, columns in self._encoded(events):
+            past = self._pasts[event.user_id] = self.of(event.user_id)
+            self._add(past, event, columns)
 
     def extend(self, past: UserPast, events: Sequence[Event]) -> None:
-        """Add events to a past. Events with items the catalogue does not hold teach nothing and are passed over."""
+        """Add events to a past."""
+        for event, columns in self._encoded(events):
+            self._add(past, event, columns)
+
+    def _encoded(self, events: Sequence[Event]) -> Iterator[tuple[Event, dict[str, Array] | None]]:
+        """Events and their history columns; None where the recipe keeps an event out of histories.
+
+        Events with items the catalogue does not hold teach nothing and are passed over.
+        """
         known = [event for event in events if event.item_id in self._rows]
         lines = [self._line(event) for event in known]
-        encoded = self._recommender.features.encode("history", frame_of(lines)) if lines and self._empty else {}
+        arrays = self._recommender.features.encode("history", frame_of(lines)) if lines and self._empty else {}
         for place, event in enumerate(known):
-            past.seen.add(self._rows[event.item_id])
-            if self._where is None or self._where.holds(lines[place]):
-                columns = {name: array[place] for name, array in encoded.items()}
-                past.add(self._rows[event.item_id], event.timestamp, columns, self._recommender.recipe.history.length)
+            kept = self._where is None or self._where.holds(lines[place])
+            yield event, {name: array[place] for name, array in arrays.items()} if kept else None
+
+    def _add(self, past: UserPast, event: Event, columns: dict[str, Array] | None) -> None:
+        row = self._rows[event.item_id]
+        past.seen.add(row)
+        if columns is not None:
+            past.add(row, event.timestamp, columns, self._recommender.recipe.history.length)
 
     def arrays(self, past: UserPast) -> Past:
         """A past as a batch of one."""
@@ -117,4 +129,21 @@ class Memory:
 def frame_of(lines: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """Records as a frame; a key that a record lacks is missing there."""
     names = {name for line in lines for name in line}
-    return pl.DataFrame({name: pl.Series([line.get(name) for line in lines], strict=False) for name in sorted(names)})
+    return pl.DataFrame({name: _series([line.get(name) for line in lines]) for name in sorted(names)})
+
+
+def _series(values: list[Any]) -> pl.Series:
+    """Values as a series. Each means what it would mean alone, also where one record says 3 and another "three"."""
+    kinds = {float if isinstance(value, int) and not isinstance(value, bool) else type(value) for value in values if value is not None}
+    return pl.Series(values if len(kinds) < 2 else [_text(value) for value in values], strict=False)
+
+
+def _text(value: Any) -> str | None:
+    match value:
+        case None | str():
+            return value
+        case list():
+            return "".join(f"\x1f{element}" for element in value)  # as a packed log keeps lists
+        case bool() | int() | float() if value == int(value):
+            return str(int(value))
+    return str(value)

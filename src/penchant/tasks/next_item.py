@@ -19,7 +19,7 @@ class NextItemSettings(Settings):
     """How negatives are drawn."""
 
     horizon: int = Field(1, ge=1)
-    """How many events ahead still count as next: with 8, an event is predicted from a past that ends up to 7 events before it."""
+    """How many events ahead count as next: with 8, every moment is asked for the following 8 events at once."""
     exponent: float = Field(0.5, ge=0, le=1)
     """Negatives are drawn in proportion to count^exponent: 0 is uniform, 1 as often as in the log."""
 
@@ -50,19 +50,33 @@ class NextItem(nn.Module):
         places = random.choice(len(self.known), size, p=self.probability)
         return self.known[places], np.log(self.probability[places] * size).astype(np.float32)
 
-    def loss(self, queries: Tensor, positives: Tensor, positive_rows: Tensor, negatives: Tensor, negative_rows: Tensor, expected: Tensor) -> Tensor:
-        """Softmax loss of each query.
+    def loss(
+        self, queries: Tensor, positives: Tensor, positive_rows: Tensor, negatives: Tensor, negative_rows: Tensor, expected: Tensor
+    ) -> Tensor:
+        """Softmax loss of each query, the mean over its wanted items.
 
         Args:
             queries: User vectors `[m, width]`.
-            positives: Vectors of the wanted items `[m, width]`; their rows `positive_rows` `[m]`.
+            positives: Vectors of the wanted items `[m, width]` or `[m, h, width]`.
+            positive_rows: Their rows `[m]` or `[m, h]`, -1 where a query wants fewer; every query wants at least one.
             negatives: Vectors of the drawn items `[n, width]`; their rows `negative_rows` `[n]`.
             expected: Log of each drawn item's expected count `[n]`.
 
         Returns:
             Loss `[m]`.
         """
-        wanted = (queries * positives).sum(-1)
-        drawn = queries @ negatives.T - expected
-        drawn = drawn.masked_fill(positive_rows.unsqueeze(1) == negative_rows, float("-inf"))
-        return torch.logaddexp(torch.logsumexp(drawn, dim=1), wanted) - wanted
+        positives, positive_rows = positives.reshape(len(queries), -1, queries.shape[-1]), positive_rows.reshape(len(queries), -1)
+        present = positive_rows >= 0
+        wanted = (positives @ queries.unsqueeze(-1)).squeeze(-1)
+        drawn = (queries @ negatives.T - expected).masked_fill(_among(positive_rows, negative_rows), float("-inf"))
+        everything = torch.logaddexp(drawn.logsumexp(1), wanted.masked_fill(~present, float("-inf")).logsumexp(1))
+        return everything - (wanted * present).sum(1) / present.sum(1)
+
+
+def _among(positive_rows: Tensor, negative_rows: Tensor) -> Tensor:
+    """Which drawn items a query wants, `[m, n]`."""
+    known, place_of = torch.unique(negative_rows, return_inverse=True)
+    place = torch.searchsorted(known, positive_rows).clamp(max=len(known) - 1)
+    place = place.where(known[place] == positive_rows, len(known))
+    among = torch.zeros(len(positive_rows), len(known) + 1, dtype=torch.bool, device=positive_rows.device)
+    return among.scatter_(1, place, True)[:, place_of]

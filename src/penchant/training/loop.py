@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -137,7 +138,7 @@ class _Run:
 
     def _step(self, batch: Any) -> None:
         begin = time.monotonic()
-        torch.manual_seed((self.settings.seed << 32) + self.progress.step)  # so that a resumed run drops the same units
+        torch.manual_seed(_seed(self.settings.seed, self.progress.step))  # so that a resumed run drops the same units
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = self.settings.learning_rate * self._rate()
@@ -173,7 +174,7 @@ class _Run:
             raise DataError(
                 f"the loss of task {', '.join(wrong)}",
                 must="finite",
-                came=f"{float(total):g} at step {self.progress.step}",
+                came=f"{float(total.detach()):g} at step {self.progress.step}",
                 do="Lower training.learning_rate, or look for extreme labels with: penchant check",
             )
 
@@ -257,13 +258,19 @@ class _Run:
             ) from None
         self.best_weights = _under("best/", tensors)
         for place, optimiser in enumerate(self.optimisers):
-            state: dict[int, dict[str, Tensor]] = {}
+            state: dict[int, dict[str, Any]] = {}
             for name, value in _under(f"optimiser{place}/", tensors).items():
                 number, key = name.split("/")
-                state.setdefault(int(number), {})[key] = value
+                counts = value.ndim == 0 and not value.is_floating_point()  # SparseAdam counts its steps in a Python int
+                state.setdefault(int(number), {})[key] = value.item() if counts else value
             optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
         self.progress = Progress(**json.loads(_metadata(path)["progress"]))
         self.progress.finished = "" if self.progress.batch else self._ending()  # more epochs or time may have been granted since
+
+
+def _seed(seed: int, step: int) -> int:
+    """A torch seed from both numbers. Its CPU generator reads only the lower 32 bits, so all of them must tell."""
+    return int(np.random.SeedSequence((seed, step)).generate_state(1)[0])
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -46,9 +46,18 @@ class NetworkObjective:
                 )
             self.wanted[train.positives] = True
             self.network.retrieval.fit(np.bincount(train.log.item[train.positives], minlength=len(train.log.items)))
+        self._start_items()
         self.horizon = self.network.retrieval.settings.horizon if self.network.retrieval else 1
         self.windows = windows_of(train.log, self._useful_rows(), recommender.recipe.history.length)
         self.sizes = np.maximum(self.windows.length + 1, self.windows.targets)
+
+    def _start_items(self) -> None:
+        sessions = self.network.item.sessions
+        if sessions:
+            rows = self.data.positives
+            user = self.data.log.user[rows].astype(np.int64)
+            place = np.arange(len(rows)) - np.searchsorted(user, user)
+            self.network.item.start(user * len(rows) + place // sessions, self.data.log.item[rows], self.encoded.item)
 
     def _useful_rows(self) -> NDArray[np.int64]:
         """Training rows that at least one task learns from."""
@@ -70,32 +79,42 @@ class NetworkObjective:
 
     def losses(self, batch: NDArray[np.int64], step: int) -> dict[str, Tensor]:
         random = np.random.default_rng((self.settings.seed, 1, step))
-        hidden = random.integers(self.horizon, size=len(self.windows.rows)) if self.horizon > 1 else None
-        read = gather(self.data.log, self.encoded, self.windows, batch, hidden)
-        rows = self.data.log.item[read.rows].astype(np.int64)
+        read = gather(self.data.log, self.encoded, self.windows, batch)
         retrieval = self.network.retrieval
+        wanted = self.wanted[read.rows] & read.present.numpy()
+        following = self._following(read.rows[wanted])
         drawn, expected = (
             retrieval.draw(random, self.settings.negatives) if retrieval else (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
         )
-        history, targets = read.history, torch.from_numpy(rows)
-        unique, places = torch.unique(torch.cat([history.flatten(), targets.flatten(), torch.from_numpy(drawn)]), return_inverse=True)
-        in_history, in_targets, in_drawn = places.split([history.numel(), targets.numel(), len(drawn)])
+        targets = torch.from_numpy(self.data.log.item[read.rows].astype(np.int64))
+        asked = [read.history, targets, torch.from_numpy(following).clamp(min=0), torch.from_numpy(drawn)]
+        unique, places = torch.unique(torch.cat([rows.flatten() for rows in asked]), return_inverse=True)
+        in_history, in_targets, in_following, in_drawn = (
+            part.view_as(rows) for part, rows in zip(places.split([rows.numel() for rows in asked]), asked, strict=True)
+        )
         vectors = self.network.item({name: array[unique] for name, array in self.items.items()})
-        encoding = self.network.encode(read.with_history(in_history.view_as(history)), vectors)
-        candidates = vectors[in_targets.view_as(targets)]
-        losses = self._ranking_losses(encoding, candidates, read.rows, read.present) if self.network.tasks else {}
-        wanted = torch.from_numpy(self.wanted[read.rows]) & read.present
+        encoding = self.network.encode(read.with_history(in_history), vectors)
+        losses = self._ranking_losses(encoding, vectors[in_targets], read.rows, read.present) if self.network.tasks else {}
         if retrieval is not None and wanted.any():
+            users = encoding.users[torch.from_numpy(wanted)]
             loss = retrieval.loss(
-                encoding.users[wanted],
-                candidates[wanted],
-                targets[wanted],
+                users,
+                vectors[in_following],
+                torch.from_numpy(following),
                 vectors[in_drawn],
                 torch.from_numpy(drawn),
                 torch.from_numpy(expected),
             )
             losses[retrieval.name] = loss.mean()
         return losses
+
+    def _following(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The items of the wanted events from each of these on, `[rows, horizon]`; -1 after the user's last one in this part."""
+        positives, log = self.data.positives, self.data.log
+        place = np.searchsorted(positives, rows)[:, None] + np.arange(self.horizon)
+        events = positives[np.minimum(place, len(positives) - 1)]
+        same = (place < len(positives)) & (log.user[events] == log.user[rows][:, None])
+        return np.where(same, log.item[events], -1).astype(np.int64)
 
     def _ranking_losses(self, encoding: object, candidates: Tensor, rows: NDArray[np.int64], present: Tensor) -> dict[str, Tensor]:
         outputs = self.network.rank(encoding, candidates.unsqueeze(2))  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -37,18 +37,24 @@ def run(terminal: Terminal, home: Path, once: bool, port: int) -> None:
             terminal.result(**_tour(terminal, ask))
             return
         terminal.text(f"\n{_curl(ask)}\n\nCtrl-C stops the server.")
-        _wait()
+        terminal.result(**facts)
+        with suppress(KeyboardInterrupt):
+            _wait()
 
 
 def _recipe(home: Path) -> Path:
     """The packaged recipe, beside the demo's results, with the data's folder filled in."""
     home.mkdir(parents=True, exist_ok=True)
-    text = files("penchant.cli").joinpath("recipes/movielens-100k.toml").read_text(encoding="utf8")
+    text = _packaged()
     for suffix in ("inter", "user", "item"):
         text = text.replace(f'"ml-100k.{suffix}"', json.dumps(str(CACHE / f"ml-100k.{suffix}")))
     path = home / "recipe.toml"
     path.write_text(text, encoding="utf8")
     return path
+
+
+def _packaged() -> str:
+    return files("penchant.cli").joinpath("recipes/movielens-100k.toml").read_text(encoding="utf8")
 
 
 @contextmanager
@@ -63,7 +69,8 @@ def _server(recipe: Path, home: Path, port: int) -> Iterator[dict[str, Any]]:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line or "error" in json.loads(line):
-            raise StorageError("the demo's server", must="starting", came=line.strip() or "an early end", do=f"Try: penchant serve {recipe} --home {home}")
+            do = f"Try: penchant serve {recipe} --home {home}"
+            raise StorageError("the demo's server", must="starting", came=line.strip() or "an early end", do=do)
         facts = json.loads(line)
         _until_ready(facts["url"])
         yield facts
@@ -75,7 +82,7 @@ def _server(recipe: Path, home: Path, port: int) -> Iterator[dict[str, Any]]:
 def _until_ready(url: str) -> None:
     for _ in range(START * 10):
         try:
-            with urllib.request.urlopen(f"{url}/health/ready", timeout=5):  # noqa: S310 - our own server
+            with urllib.request.urlopen(f"{url}/health/ready", timeout=5):
                 return
         except OSError:
             time.sleep(0.1)
@@ -88,8 +95,8 @@ class _Client:
 
     def __call__(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.key}"}
-        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)  # noqa: S310 - our own server
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=30) as answer:
             result: dict[str, Any] = json.loads(answer.read())
         return result
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Literal
 
 from penchant.cli.home import HomeFolder
+from penchant.cli.recipe import read_recipe
 from penchant.cli.terminal import Terminal
 from penchant.features.language_model import PACKAGED
 from penchant.schema.errors import PenchantError
-from penchant.schema.recipe import Recipe
 
 OPTIONAL = {"transformers": "text features", "fastapi": "serving", "uvicorn": "serving"}
 WAL_RESET_BUG = ((3, 7, 0), (3, 51, 3))  # first version with it, first version without
@@ -41,7 +41,8 @@ def run(terminal: Terminal, recipe: Path | None, home: Path | None) -> None:
     terminal.result(findings=[asdict(finding) for finding in findings])
     wrong = [finding for finding in findings if finding.level == "error"]
     if wrong:
-        raise PenchantError("this machine", must="without errors", came=f"{len(wrong)}: {', '.join(f.what for f in wrong)}", do="See the lines above.")
+        came = f"{len(wrong)}: {', '.join(finding.what for finding in wrong)}"
+        raise PenchantError("this machine", must="without errors", came=came, do="See the lines above.")
 
 
 def examine(recipe: Path | None, home: Path | None) -> Iterator[Finding]:
@@ -91,7 +92,8 @@ def _threads() -> Iterator[Finding]:
 def _disk(path: Path) -> Iterator[Finding]:
     existing = next(parent for parent in (path, *path.resolve().parents) if parent.exists())
     free = shutil.disk_usage(existing).free
-    yield Finding("ok" if free > FREE_SPACE else "warning", "free space", f"{free / 2**30:.0f} GiB", "" if free > FREE_SPACE else "Make room.")
+    enough = free > FREE_SPACE
+    yield Finding("ok" if enough else "warning", "free space", f"{free / 2**30:.0f} GiB", "" if enough else "Make room.")
     try:
         with tempfile.TemporaryFile(dir=existing):
             yield Finding("ok", "writing", f"'{existing}' can be written")
@@ -101,7 +103,7 @@ def _disk(path: Path) -> Iterator[Finding]:
 
 def _recipe(recipe: Path) -> Finding:
     try:
-        Recipe.read(recipe)
+        read_recipe(recipe)
     except PenchantError as error:
         return Finding("error", f"recipe '{recipe}'", str(error))
     return Finding("ok", f"recipe '{recipe}'", "reads well")

@@ -1,29 +1,30 @@
 """`penchant evaluate`: a bundle beside baselines on the recipe's test part."""
 
+import json
 from pathlib import Path
 
 from penchant.cli.bundle import read_bundle
 from penchant.cli.home import HomeFolder
+from penchant.cli.recipe import read_recipe
 from penchant.cli.terminal import Terminal
 from penchant.data.dataset import Dataset
 from penchant.evaluation.page import evaluation_page
 from penchant.evaluation.summary import Evaluation
 from penchant.report.page import render
 from penchant.schema.errors import BundleError
-from penchant.schema.recipe import Recipe
 from penchant.studies.workflow import evaluate
 
 
 def run(terminal: Terminal, recipe: Path, home: Path | None, bundle: str) -> None:
     place = HomeFolder.of(recipe, home)
-    model, version = read_bundle(place, bundle)
-    train_part, _, test = Dataset.read(Recipe.read(recipe)).split()
+    model, opened = read_bundle(place, bundle)
+    train_part, _, test = Dataset.read(read_recipe(recipe)).split()
     if not test.log.items["item_id"].equals(model.items["item_id"]):
-        raise BundleError(f"bundle {version}", must="trained on this recipe's items", came="another catalogue", do="Train again.")
+        raise BundleError(f"bundle {opened.version}", must="trained on this recipe's items", came="another catalogue", do="Train again.")
     names = ["popularity", "item_knn"] if model.recipe.retrieval_task else ["popularity"]
-    evaluation = evaluate(model, test, names, train=train_part, title=f"Bundle {version}")
+    evaluation = evaluate(model, test, names, train=train_part, title=f"Bundle {opened.version}")
     written = show(terminal, evaluation, place)
-    terminal.result(bundle=version, report=str(written), evaluation=evaluation.to_json())
+    terminal.result(bundle=opened.version, report=str(written), evaluation=json.loads(evaluation.to_json()))
 
 
 def show(terminal: Terminal, evaluation: Evaluation, place: HomeFolder) -> Path:

@@ -1,5 +1,6 @@
 """`penchant init`: a recipe from the files found."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from penchant.cli.terminal import Terminal
@@ -15,5 +16,6 @@ def run(terminal: Terminal, directory: Path, force: bool) -> None:
     path.write_text(found.recipe_text, encoding="utf8")
     for line in found.lines:
         terminal.line(line.confidence, f"{line.what}: {line.guessed}  ({line.why})")
+    terminal.result(recipe=str(path), guesses=[asdict(line) for line in found.lines])
     terminal.line("wrote", f"{path}\nread it through, then: penchant train {path}")
     terminal.result(recipe=str(path), guesses=[vars(line) if hasattr(line, "__dict__") else str(line) for line in found.lines])

@@ -1,6 +1,8 @@
 """`penchant recommend`: some users on the terminal, or all into a file."""
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,26 @@ from penchant.cli.bundle import read_bundle
 from penchant.cli.home import HomeFolder
 from penchant.cli.terminal import Terminal
 from penchant.models.network_recommender import NetworkRecommender
-from penchant.schema.errors import DataError, RecipeError, TargetError
+from penchant.schema.errors import DataError, RecipeError, TargetError, did_you_mean
+from penchant.storage.bundles import Bundle
 
 USERS_AT_ONCE = 1024
 WRITERS = {".parquet": "write_parquet", ".csv": "write_csv", ".jsonl": "write_ndjson"}
+CLOCK = ("time", "timestamp")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked for every user."""
+
+    k: int
+    context: dict[str, Any]
+    scenario: str | None
+    exclude_seen: bool
+
+    def ask(self, model: NetworkRecommender, users: Sequence[str]) -> pl.DataFrame:
+        """The model's `recommend`."""
+        return model.recommend(users, self.k, context=self.context, scenario=self.scenario, exclude_seen=self.exclude_seen)
 
 
 def run(
@@ -31,39 +49,68 @@ def run(
 ) -> None:
     if out is not None and out.suffix not in WRITERS:
         raise DataError(f"--out '{out}'", must=f"a file ending in {', '.join(WRITERS)}", came=f"'{out.suffix}'", do="Choose one of these.")
-    model, version = read_bundle(HomeFolder.of(recipe, home), bundle)
-    asked = model.log_.users["user_id"].to_list() if users == "all" else [name.strip() for name in users.split(",") if name.strip()]
+    model, opened = read_bundle(HomeFolder.of(recipe, home), bundle)
+    exclude_seen = model.recipe.serving.exclude_seen and not include_seen
+    question = Question(k, _context(model, context), _scenario(model, scenario), exclude_seen)
+    asked, unknown = _users(terminal, model, users)
+    if out is None:
+        frame = question.ask(model, asked)
+        _show(terminal, model, frame)
+        terminal.result(model_version=opened.version, unknown_users=unknown, recommendations=frame.to_dicts())
+        return
+    written = _to_file(terminal, model, opened, question, asked, out)
+    terminal.line("wrote", f"{out}  {written:,} rows for {len(asked):,} users")
+    terminal.result(model_version=opened.version, unknown_users=unknown, out=str(out), rows=written)
+
+
+def _users(terminal: Terminal, model: NetworkRecommender, users: str) -> tuple[list[str], list[str]]:
+    """The users meant, and those among them that the log does not know."""
+    log = model.log_.users["user_id"].to_list()
+    if users == "all":
+        return log, []
+    asked = [name.strip() for name in users.split(",") if name.strip()]
     if not asked:
         raise TargetError("--users", must="user ids with commas between, or 'all'", came=repr(users), do="For example: --users 1,2,3")
-    _check_scenario(model, scenario)
-    options = {"context": _context(context), "scenario": scenario, "exclude_seen": not include_seen}
-    if out is None:
-        frame = model.recommend(asked, k, **options)
-        _show(terminal, model, frame)
-        terminal.result(model_version=version, recommendations=frame.to_dicts())
-        return
-    written = _to_file(terminal, model, asked, k, out, version, options)
-    terminal.line("wrote", f"{out}  {written:,} rows for {len(asked):,} users")
-    terminal.result(model_version=version, out=str(out), rows=written)
+    known = set(log)
+    unknown = [name for name in asked if name not in known]
+    if unknown:
+        came, do = f"{len(unknown):,} of {len(asked):,} users it does not hold", "Such users get what suits everybody."
+        told = TargetError(f"user '{unknown[0]}'", must="in the log to be known", came=came, do=do)
+        terminal.note(f"note     {told}")
+    return asked, unknown
 
 
-def _context(pairs: list[str]) -> dict[str, Any]:
-    values = {}
+def _context(model: NetworkRecommender, pairs: list[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    known = {*model.features.columns("context"), *CLOCK}
     for pair in pairs:
         name, sign, value = pair.partition("=")
         if not sign:
             raise RecipeError(f"--context '{pair}'", must="NAME=VALUE", came="no '='", do="For example: --context device=phone")
-        values[name] = float(value) if name in ("time", "timestamp") else value
+        if name not in known:
+            raise TargetError(f"--context '{name}'", must="a context column", came="another name", do=did_you_mean(name, known))
+        values[name] = _seconds(value) if name in CLOCK else value
     return values
 
 
-def _check_scenario(model: NetworkRecommender, scenario: str | None) -> None:
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        do = "For example: --context time=1650888000"
+        raise TargetError("--context 'time'", must="seconds since 1970", came=f"'{text}'", do=do) from None
+
+
+def _scenario(model: NetworkRecommender, scenario: str | None) -> str | None:
+    """The scenario meant: the most frequent one when none is named, as the service has it."""
+    known = [value for feature in model.features.features["scenario"].values() for value in getattr(feature, "values_", ())]
     if scenario is None:
-        return
-    features = model.features.features["scenario"]
-    known = [value for feature in features.values() for value in getattr(feature, "values_", ())]
+        return next(iter(known), None)
     if scenario not in known:
-        raise TargetError(f"scenario '{scenario}'", must="a scenario of the training data", came="an unknown one", do=f"Known: {', '.join(known) or 'none'}.")
+        came = "a name it does not hold" if scenario.strip() else "an empty name"
+        do = did_you_mean(scenario, known) if known else "Leave --scenario out: the recipe has one scenario."
+        raise TargetError(f"scenario '{scenario}'", must="a scenario of the training data", came=came, do=do)
+    return scenario
 
 
 def _show(terminal: Terminal, model: NetworkRecommender, frame: pl.DataFrame) -> None:
@@ -73,15 +120,15 @@ def _show(terminal: Terminal, model: NetworkRecommender, frame: pl.DataFrame) ->
         titles = titles.with_columns(pl.col("title").list.join(" ")) if titles.schema["title"] == pl.List else titles
         frame = frame.join(titles, on="item_id", how="left", maintain_order="left")
     for (user,), part in frame.group_by("user_id", maintain_order=True):
-        lines = [f"{row['rank']:>3}  {row['item_id']:<10} {row['score']:8.3f}  {row.get('title') or ''}" for row in part.iter_rows(named=True)]
+        rows = part.iter_rows(named=True)
+        lines = [f"{row['rank']:>3}  {row['item_id']:<10} {row['score']:8.3f}  {row.get('title') or ''}".rstrip() for row in rows]
         terminal.line("user", f"{user}\n" + "\n".join(lines))
 
 
-def _to_file(
-    terminal: Terminal, model: NetworkRecommender, users: list[str], k: int, out: Path, version: str, options: dict[str, Any]
-) -> int:
+def _to_file(terminal: Terminal, model: NetworkRecommender, opened: Bundle, question: Question, users: list[str], out: Path) -> int:
     """Blocks of users, each a file of its own until all are there: an interrupted run finds the blocks it has."""
-    asked = sha256(repr((version, k, options, users)).encode()).hexdigest()[:16]  # parts of another question must not be mixed in
+    # Parts of another question or bundle must not be mixed in; a version number alone may mean another bundle by now.
+    asked = sha256(repr((opened.version, opened.metadata, question, users)).encode()).hexdigest()[:16]
     parts = out.parent / f".{out.name}.{asked}"
     parts.mkdir(parents=True, exist_ok=True)
     blocks = [users[start : start + USERS_AT_ONCE] for start in range(0, len(users), USERS_AT_ONCE)]
@@ -89,7 +136,7 @@ def _to_file(
     for place, block in enumerate(blocks):
         path = parts / f"{place:06d}.parquet"
         if not path.exists():
-            model.recommend(block, k, **options).write_parquet(path.with_suffix(".new"))
+            question.ask(model, block).write_parquet(path.with_suffix(".new"))
             path.with_suffix(".new").replace(path)
         terminal.progress("users", place + 1, len(blocks), f"{min((place + 1) * USERS_AT_ONCE, len(users)):,} of {len(users):,}", started)
     frame = pl.concat([pl.read_parquet(parts / f"{place:06d}.parquet") for place in range(len(blocks))])

@@ -16,12 +16,14 @@ from penchant.serving.server import run as run_server
 def run(terminal: Terminal, recipe: Path, host: str, port: int, home: Path | None, bundle: str, with_key: bool) -> None:
     place = HomeFolder.of(recipe, home)
     torch.set_num_threads(1)  # a second thread gains little on one request and stalls when another process wants the core
-    model, version = read_bundle(place, bundle)
+    model, opened = read_bundle(place, bundle)
 
     def announce(started: Started) -> None:
         key = f"   key {started.key} (shown once)" if started.key else ""
-        terminal.line("serve", f"{started.url}   bundle {version}{key}\ndocs {started.url}/docs   playground {started.login_url or started.url}")
-        terminal.result(url=started.url, key=started.key, login_url=started.login_url, bundle=version)
+        pages = f"docs {started.url}/docs   playground {started.login_url or started.url}"
+        terminal.line("serve", f"{started.url}   bundle {opened.version}{key}\n{pages}")
+        terminal.result(url=started.url, key=started.key, login_url=started.login_url, bundle=opened.version)
 
     place.state.mkdir(parents=True, exist_ok=True)
-    run_server(place.state, BundleEngine(model, version), host=host, port=port, with_keys=with_key, console=Playground(), announce=announce)
+    engine = BundleEngine(model, opened.version)
+    run_server(place.state, engine, host=host, port=port, with_keys=with_key, console=Playground(), announce=announce)

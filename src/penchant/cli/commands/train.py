@@ -1,12 +1,15 @@
 """`penchant train`: data, training, evaluation, gate, bundle."""
 
+import json
 import time
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from penchant.cli.commands.check import show_actions
 from penchant.cli.commands.evaluate import show
 from penchant.cli.home import HomeFolder
+from penchant.cli.recipe import read_recipe
 from penchant.cli.terminal import Terminal
 from penchant.data.dataset import Dataset
 from penchant.evaluation.summary import Evaluation
@@ -31,10 +34,10 @@ class GateError(PenchantError):
 
 
 def run(terminal: Terminal, recipe: Path, home: Path | None, resume: bool, seed: int | None) -> None:
-    settings = with_seed(Recipe.read(recipe), seed)
+    settings = with_seed(read_recipe(recipe), seed)
     version, evaluation, place = train_bundle(terminal, settings, HomeFolder.of(recipe, home), resume)
     terminal.line("next", f"penchant serve {recipe}")
-    terminal.result(bundle=version, home=str(place.path), evaluation=evaluation.to_json())
+    terminal.result(bundle=version, home=str(place.path), evaluation=json.loads(evaluation.to_json()))
 
 
 def with_seed(recipe: Recipe, seed: int | None) -> Recipe:
@@ -51,16 +54,17 @@ def train_bundle(terminal: Terminal, recipe: Recipe, place: HomeFolder, resume: 
     data = Dataset.read(recipe)
     assert data.report is not None
     terminal.line("data", data.report.summary())
-    for note in data.notes:
-        terminal.line("", note)
+    show_actions(terminal, data)
     train_part, valid, test = data.split()
-    terminal.line("split", f"{recipe.split.kind}: {len(train_part):,} to learn from, {len(valid):,} to choose by, {len(test):,} to be judged on")
+    parts = f"{len(train_part):,} to learn from, {len(valid):,} to choose by, {len(test):,} to be judged on"
+    terminal.line("split", f"{recipe.split.kind}: {parts}")
     shown = _Shown(terminal, recipe)
     model = train(recipe, train_part, valid, checkpoint=place.checkpoint, resume=resume, report=shown)
     shown.end(model)
     evaluation = _evaluate(model, train_part, valid, test)
     show(terminal, evaluation, place)
-    metadata = Metadata(metrics=_headlines(evaluation), provenance={"seed": recipe.training.seed, "data": _fingerprint(data), "events": len(data.log)})
+    provenance = {"seed": recipe.training.seed, "data": _fingerprint(data), "events": len(data.log)}
+    metadata = Metadata(metrics=_headlines(evaluation), provenance=provenance)
     store = place.bundles()
     version = store.create(lambda folder: write_network(model, folder), metadata)
     _gate(terminal, evaluation, version)
@@ -88,7 +92,8 @@ class _Shown:
         progress = getattr(model.trainer, "progress", None)
         if progress:
             self._epochs(progress)
-            self.terminal.line("train", f"ended by {progress.finished} after {progress.seconds:.0f} s; kept epoch {progress.best_epoch + 1}")
+            kept = f"kept epoch {progress.best_epoch + 1}"
+            self.terminal.line("train", f"ended by {progress.finished} after {progress.seconds:.0f} s; {kept}")
 
     def _epochs(self, progress: Progress) -> None:
         for row in progress.curves[self.lines :]:
@@ -101,7 +106,7 @@ def _evaluate(model: NetworkRecommender, train_part: Dataset, valid: Dataset, te
     progress = getattr(model.trainer, "progress", None)
     rivals = fit_baselines(train_part, ["popularity"])
     if model.recipe.retrieval_task:
-        rivals["item_knn"] = tune_item_knn(train_part, valid) if len(valid.positives) else fit_baselines(train_part, ["item_knn"])["item_knn"]
+        rivals |= {"item_knn": tune_item_knn(train_part, valid)} if len(valid.positives) else fit_baselines(train_part, ["item_knn"])
     curves = progress.curves if progress else ()
     return evaluate(model, test, rivals, train=train_part, curves=curves, title="How good the recommendations are")
 
@@ -121,7 +126,9 @@ def _gate(terminal: Terminal, evaluation: Evaluation, version: str) -> None:
     decisive = [each for each in evaluation.comparisons if each.baseline in ("popularity", "item mean")][:1]
     for each in decisive:
         low, high = each.difference.metric.low, each.difference.metric.high
-        said = f"{each.task} {each.metric} {each.difference.metric.value:+.4f} against {each.baseline} (95 % interval {low:+.4f} to {high:+.4f})"
+        interval = f"95 % interval {low:+.4f} to {high:+.4f}"
+        said = f"{each.task} {each.metric} {each.difference.metric.value:+.4f} against {each.baseline} ({interval})"
         if each.difference.verdict != "better":
-            raise GateError(f"bundle {version}", must=f"better than {each.baseline}", came=said, do=f"It is kept, without the alias {ALIAS}. Try more epochs or features.")
+            do = f"It is kept, without the alias {ALIAS}. Try more epochs or features."
+            raise GateError(f"bundle {version}", must=f"better than {each.baseline}", came=said, do=do)
         terminal.line("gate", f"{said}: bundle {version} is {ALIAS}")

@@ -65,6 +65,8 @@ def _from_text(column: pl.Series, unit: Unit | None, shown: str) -> tuple[pl.Ser
         whole = text.cast(pl.Int64, strict=False)
         return _from_numbers(whole if whole.count() == text.count() else numbers, unit)
     seconds = _from_iso(text)
+    if numbers.count() > seconds.count():  # one stray word must not cost all the others
+        seconds = _from_numbers(numbers, unit)[0]
     lost = (text.is_not_null() & seconds.is_null()).arg_true()
     if lost.len() == text.count() and lost.len():
         raise _not_times(column, shown, f"text such as '{text.drop_nulls()[0][:40]}'")

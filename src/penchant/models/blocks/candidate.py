@@ -27,18 +27,18 @@ class CrossAttention(nn.Module):
         self.attention = Attention(width, settings.heads)
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, candidates: Tensor, context: Tensor, history: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, candidates: Tensor, context: Tensor, history: Tensor, age: Tensor) -> Tensor:
         """What each candidate finds, `[batch, targets, k, width]`.
 
         Args:
             candidates: Item vectors `[batch, targets, k, width]`.
             context: `[batch, targets, width]`.
             history: Encoded positions `[batch, positions, width]`.
-            mask: Visible positions `[batch, targets, positions]`.
+            age: How many events each position lies before the target, below 0 where not visible, `[batch, targets, positions]`.
         """
         queries = self.norm(candidates + context.unsqueeze(2))
-        seen = mask.unsqueeze(2).expand(-1, -1, candidates.shape[2], -1).flatten(1, 2)
-        found: Tensor = self.attention(queries.flatten(1, 2), history, seen)
+        ages = age.unsqueeze(2).expand(-1, -1, candidates.shape[2], -1).flatten(1, 2)
+        found: Tensor = self.attention(queries.flatten(1, 2), history, ages)
         return found.unflatten(1, candidates.shape[1:3])
 
 
@@ -55,6 +55,6 @@ class NoAttention(nn.Module):
     def __init__(self, settings: NoAttentionSettings, width: int, dropout: float) -> None:
         super().__init__()
 
-    def forward(self, candidates: Tensor, context: Tensor, history: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, candidates: Tensor, context: Tensor, history: Tensor, age: Tensor) -> Tensor:
         """Zeros `[batch, targets, k, width]`."""
         return torch.zeros_like(candidates)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from penchant.features.feature import Form
 from penchant.models.blocks.embedding import FeatureEmbedding
-from penchant.models.blocks.feed_forward import feed_forward
+from penchant.models.blocks.feed_forward import feed_forward, start_at_zero
 from penchant.models.blocks.history import GAPS
 from penchant.schema.recipe import Settings
 
@@ -28,6 +28,7 @@ class Point(nn.Module):
         self.recency = nn.Embedding(GAPS, width)
         nn.init.normal_(self.recency.weight, std=0.02)
         self.mix = feed_forward(width * (1 + len(forms)), 2 * width, width, dropout)
+        start_at_zero(self.mix[-1])
 
     def forward(self, context: dict[str, Tensor], recency: Tensor) -> Tensor:
         """`[..., width]` from circumstances `{name: [..., *]}` and the class of the time since the last event `[...]`."""

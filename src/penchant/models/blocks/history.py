@@ -10,7 +10,7 @@ from penchant.features.feature import Form
 from penchant.models.blocks.attention import Attention
 from penchant.models.blocks.dropout import Dropout
 from penchant.models.blocks.embedding import FeatureEmbedding
-from penchant.models.blocks.feed_forward import feed_forward
+from penchant.models.blocks.feed_forward import feed_forward, start_at_zero
 from penchant.schema.recipe import Settings
 
 GAPS = 34  # nothing before, then logarithmic classes of time between two events, from a second to a century
@@ -56,13 +56,15 @@ class Transformer(nn.Module):
         Returns:
             `[batch, 1 + length, width]`.
         """
-        events = items + self.gap(gap)
+        events = items * items.shape[-1] ** 0.5 + self.gap(gap)
         if self.columns is not None:
             events = events + self.columns(columns).sum(-2)
         tokens = torch.cat([profile.unsqueeze(1), events], dim=1)
         tokens = self.dropout(tokens + self.place.weight[: tokens.shape[1]])
+        places = torch.arange(tokens.shape[1], device=tokens.device)
+        age = (places.unsqueeze(1) - places).unsqueeze(0)
         for layer in self.layers:
-            tokens = layer(tokens)
+            tokens = layer(tokens, age)
         encoded: Tensor = self.norm(tokens)
         return encoded
 
@@ -74,10 +76,11 @@ class Layer(nn.Module):
         super().__init__()
         self.attention = Attention(width, heads)
         self.feed_forward = feed_forward(width, 4 * width, width, dropout)
+        start_at_zero(self.attention.out, self.feed_forward[-1])  # so that the sum begins as the events themselves
         self.norms = nn.ModuleList([nn.LayerNorm(width), nn.LayerNorm(width)])
         self.dropout = Dropout(dropout)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor, age: Tensor) -> Tensor:
         normed = self.norms[0](tokens)
-        tokens = tokens + self.dropout(self.attention(normed, normed, causal=True))
+        tokens = tokens + self.dropout(self.attention(normed, normed, age))
         return tokens + self.dropout(self.feed_forward(self.norms[1](tokens)))

@@ -1,14 +1,19 @@
 """Item vectors: content plus what the id has learnt."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
+from penchant.features.category import FIRST
 from penchant.features.feature import Form
-from penchant.models.blocks.embedding import FeatureEmbedding
-from penchant.models.blocks.feed_forward import feed_forward
+from penchant.models.blocks.cooccurrence import cooccurrence_vectors
+from penchant.models.blocks.embedding import FeatureEmbedding, key
+from penchant.models.blocks.feed_forward import feed_forward, start_at_zero
 from penchant.schema.recipe import Settings
 
 
@@ -17,6 +22,8 @@ class ContentAndIdSettings(Settings):
 
     id_dropout: float = Field(0.1, ge=0, lt=1)
     """Share of item vectors in training that must do without their id, so that items added later work."""
+    sessions: int = Field(20, ge=0)
+    """Ids start from which items are used within so many events of a user; 0 = from random vectors."""
     ids: tuple[str, ...] = ("item_id",)
     """The features that are ids."""
 
@@ -31,10 +38,32 @@ class ContentAndId(nn.Module):
         super().__init__()
         content = {name: form for name, form in forms.items() if name not in settings.ids}
         ids = {name: form for name, form in forms.items() if name in settings.ids}
+        self.sessions = settings.sessions
         self.id_dropout, self.width = settings.id_dropout if content else 0.0, width
         self.content = FeatureEmbedding(content, width) if content else None
         self.mix = feed_forward(width * len(content), 2 * width, width, dropout) if content else None
+        if self.mix is not None:
+            start_at_zero(self.mix[-1])
+            for table in self.content.tables.values():
+                table.weight.data.mul_(0.1)
         self.ids = FeatureEmbedding(ids, width) if ids else None
+
+    def start(self, session: NDArray[np.integer], item: NDArray[np.integer], items: Mapping[str, NDArray[np.integer]]) -> None:
+        """Start the ids' vectors from training events.
+
+        Args:
+            session: Which stretch of history each event lies in `[events]`.
+            item: Its item row `[events]`.
+            items: Item features `{name: [items, *]}`.
+        """
+        if self.ids is None:
+            return
+        for name, form in self.ids.forms.items():
+            index = items[name][item]
+            known = index >= FIRST
+            vectors = cooccurrence_vectors(session[known], index[known], form.size, self.width)
+            with torch.no_grad():
+                self.ids.tables[key(name)].weight.copy_(vectors)
 
     def forward(self, items: dict[str, Tensor]) -> Tensor:
         """Vectors `[n, width]` of items given by their features `{name: [n, *]}`."""

@@ -1,0 +1,179 @@
+"""Our numbers on published splits, each beside its rivals: python benchmarks/published.py SPLIT [--model M] [--seeds N] [--quick] [--json].
+
+Every fitted model appends one JSON row to benchmarks/results/SPLIT.jsonl (commit, command, seconds, metrics with intervals, paired
+differences to the rivals); a row that exists for the same model, seed and recipe is not run again, so a stopped run goes on where it
+was. `--quick` ends within a minute: a capped fit, and recorded rows quoted as recorded.
+"""
+
+import argparse
+import hashlib
+import json
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from studies.study import RECIPES, Study
+
+from penchant.schema.errors import PenchantError
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = Path(__file__).resolve().parent / "results"
+QUICK_SECONDS = 12.0
+RECIPE = {"ml-100k": "movielens-100k", "ml-1m": "movielens-1m", "kuairand": "kuairand", "frappe-context": "frappe"}
+FOLDER = {"frappe-context": "frappe"}
+
+Row = dict[str, Any]
+
+
+def study_of(split: str, data: Path) -> Study:
+    """The study of a split; its libraries are loaded only now."""
+    folder = data / FOLDER.get(split, split)
+    if split == "kuairand":
+        from studies.kuairand import KuaiRand
+
+        return KuaiRand(folder)
+    if split == "frappe-context":
+        from studies.frappe import FrappeContext
+
+        return FrappeContext(folder)
+    from studies.movielens import TRIALS, MovieLens
+
+    return MovieLens(RECIPE[split], folder, TRIALS if split == "ml-100k" else TRIALS[::2])
+
+
+def fingerprint(split: str) -> str:
+    """Changes when the recipe does."""
+    return hashlib.sha256((RECIPES / f"{RECIPE[split]}.toml").read_bytes()).hexdigest()[:8]
+
+
+def recorded(split: str) -> list[Row]:
+    """The rows on record, oldest first."""
+    path = RESULTS / f"{split}.jsonl"
+    return [json.loads(line) for line in path.read_text(encoding="utf8").splitlines()] if path.is_file() else []
+
+
+def record(split: str, row: Row) -> None:
+    """Append one row."""
+    RESULTS.mkdir(exist_ok=True)
+    with (RESULTS / f"{split}.jsonl").open("a", encoding="utf8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def fit(study: Study, split: str, model: str, seed: int, seconds: float | None = None) -> Row:
+    """Run one model and describe the run."""
+    begin, cpu = time.perf_counter(), time.process_time()
+    outcome = study.run(model, seed, seconds)
+    command = shlex.join(["python", "benchmarks/published.py", *sys.argv[1:]])
+    spent = {"seconds": round(time.perf_counter() - begin, 1), "cpu_seconds": round(time.process_time() - cpu, 1)}
+    return {
+        "split": split, "model": model, "seed": seed, "recipe": fingerprint(split), "commit": commit(), "command": command, **spent, **asdict(outcome),
+    }  # fmt: skip
+
+
+def commit() -> str:
+    """The commit the code is at, marked when there are changes on top."""
+    found = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return found.stdout.strip() or "unknown"
+
+
+def wanted(study: Study, only: str | None, seeds: int) -> Iterator[tuple[str, int]]:
+    """Models and seeds to run, baselines first and ablations last."""
+    for model in study.models:
+        if only in (None, model):
+            for seed in range(seeds if model in study.seeded else 1):
+                yield model, seed
+
+
+def run(study: Study, split: str, only: str | None, seeds: int, say: Callable[[str], None]) -> list[Row]:
+    """Run what is not on record yet; return the rows of this recipe."""
+    mark = fingerprint(split)
+    for model, seed in wanted(study, only, seeds):
+        if any((row["model"], row["seed"], row["recipe"]) == (model, seed, mark) for row in recorded(split)):
+            say(f"{split} · {model} · seed {seed}: on record")
+            continue
+        row = fit(study, split, model, seed)
+        record(split, row)
+        say(f"{split} · {model} · seed {seed}: {study.headline} {row['metrics'][study.headline]['value']:.4f} in {row['seconds']:.0f} s")
+    return [row for row in recorded(split) if row["recipe"] == mark]
+
+
+def quick(study: Study, split: str, say: Callable[[str], None]) -> list[Row]:
+    """The first baseline and one capped fit now; everything else as it stands on record."""
+    rows = []
+    for model, seconds in ((study.models[0], None), ("network", QUICK_SECONDS)):
+        row = fit(study, split, model, 0, seconds) | {"model": f"{model} (now{', capped' if seconds else ''})"}
+        say(f"{row['model']}: {row['seconds']:.0f} s")
+        rows.append(row)
+    mark = fingerprint(split)
+    return rows + [row | {"model": f"{row['model']} (recorded, {row['commit']})"} for row in recorded(split) if row["recipe"] == mark]
+
+
+def summary(study: Study, split: str, rows: list[Row]) -> dict[str, Any]:
+    """Headline figures: per model the mean over seeds, the seeds' spread, and the differences to rivals with their intervals."""
+    models: dict[str, Any] = {}
+    for row in rows:
+        models.setdefault(row["model"], []).append(row)
+    result: dict[str, Any] = {}
+    for name, own in models.items():
+        values = [row["metrics"][study.headline]["value"] for row in own]
+        result[name] = {
+            study.headline: round(sum(values) / len(values), 4),
+            "seeds": values,
+            "interval": [own[0]["metrics"][study.headline].get(edge) for edge in ("low", "high")],
+            "differences": {rival: [row["differences"][rival] for row in own] for rival in own[0]["differences"]},
+            "seconds": [row["seconds"] for row in own],
+        }
+    return {"split": split, "metric": study.headline, "models": result}
+
+
+def show(figures: dict[str, Any]) -> None:
+    """The figures as a table."""
+    table = Table("model", figures["metric"], "95 %", "seeds", "difference to rivals, 95 % (first seed)", "s", title=figures["split"])
+    for name, each in figures["models"].items():
+        low, high = each["interval"]
+        interval = f"{low:.4f} – {high:.4f}" if low is not None else ""
+        spread = " ".join(f"{value:.4f}" for value in each["seeds"])
+        rivals = "\n".join(
+            f"{rival} {metric}: {by[0][metric]['value']:+.4f} [{by[0][metric]['low']:+.4f}, {by[0][metric]['high']:+.4f}]"
+            for rival, by in each["differences"].items()
+            for metric in by[0]
+        )
+        table.add_row(name, f"{each[figures['metric']]:.4f}", interval, spread, rivals, f"{each['seconds'][0]:.0f}")
+    Console(width=150).print(table)
+
+
+def main() -> int:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("split", choices=RECIPE)
+    parser.add_argument("--model", help="only this one")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="within a minute")
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="the folder that holds the data sets")
+    given = parser.parse_args()
+    try:
+        study = study_of(given.split, given.data)
+        if given.model is not None and given.model not in study.models:
+            parser.error(f"--model must be one of {', '.join(study.models)}; found {given.model}")
+        say = Console(stderr=True).print
+        rows = quick(study, given.split, say) if given.quick else run(study, given.split, given.model, given.seeds, say)
+    except PenchantError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    figures = summary(study, given.split, rows)
+    show(figures)
+    if given.json:
+        print(json.dumps(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

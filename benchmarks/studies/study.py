@@ -1,0 +1,67 @@
+"""What every published split shares: rows of results, and how a recipe, a folder and a seed become fitted models."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from penchant.evaluation.intervals import Bootstrap
+from penchant.evaluation.summary import Difference, Metric
+from penchant.schema.recipe import Recipe
+
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+BOOTSTRAP = Bootstrap(draws=2000)
+
+Numbers = dict[str, float]
+
+
+@dataclass
+class Outcome:
+    """What one model reached with one setting and one seed.
+
+    Attributes:
+        setting: What was chosen for it, and where.
+        metrics: `{name: value with interval}`.
+        differences: `{rival: {name: this model minus the rival, paired}}`.
+        notes: Anything else worth keeping (tuning trials, epochs).
+    """
+
+    setting: str
+    metrics: dict[str, Numbers]
+    differences: dict[str, dict[str, Numbers]] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+class Study(Protocol):
+    """One split with its models."""
+
+    headline: str
+    models: Sequence[str]
+    """In the order they run; deterministic ones run once."""
+    seeded: Sequence[str]
+    """Those of them that learn from a random start."""
+
+    def run(self, model: str, seed: int, seconds: float | None) -> Outcome:
+        """Fit and measure one model; `seconds` caps a network's training."""
+
+
+def numbers(metric: Metric) -> Numbers:
+    """A metric with its interval as plain numbers."""
+    return {"value": round(metric.value, 5), "low": round(metric.low, 5), "high": round(metric.high, 5), "n": metric.n}
+
+
+def gap(difference: Difference) -> Numbers:
+    """A paired difference with its interval as plain numbers."""
+    return numbers(difference.metric)
+
+
+def recipe_of(name: str, folder: Path, training: Mapping[str, Any], network: Mapping[str, Any] | None = None) -> Recipe:
+    """A ready recipe over a data folder, with some training and network settings replaced."""
+    recipe = Recipe.parse((RECIPES / f"{name}.toml").read_text(encoding="utf8"), folder, name)
+    changed = {name: value for name, value in training.items() if value is not None}
+    return recipe.model_copy(
+        update={
+            "training": recipe.training.model_copy(update=changed),
+            "network": recipe.network.model_copy(update=dict(network or {})),
+        }
+    )

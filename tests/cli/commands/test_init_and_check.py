@@ -1,0 +1,59 @@
+"""A folder of files becomes a recipe; its data are checked and what was done is said."""
+
+from pathlib import Path
+
+import polars as pl
+
+from penchant.schema.recipe import Recipe
+from tests import tastes
+from tests.cli.given import FAST, files, penchant
+
+
+def test_that_a_folder_becomes_a_recipe_that_can_be_checked(tmp_path: Path) -> None:
+    files(tmp_path)
+    (tmp_path / "recipe.toml").unlink()
+    ran = penchant("init", tmp_path)
+    assert ran.code == 0
+    assert "penchant train" in ran.out
+    recipe = Recipe.read(tmp_path / "recipe.toml")
+    assert {task.kind for task in recipe.tasks.values()} == {"regression", "binary", "next_item"}
+    assert recipe.scenario.column == "tab"
+    assert penchant("check", tmp_path / "recipe.toml").code == 0
+
+
+def test_that_guesses_come_as_json_when_asked(tmp_path: Path) -> None:
+    files(tmp_path)
+    told = penchant("init", tmp_path, "--force", "--json").json
+    assert told["recipe"] == str(tmp_path / "recipe.toml")
+    assert {"what", "guessed", "why", "confidence"} == set(told["guesses"][0])
+
+
+def test_that_a_recipe_that_is_there_is_not_lost(tmp_path: Path) -> None:
+    path = files(tmp_path)
+    ran = penchant("init", tmp_path)
+    assert (ran.code, "--force" in ran.err) == (2, True)
+    assert path.read_text(encoding="utf8") == FAST
+    assert penchant("init", tmp_path, "--force").code == 0
+    assert path.read_text(encoding="utf8") != FAST
+
+
+def test_that_a_folder_without_tables_is_refused(tmp_path: Path) -> None:
+    assert penchant("init", tmp_path).code == 3
+    assert penchant("init", tmp_path / "nowhere").code == 3
+    assert not (tmp_path / "recipe.toml").exists()
+
+
+def test_that_a_check_counts_reports_and_says_what_was_left_out(tmp_path: Path) -> None:
+    recipe = files(tmp_path)
+    late = pl.when(pl.int_range(pl.len()) < 5).then(4e9).otherwise("timestamp").alias("timestamp")
+    tastes.events().with_columns(late).write_csv(tmp_path / "events.csv")
+    ran = penchant("check", recipe, "--home", tmp_path / "home")
+    assert ran.code == 0
+    assert "60 users  30 items  720 events" in ran.out
+    assert "future_times: left out 5 events more than a day in the future; [data.clean] future_times decides this" in ran.out
+    page = (tmp_path / "home" / "reports" / "data.html").read_text(encoding="utf8")
+    assert "in the future" in page
+    told = penchant("check", recipe, "--json").json
+    assert told["counts"] == {"events": 720, "users": 60, "items": 30}
+    assert [(action["rule"], action["rows"]) for action in told["clean"]] == [("future_times", 5)]
+    assert Path(told["report"]).is_file()

@@ -1,0 +1,57 @@
+"""One value out of many."""
+
+import numpy as np
+import polars as pl
+
+from penchant.features.category import Category, CategorySettings
+from penchant.features.contract import FeatureContract
+from penchant.features.feature import Form
+from penchant.schema.recipe import FeaturePart
+
+
+class TestCategoryOfTexts(FeatureContract):
+    part, values = FeaturePart(kind="category"), pl.Series(["b", "a", "b", None, "c", ""])
+
+
+class TestCategoryOfFractions(FeatureContract):
+    part, values = FeaturePart(kind="category"), pl.Series([1.0, 2.5, 3.0, None, float("nan"), 0.1])
+
+
+class TestCategoryOfSmallFractions(FeatureContract):
+    part, values = FeaturePart(kind="category"), pl.Series([1.0, 2.5, None], dtype=pl.Float32)
+
+
+class TestCategoryOfTruth(FeatureContract):
+    part, values = FeaturePart(kind="category"), pl.Series([True, False, None])
+
+
+def fitted(values: list[object], **settings: int) -> Category:
+    return Category(CategorySettings(**settings)).fit(pl.Series(values))
+
+
+def test_that_the_most_frequent_value_comes_first_and_ties_are_in_text_order() -> None:
+    category = fitted(["b", "c", "a", "c", None])
+    assert category.transform(pl.Series(["c", "a", "b", "zzz", None])).tolist() == [2, 3, 4, 0, 1]
+    assert category.form == Form("index", 5)
+
+
+def test_that_rare_values_count_as_unknown() -> None:
+    category = fitted(["b", "c", "a", "c", "b"], minimum_count=2)
+    assert category.transform(pl.Series(["b", "c", "a"])).tolist() == [2, 3, 0]
+    assert fitted(["b", "c", "a", "c", "b"], maximum_values=1).transform(pl.Series(["b", "c"])).tolist() == [2, 0]
+
+
+def test_that_a_whole_number_is_the_same_value_however_it_is_kept() -> None:
+    category = fitted([3, 4, 4])
+    for same in (pl.Series([3, 4]), pl.Series([3.0, 4.0]), pl.Series(["3", "4"]), pl.Series([3, 4], dtype=pl.Int8)):
+        assert category.transform(same).tolist() == [3, 2]
+    mixed = fitted([3.0, 2.5])
+    assert mixed.transform(pl.Series([3])).tolist() == mixed.transform(pl.Series([3.0, 2.5]))[:1].tolist() == [3]
+
+
+def test_that_true_is_one() -> None:
+    assert fitted([True, True, False]).transform(pl.Series([1, 0, 2])).tolist() == [2, 3, 0]
+
+
+def test_that_nothing_learnt_leaves_unknown_and_missing() -> None:
+    assert np.array_equal(fitted([None]).transform(pl.Series(["a", None])), [0, 1])

@@ -1,0 +1,141 @@
+"""All features together: fitted on the training part, the same for a log and for a request, and never from the future."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from penchant.data.dataset import Dataset
+from penchant.features.contract import check_form
+from penchant.features.feature_set import Encoded, FeatureSet
+from penchant.schema.errors import RecipeError
+from tests.small_data import NOON, dataset, recipe
+
+LINES = """
+[features]
+user.age = { kind = "number" }
+item.item_id = { kind = "category" }
+item.genres = { kind = "categories" }
+context.hour = { kind = "time", column = "timestamp" }
+context.device = { kind = "category" }
+context.tags = { kind = "categories" }
+[history]
+columns.rating = { kind = "category" }
+columns.seconds = { kind = "number" }
+[scenario]
+column = "page"
+[tasks.next]
+kind = "next_item"
+"""
+OWNERS: tuple[Any, ...] = ("user", "item", "context", "history", "scenario")
+
+
+def events(count: int = 8) -> pl.DataFrame:
+    """Four users with two events each; the last two users and items are rare and dear."""
+    return pl.DataFrame(
+        {
+            "user_id": [f"u{n // 2}" for n in range(count)],
+            "item_id": [f"i{n}" for n in range(count)],
+            "timestamp": [NOON + 3600.0 * n for n in range(count)],
+            "device": ["phone", "tv", None, "phone", "car", "car", "car", "car"][:count],
+            "tags": [["a", "b"], [], None, ["b|c"], ["z"], ["z"], ["z"], ["z"]][:count],
+            "rating": [5, 4, 3, 5, 1, 1, 1, None][:count],
+            "seconds": [1.0, None, 3.0, 2.0, 900.0, 900.0, 900.0, 900.0][:count],
+            "page": ["home", "home", "search", None, "new", "new", "new", "new"][:count],
+        }
+    )
+
+
+USERS = {"user_id": [f"u{n}" for n in range(4)], "age": [20, 40, 1000, None]}
+ITEMS = {"item_id": [f"i{n}" for n in range(8)], "genres": ["a", "a|b", "", None, "x", "x", "x", "x"]}
+
+
+def small(frame: pl.DataFrame | None = None) -> Dataset:
+    return dataset(events() if frame is None else frame, LINES, USERS, ITEMS)
+
+
+def fitted() -> tuple[Dataset, FeatureSet]:
+    data = small()
+    return data, FeatureSet(data.recipe).fit(data.part(np.arange(4)))
+
+
+def arrays_of(encoded: Encoded) -> dict[str, Any]:
+    return {f"{owner}.{name}": array for owner in OWNERS for name, array in getattr(encoded, owner).items()}
+
+
+def test_that_features_are_fitted_on_the_training_rows_only() -> None:
+    data, features = fitted()
+    encoded = features.encode_log(data.log)
+    np.testing.assert_allclose(encoded.user["age"], [[-1, 0], [1, 0], [6, 0], [0, 1]])  # mean 30, deviation 10 of the two in training
+    assert encoded.item["item_id"].tolist() == [2, 3, 4, 5, 0, 0, 0, 0]
+    assert encoded.context["device"].tolist() == [2, 3, 1, 2, 0, 0, 0, 0]
+    assert encoded.scenario["page"].tolist() == [2, 2, 3, 1, 0, 0, 0, 0]
+    assert encoded.history["seconds"][0].tolist() == pytest.approx([-(1.5**0.5), 0], rel=1e-6)  # mean 2, variance 2/3
+    assert features.forms("item")["genres"].size == 4  # padding, unknown, a, b: x is of items that are not in training
+
+
+def test_that_every_array_is_what_its_form_promises_for_the_whole_log() -> None:
+    data, features = fitted()
+    encoded = features.encode_log(data.log)
+    rows = {"user": 4, "item": 8, "context": 8, "history": 8, "scenario": 8}
+    for owner in OWNERS:
+        for name, form in features.forms(owner).items():
+            check_form(form, getattr(encoded, owner)[name], rows[owner])
+
+
+def test_that_a_request_and_the_log_give_the_same_arrays() -> None:
+    data, features = fitted()
+    encoded = features.encode_log(data.log)
+    for row, event in enumerate(events().to_dicts()):  # the log is in the same order
+        request = pl.DataFrame([event])
+        for owner in OWNERS[2:]:
+            for name, array in features.encode(owner, request).items():
+                assert np.allclose(array[0], getattr(encoded, owner)[name][row]), (owner, name, row)
+
+
+def test_that_columns_a_request_lacks_are_missing_values() -> None:
+    _, features = fitted()
+    only_time = pl.DataFrame({"timestamp": [NOON]})
+    empty = pl.DataFrame({"timestamp": [NOON], "device": [None], "tags": [None]})
+    lacking, given_none = features.encode("context", only_time), features.encode("context", empty)
+    assert all(np.array_equal(lacking[name], given_none[name]) for name in lacking)
+    assert lacking["device"].tolist() == [1]
+
+
+def test_that_saved_features_load_the_same(tmp_path: Path) -> None:
+    data, features = fitted()
+    features.save(tmp_path)
+    loaded = FeatureSet(data.recipe).load(tmp_path)
+    ours, theirs = arrays_of(features.encode_log(data.log)), arrays_of(loaded.encode_log(data.log))
+    assert ours.keys() == theirs.keys()
+    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+    assert [loaded.forms(owner) for owner in OWNERS] == [features.forms(owner) for owner in OWNERS]
+
+
+def test_that_a_wrong_kind_or_setting_is_answered_with_the_features_name() -> None:
+    with pytest.raises(RecipeError, match=r"features, item\.year, kind must be a known kind"):
+        FeatureSet(recipe('[features]\nitem.year = { kind = "nmber" }\n[tasks.next]\nkind = "next_item"'))
+    with pytest.raises(RecipeError, match=r"features, item\.year, key 'logaritm'"):
+        FeatureSet(recipe('[features]\nitem.year = { kind = "number", logaritm = true }\n[tasks.next]\nkind = "next_item"'))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data(), st.integers(1, 7))
+def test_that_an_events_arrays_never_depend_on_later_events(data: st.DataObject, cut: int) -> None:
+    """What was known at noon is the same whatever happened afterwards, however the tables of values look by then."""
+    features = FeatureSet(recipe(LINES)).fit(small().part(np.arange(4)))
+    value = st.sampled_from(["phone", "tv", "new", None])
+    changed = [
+        event | {"device": data.draw(value), "rating": data.draw(st.integers(0, 5)), "seconds": data.draw(st.floats(0, 1e6)), "tags": ["q"]}
+        if row >= cut
+        else event
+        for row, event in enumerate(events().to_dicts())
+    ]
+    before, after = (features.encode_log(small(frame).log) for frame in (events(), pl.DataFrame(changed, schema=events().schema)))
+    for owner in OWNERS[2:]:
+        for name, array in getattr(before, owner).items():
+            assert np.array_equal(array[:cut], getattr(after, owner)[name][:cut]), (owner, name)

@@ -1,0 +1,59 @@
+"""Retrieve, filter, rank: what each step is given and what comes out."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from penchant.funnel.candidates import Candidates
+from penchant.funnel.funnel import Funnel, exclude
+
+NONE = np.zeros(0, dtype=np.int64)
+
+
+@dataclass
+class Reversed:
+    """Ranks items by the opposite of what retrieval said, and remembers what it was given."""
+
+    given: list[list[int]] = field(default_factory=list)
+
+    def __call__(self, query: str, candidates: Candidates) -> Candidates:
+        self.given.append(candidates.items.tolist())
+        return Candidates(candidates.items, -candidates.scores, {"query": np.full(len(candidates), len(query), dtype=np.float32)})
+
+
+def ten(query: str) -> Candidates:
+    """Items 0 to 9; the higher, the better."""
+    return Candidates(np.arange(10), np.arange(10, dtype=np.float32))
+
+
+@pytest.fixture
+def ranker() -> Reversed:
+    return Reversed()
+
+
+def test_that_only_the_best_retrieved_are_ranked(ranker: Reversed) -> None:
+    best = Funnel(ten, ranker, 4).run("abc", 2, NONE)
+    assert ranker.given == [[9, 8, 7, 6]]
+    assert best.items.tolist() == [6, 7]
+    assert best.tasks["query"].tolist() == [3, 3]
+
+
+def test_that_excluded_items_neither_come_nor_take_anothers_place(ranker: Reversed) -> None:
+    best = Funnel(ten, ranker, 4).run("abc", 10, np.array([9, 7]))
+    assert ranker.given == [[8, 6, 5, 4, 3, 2, 1, 0]]
+    assert best.items.tolist() == [0, 1, 2, 3, 4, 5, 6, 8]
+
+
+def test_that_at_least_as_many_are_ranked_as_asked_for(ranker: Reversed) -> None:
+    assert len(Funnel(ten, ranker, 2).run("abc", 5, NONE)) == 5
+
+
+def test_that_nothing_left_is_an_empty_list(ranker: Reversed) -> None:
+    assert len(Funnel(ten, ranker, 4).run("abc", 3, np.arange(10))) == 0
+
+
+def test_that_excluding_nothing_changes_nothing() -> None:
+    candidates = ten("")
+    assert exclude(candidates, NONE) is candidates
+    assert exclude(candidates, np.array([99])).items.tolist() == list(range(10))

@@ -1,0 +1,192 @@
+"""Every model keeps the contract, and each finds the structure it is made for."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from penchant.data.dataset import Dataset
+from penchant.models.collaborative.item_knn import ItemKNN
+from penchant.models.collaborative.popularity import Popularity
+from penchant.models.contract import check_recommender
+from penchant.models.network_recommender import NetworkRecommender
+from penchant.models.queries import Queries
+from penchant.models.recommender import Recommender
+from penchant.schema.errors import TargetError
+from penchant.training.trainer import NetworkTrainer, fit_network
+from tests.small_data import DAY, NEXT, NOON, SMALL, dataset, ring, two_worlds, weather
+
+BRIEF = "[training]\nepochs = 1\nbatch_events = 256\n"
+LEARN = "[training]\nepochs = 12\nbatch_events = 256\nlearning_rate = 0.02\nweight_decay = 0.0\n"
+OUTSIDE = '[tasks.outside]\nkind = "binary"\nlabel = "outside"\n'
+
+
+def network(data: Dataset) -> NetworkRecommender:
+    return NetworkRecommender(data.recipe, NetworkTrainer())
+
+
+@pytest.mark.parametrize(
+    "model", [Popularity(), Popularity(window_days=1), ItemKNN(), ItemKNN(neighbours=2, similarity="jaccard", recency=0.5)]
+)
+def test_that_a_classic_model_keeps_the_contract(model: Recommender) -> None:
+    check_recommender(model, dataset(two_worlds(users=12)))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        NEXT + SMALL,
+        NEXT + OUTSIDE + '[history]\nlength = 4\ncolumns.outside = { kind = "category" }\n' + SMALL,
+        OUTSIDE + SMALL,
+        NEXT + '[features]\ncontext.sky = { kind = "category" }\n[scenario]\ncolumn = "sky"\n' + SMALL,
+    ],
+    ids=["retrieval", "retrieval and ranking", "ranking alone", "context and scenario"],
+)
+def test_that_the_network_keeps_the_contract(lines: str) -> None:
+    data = dataset(weather(users=8), lines + BRIEF)
+    check_recommender(network(data), data)
+
+
+def test_that_popularity_counts_events_of_the_part_it_was_fitted_on() -> None:
+    events = {"user_id": list("aabbc"), "item_id": list("xyxzx"), "timestamp": [NOON - 9 * DAY, NOON, NOON, NOON, NOON + 5]}
+    data = dataset(events)
+    table = Popularity().fit(data).recommend(["new"], 3)
+    assert (table["item_id"][0], table["score"].to_list()) == ("x", [3, 1, 1])
+    assert Popularity(window_days=1).fit(data).recommend(["new"], 1)["score"].to_list() == [2]
+    assert Popularity().fit(data.part(np.array([1]))).recommend(["new"], 1)["item_id"].to_list() == ["y"]
+
+
+def dense_similarities(bought: np.ndarray, model: ItemKNN) -> np.ndarray:
+    """The definition, written down once more without sparse matrices."""
+    items = bought.shape[1]
+    result = np.zeros((items, items))
+    for i in range(items):
+        for j in range(items):
+            both, one, other = (bought[:, i] * bought[:, j]).sum(), bought[:, i].sum(), bought[:, j].sum()
+            norm = np.sqrt(one * other) if model.similarity == "cosine" else one + other - both
+            result[i, j] = 0 if i == j or not both else both / (norm + model.shrinkage)
+    return result
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "jaccard"])
+def test_that_item_knn_is_its_definition(similarity: str) -> None:
+    random = np.random.default_rng(1)
+    pairs = np.unique(random.integers((15, 9), size=(60, 2)), axis=0)
+    pairs = np.concatenate([pairs, [(user, 0) for user in range(15)]])  # every user, some events twice: they count once
+    events = {
+        "user_id": [f"u{user:02}" for user, _ in pairs],
+        "item_id": [f"i{item}" for _, item in pairs],
+        "timestamp": NOON + np.arange(len(pairs)),
+    }
+    data = dataset(events)
+    model = ItemKNN(neighbours=9, shrinkage=2.0, similarity=similarity).fit(data)  # type: ignore[arg-type]
+    bought = np.zeros((15, 9))
+    bought[pairs[:, 0], pairs[:, 1]] = 1
+    similarities = dense_similarities(bought, model)
+    np.testing.assert_allclose(model.similarities_.toarray(), similarities, rtol=1e-6)
+    users = data.log.users["user_id"].to_list()
+    scores = model.scores(Queries.now(data.log, users, pl.DataFrame({"timestamp": [NOON] * len(users)})))
+    had = np.zeros((15, 9))
+    np.add.at(had, (pairs[:, 0], pairs[:, 1]), 1)
+    np.testing.assert_allclose(scores, had @ similarities, rtol=1e-5)
+
+
+def test_that_item_knn_keeps_only_the_nearest_and_forgets_by_halves() -> None:
+    data = dataset({"user_id": list("aaabbbccc"), "item_id": list("xyzxywxvz"), "timestamp": NOON + np.arange(9.0)})
+    whole, nearest = (ItemKNN(neighbours=n, shrinkage=0).fit(data).similarities_.toarray() for n in (9, 2))
+    assert np.count_nonzero(nearest, axis=1).max() < np.count_nonzero(whole, axis=1).max()
+    for full, kept in zip(whole, nearest, strict=True):
+        assert kept[kept > 0].min() >= np.sort(full)[-2]
+    model = ItemKNN(neighbours=9, shrinkage=0, recency=0.5).fit(data)
+    moment = pl.DataFrame({"timestamp": [NOON]})
+    a = model.scores(Queries.now(data.log, ["a"], moment))[0]  # x, y, z with weights 1/4, 1/2, 1
+    rows = [data.log.items["item_id"].index_of(name) for name in "xyz"]
+    np.testing.assert_allclose(a, np.array([0.25, 0.5, 1.0]) @ whole[rows], rtol=1e-6)
+
+
+def test_that_item_knn_tells_two_worlds_apart() -> None:
+    data = dataset(two_worlds(events=5))
+    table = ItemKNN().fit(data).recommend(data.log.users["user_id"].to_list(), 1)
+    assert all(int(user[1:]) % 2 == int(item[1:]) % 2 for user, item in table.select("user_id", "item_id").rows())
+
+
+def test_that_the_network_tells_two_worlds_apart() -> None:
+    data = dataset(two_worlds(events=5), NEXT + SMALL + LEARN)
+    table = fit_network(data.recipe, data).recommend(data.log.users["user_id"].to_list(), 1)
+    same = [int(user[1:]) % 2 == int(item[1:]) % 2 for user, item in table.select("user_id", "item_id").rows()]
+    assert np.mean(same) > 0.95
+
+
+def test_that_the_network_learns_what_follows_what() -> None:
+    """Counting and likeness are no help here: only the order tells."""
+    data = dataset(ring(), NEXT + SMALL + LEARN)
+    train, _, test = data.split_last(0, 1)
+    found, _ = fit_network(data.recipe, train).top(Queries.at_events(test, test.rows), 1, exclude_seen=False)
+    assert np.mean(found[:, 0] == data.log.item[test.rows]) > 0.9
+    guessed, _ = Popularity().fit(train).top(Queries.at_events(test, test.rows), 1, exclude_seen=False)
+    assert np.mean(guessed[:, 0] == data.log.item[test.rows]) < 0.4
+
+
+def test_that_the_network_uses_a_context_that_decides_the_item() -> None:
+    lines = '[features]\ncontext.sky = { kind = "category" }\nitem.item_id = { kind = "category" }\n'
+    data = dataset(weather(), NEXT + OUTSIDE + lines + SMALL + LEARN.replace("256", "96"))
+    train, _, test = data.split_last(0, 2)
+    model = fit_network(data.recipe, train)
+    found, _ = model.top(Queries.at_events(test, test.rows), 1, exclude_seen=False)
+    assert np.mean(found[:, 0] == data.log.item[test.rows]) > 0.95
+    for sky, item in (("sun", "i0"), ("rain", "i1"), ("snow", "i2")):
+        answer = model.recommend(["u0", "a stranger"], 1, context={"sky": sky, "time": NOON + DAY}, exclude_seen=False)
+        assert answer["item_id"].to_list() == [item, item]
+    sunny = data.log.series("sky", test.rows).to_numpy() == "sun"
+    predicted = model.predict(test)["outside"]
+    assert predicted[sunny].min() > predicted[~sunny].max()
+
+
+def test_that_an_item_without_events_in_training_can_still_be_scored() -> None:
+    events = ring(users=10)
+    items = {"item_id": [*(f"i{n}" for n in range(10)), "new"], "year": [*range(10), 3]}
+    data = dataset(
+        events, '[features]\nitem.item_id = { kind = "category" }\nitem.year = { kind = "number" }\n' + NEXT + SMALL + BRIEF, None, items
+    )
+    model = fit_network(data.recipe, data)
+    assert np.isfinite(model.score(["u0"], ["new"])).all()
+
+
+def test_that_a_second_fit_starts_from_nothing() -> None:
+    data = dataset(weather(users=10), NEXT + SMALL + BRIEF)
+    part = data.part(np.arange(40))
+    once = network(data).fit(part)
+    twice = network(data).fit(data).fit(part)
+    moment = {"time": NOON + DAY}
+    assert once.recommend(["u0"], 3, context=moment).equals(twice.recommend(["u0"], 3, context=moment))
+    assert once.features.forms("item") == twice.features.forms("item")
+
+
+def test_that_a_recipe_set_later_is_the_one_that_is_fitted() -> None:
+    data = dataset(weather(users=8), NEXT + SMALL + BRIEF)
+    other = dataset(weather(users=8), NEXT + '[features]\ncontext.sky = { kind = "category" }\n' + SMALL + BRIEF)
+    model = network(data).set_params(recipe=other.recipe).fit(other)
+    assert list(model.features.forms("context")) == ["sky"]
+
+
+def test_that_a_network_without_a_trainer_says_how_to_get_one() -> None:
+    data = dataset(weather(users=8), NEXT + SMALL)
+    with pytest.raises(TargetError, match="Pass trainer="):
+        NetworkRecommender(data.recipe).fit(data)
+
+
+def test_that_a_model_that_failed_to_learn_is_not_fitted() -> None:
+    data = dataset(weather(users=8), '[tasks.outside]\nkind = "binary"\nlabel = "timestamp"\n' + SMALL)
+    model = network(data)
+    with pytest.raises(Exception, match="must be 0 or 1"):
+        model.fit(data)
+    with pytest.raises(Exception, match="must be fitted first"):
+        model.recommend(["u0"], 1)
+
+
+def test_that_lists_longer_than_the_catalogue_are_padded() -> None:
+    data = dataset(weather(users=8))
+    rows, scores = Popularity().fit(data).top(Queries.first_of_each_user(data), 5, exclude_seen=False)
+    assert rows.shape == scores.shape == (8, 5)
+    assert np.all(rows[:, 3:] == -1)
+    assert np.all(np.sort(rows[:, :3], axis=1) == [0, 1, 2])
+    assert np.all(np.isneginf(scores[:, 3:]))

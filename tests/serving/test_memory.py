@@ -1,0 +1,125 @@
+"""What is known of each user's past: the log's events and every event since, in time order, as many as a history holds."""
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests import tastes
+
+from penchant.schema.event import Event
+from penchant.serving.memory import Memory, UserPast, frame_of
+
+ROWS = {name: row for row, name in enumerate(tastes.trained().items["item_id"])}
+
+
+@pytest.fixture
+def memory() -> Memory:
+    return Memory(tastes.trained(), ROWS)
+
+
+def event(item: str, time: float, user: str = "new", value: float = 5) -> Event:
+    return Event("", user, item, time, "rating", value, "home", {})
+
+
+def test_that_a_known_users_past_is_the_newest_of_the_log_that_histories_keep(memory: Memory) -> None:
+    rows = tastes.events().filter(pl.col("user_id") == "u3").sort("timestamp")
+    kept = rows.filter(pl.col("rating") >= 2)[-8:]
+    past = memory.of("u3")
+    assert past.items == [ROWS[name] for name in kept["item_id"]]
+    assert past.times == kept["timestamp"].to_list()
+    assert past.seen == {ROWS[name] for name in rows["item_id"]}
+    assert memory.knows("u3")
+
+
+def test_that_somebody_unknown_has_an_empty_past(memory: Memory) -> None:
+    assert memory.of(None) == memory.of("nobody") == UserPast()
+    assert not memory.knows("nobody")
+
+
+def test_that_events_come_into_the_order_of_their_times(memory: Memory) -> None:
+    memory.apply([event("a1", 30), event("a2", 10), event("a3", 20), event("a4", 10)])
+    assert memory.of("new").items == [ROWS[name] for name in ("a2", "a4", "a3", "a1")]
+    assert memory.of("new").times == [10, 10, 20, 30]
+
+
+def test_that_each_event_keeps_its_own_columns_when_order_changes(memory: Memory) -> None:
+    memory.apply([event("a1", 30, value=2), event("a2", 10, value=5), event("a3", 20, value=4)])
+    encoded = [memory.of("new").columns[place]["rating"][0] for place in range(3)]
+    feature = tastes.trained().features.features["history"]["rating"]
+    assert encoded == pytest.approx(feature.transform(pl.Series([5, 4, 2]))[:, 0])
+
+
+def test_that_only_the_newest_are_kept_but_everything_seen_is_known(memory: Memory) -> None:
+    memory.apply([event(f"a{number}", 100 - number) for number in range(12)])  # length = 8
+    assert memory.of("new").times == [93, 94, 95, 96, 97, 98, 99, 100]
+    assert len(memory.of("new").columns) == 8
+    assert len(memory.of("new").seen) == 12
+
+
+def test_that_an_event_histories_leave_out_is_seen_and_no_more(memory: Memory) -> None:
+    memory.apply([event("a1", 1, value=1)])
+    assert (memory.of("new").items, memory.of("new").seen) == ([], {ROWS["a1"]})
+
+
+def test_that_users_do_not_mix(memory: Memory) -> None:
+    memory.apply([event("a1", 1, "x"), event("b1", 2, "y"), event("a2", 3, "x")])
+    assert memory.of("x").items == [ROWS["a1"], ROWS["a2"]]
+    assert memory.of("y").items == [ROWS["b1"]]
+
+
+def test_that_unknown_items_make_nobody_known(memory: Memory) -> None:
+    memory.apply([event("nothing", 1)])
+    assert not memory.knows("new")
+
+
+def test_that_a_copy_may_be_added_to_without_changing_the_original(memory: Memory) -> None:
+    memory.apply([event("a1", 1)])
+    copied = memory.of("new").copy()
+    memory.extend(copied, [event("a2", 2)])
+    assert copied.items == [ROWS["a1"], ROWS["a2"]]
+    assert (memory.of("new").items, memory.of("new").seen) == ([ROWS["a1"]], {ROWS["a1"]})
+
+
+def test_that_an_empty_past_is_one_padded_place_that_nothing_sees(memory: Memory) -> None:
+    arrays = memory.arrays(UserPast())
+    assert (arrays.items.shape, arrays.length.tolist(), arrays.columns["rating"].shape) == ((1, 1), [0], (1, 1, 2))
+
+
+def test_that_a_past_becomes_a_batch_of_one(memory: Memory) -> None:
+    memory.apply([event("a1", 5), event("a2", 7)])
+    arrays = memory.arrays(memory.of("new"))
+    assert arrays.items.tolist() == [[ROWS["a1"], ROWS["a2"]]]
+    assert (arrays.times.tolist(), arrays.length.tolist(), arrays.columns["rating"].shape) == ([[5.0, 7.0]], [2], (1, 2, 2))
+
+
+@given(st.lists(st.integers(0, 20), max_size=30), st.integers(1, 10))
+def test_that_a_past_is_the_newest_in_stable_time_order_whatever_the_arrival(times: list[int], length: int) -> None:
+    past = UserPast()
+    for number, time in enumerate(times):
+        past.add(number, time, {"n": np.array(number)}, length)
+    wanted = sorted(range(len(times)), key=lambda number: times[number])[-length:]
+    assert past.items == wanted
+    assert past.times == [times[number] for number in wanted]
+    assert [int(columns["n"]) for columns in past.columns] == wanted
+
+
+def test_that_an_event_says_what_the_recipe_says_its_name_means(memory: Memory) -> None:
+    line = memory._line(Event("", "u", "a1", 9, "rating", 4.0, "search", {"daypart": "night"}))
+    assert line == {"daypart": "night", "event": "rating", "value": 4.0, "timestamp": 9, "rating": 4.0, "tab": "search"}
+    assert "rating" not in memory._line(Event("", "u", "a1", 9, "glance", 4.0))
+
+
+def test_that_records_with_different_keys_become_one_frame() -> None:
+    frame = frame_of([{"a": 1, "b": "x"}, {"b": None}])
+    assert frame.to_dicts() == [{"a": 1, "b": "x"}, {"a": None, "b": None}]
+
+
+def test_that_mixed_values_are_texts_that_mean_what_they_mean_alone() -> None:
+    column = frame_of([{"a": value} for value in (3, 3.0, 2.5, True, "x", None, ["p", "q"])])["a"]
+    assert column.to_list() == ["3", "3", "2.5", "1", "x", None, "\x1fp\x1fq"]
+
+
+def test_that_numbers_and_lists_stay_what_they_are() -> None:
+    frame = frame_of([{"n": 1, "l": ["p"]}, {"n": 2.5, "l": []}])
+    assert frame.to_dicts() == [{"l": ["p"], "n": 1.0}, {"l": [], "n": 2.5}]
