@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from studies.study import BOOTSTRAP, Numbers, Outcome, numbers, recipe_of
 
 from penchant.data.dataset import Dataset
 from penchant.data.sources import read_table
@@ -21,6 +20,7 @@ from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 from penchant.schema.recipe import FeaturesSettings, Recipe
 from penchant.training.trainer import fit_network
+from studies.study import BOOTSTRAP, Numbers, Outcome, numbers, recipe_of
 
 CUTOFFS = (10, 5, 20)
 COLUMNS = ("user_id", "daytime", "weekday", "isweekend", "homework", "weather", "country", "city", "item_id", "cost")

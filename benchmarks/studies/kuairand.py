@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, hstack
 from sklearn.linear_model import LogisticRegression
-from studies.study import BOOTSTRAP, Outcome, gap, numbers, recipe_of
 
 from penchant.data.dataset import Dataset, labels_of
 from penchant.evaluation.metrics.auc import auc
@@ -18,6 +17,7 @@ from penchant.features.feature_set import FeatureSet
 from penchant.schema.recipe import Part
 from penchant.studies.baselines import ItemMean
 from penchant.training.trainer import fit_network
+from studies.study import BOOTSTRAP, Outcome, gap, numbers, recipe_of
 
 TASKS = ("click", "long_view", "like")
 TABS = ("0", "1", "2", "4", "6")
@@ -31,7 +31,14 @@ class KuaiRand:
     """Click, long view and like of every impression of the test day, as of its own time."""
 
     headline = "click.auc"
-    models = ("item_mean", "logistic_regression", "network", "network_without_gates", "network_without_cross_attention", "network_shared_bottom")
+    models = (
+        "item_mean",
+        "logistic_regression",
+        "network",
+        "network_without_gates",
+        "network_without_cross_attention",
+        "network_shared_bottom",
+    )
     seeded = models[2:]
 
     def __init__(self, folder: Path) -> None:
@@ -69,7 +76,9 @@ class KuaiRand:
             return Outcome("smoothed training rate of the item", self._metrics(self.item_mean))
         if model == "logistic_regression":
             scores, trials = self.logistic
-            return Outcome("C by validation AUC", self._metrics(scores), self._against({"item_mean": self.item_mean}, scores), {"trials": trials})
+            return Outcome(
+                "C by validation AUC", self._metrics(scores), self._against({"item_mean": self.item_mean}, scores), {"trials": trials}
+            )
         parts = {
             "network_without_gates": {"scenario": Part(kind="none")},
             "network_without_cross_attention": {"candidate": Part(kind="none")},
@@ -79,7 +88,7 @@ class KuaiRand:
         fitted = fit_network(recipe, *self.parts[:2])
         scores = fitted.predict(self.parts[2])
         rivals = {"item_mean": self.item_mean} | ({} if seconds else {"logistic_regression": self.logistic[0]})
-        best = getattr(fitted.trainer, "progress").best_epoch + 1
+        best = fitted.trainer.progress.best_epoch + 1
         setting = "recipes/kuairand.toml" + (f", at most {seconds:g} s" if seconds else "")
         return Outcome(setting, self._metrics(scores), self._against(rivals, scores), {"best_epoch": best})
 
@@ -104,7 +113,9 @@ class KuaiRand:
         user = test.log.user[test.rows]
         return {
             rival: {
-                f"{task}.auc": gap(BOOTSTRAP.metric_difference(auc, labels_of(test, task), scores[task].astype(float), other[task].astype(float), user))
+                f"{task}.auc": gap(
+                    BOOTSTRAP.metric_difference(auc, labels_of(test, task), scores[task].astype(float), other[task].astype(float), user)
+                )
                 for task in TASKS
             }
             for rival, other in rivals.items()

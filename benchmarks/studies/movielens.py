@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from studies.study import BOOTSTRAP, Outcome, gap, numbers, recipe_of
 
 from penchant.data.dataset import Dataset
 from penchant.models.collaborative.item_knn import ItemKNN
@@ -16,6 +15,7 @@ from penchant.models.recommender import Recommender
 from penchant.schema.recipe import Part
 from penchant.studies.evaluate import measure_lists
 from penchant.training.trainer import fit_network
+from studies.study import BOOTSTRAP, Outcome, gap, numbers, recipe_of
 
 HEADLINE = "ndcg@10"
 TRIALS = [
@@ -87,7 +87,7 @@ class MovieLens:
         values = self._measure(fitted)
         rivals = {"popularity": self.popularity} | ({} if seconds else {"item_knn": self.tuned[2]})
         metrics = self._intervals(values) | self._predictions(fitted, test)
-        best = getattr(fitted.trainer, "progress").best_epoch + 1
+        best = fitted.trainer.progress.best_epoch + 1
         return Outcome(
             f"recipes/{self.recipe}.toml" + (f", at most {seconds:g} s" if seconds else ""),
             metrics,

@@ -15,8 +15,8 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "messages.md"
 INTRODUCTION = """# What Penchant says when something is wrong
 
 Every message says which thing, what it must be, what was found, and what to do. Nothing ends in a traceback; the exit code
-says what kind of mistake it was (2 recipe, 3 data, 4 target). These are the ten worst inputs as `penchant` answers them. A test keeps this page true;
-`python -m tests.cli.worst_inputs` writes it anew.
+says what kind of mistake it was (2 recipe, 3 data, 4 target). These are the ten worst inputs as `penchant` answers them.
+A test keeps this page true; `python -m tests.cli.worst_inputs` writes it anew.
 """
 
 

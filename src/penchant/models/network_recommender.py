@@ -138,9 +138,20 @@ class NetworkRecommender(Recommender):
         scores: NDArray[np.float32] = (encoding.users[:, 0] @ self.item_vectors.T).float().numpy()
         return scores
 
+    def _score_pairs(self, queries: Queries, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        if self.ranks_by_retrieval:
+            return super()._score_pairs(queries, rows)
+        scores: NDArray[np.float32] = self.combine(self.judge(self.encode(self.batch_of(queries)), rows[:, None]))[:, 0]
+        return scores
+
+    @property
+    def ranks_by_retrieval(self) -> bool:
+        """Whether the final order is that of retrieval alone."""
+        return self.network.retrieval is None or list(self.recipe.rank_by) == [self.network.retrieval.name]
+
     def _top_block(self, queries: Queries, k: int, exclude_seen: bool) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Retrieval, then ranking of the candidates by the recipe's combination of tasks: what the service does."""
-        if self.network.retrieval is None or list(self.recipe.rank_by) == [self.network.retrieval.name]:
+        if self.ranks_by_retrieval:
             return super()._top_block(queries, k, exclude_seen)
         encoding = self.encode(self.batch_of(queries))
         scores = self.retrieve(encoding)

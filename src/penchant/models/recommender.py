@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from penchant.data.dataset import Dataset
 from penchant.data.log import Log
-from penchant.models.queries import Queries
+from penchant.models.queries import Queries, moment_columns
 from penchant.schema.errors import NotFittedError, TargetError, did_you_mean
 from penchant.schema.recipe import Recipe
 
@@ -119,8 +119,14 @@ class Recommender(ABC):
             )
         queries = Queries.now(self.log_, users, self._moment(len(users), context, None))
         rows = np.array([known[str(item)] for item in items])
-        blocks = [self.scores(block) for block in queries.blocks(BLOCK)]
-        return np.concatenate(blocks)[np.arange(len(rows)), rows] if blocks else np.zeros(0, dtype=np.float32)
+        starts = range(0, len(rows), BLOCK)
+        blocks = [self._score_pairs(block, rows[start : start + BLOCK]) for start, block in zip(starts, queries.blocks(BLOCK), strict=True)]
+        return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
+
+    def _score_pairs(self, queries: Queries, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """The score of one item row per query `[queries]`."""
+        chosen: NDArray[np.float32] = self.scores(queries)[np.arange(len(rows)), rows]
+        return chosen
 
     def top(self, queries: Queries, k: int, *, exclude_seen: bool = True) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The best k item rows of each query and their scores, best first, `[queries, k]`; -1 where fewer are left."""
@@ -201,4 +207,10 @@ class Recommender(ABC):
         time = time.timestamp() if isinstance(time, datetime) else float(time)
         if scenario is not None and self.recipe_.scenario.column:
             values[self.recipe_.scenario.column] = scenario
+        known = moment_columns(self.recipe_)
+        for name in values:
+            if name not in known:
+                raise TargetError(
+                    f"context '{name}'", must="a context column of the recipe", came="an unknown name", do=did_you_mean(name, known)
+                )
         return pl.DataFrame({"timestamp": [time] * count, **{name: [value] * count for name, value in values.items()}})

@@ -43,7 +43,10 @@ class Regression(RankingTask):
     def fit(self, labels: NDArray[np.float32]) -> None:
         if np.isinf(labels).any():
             raise DataError(
-                f"label '{self.part.label}' of task '{self.name}'", must="finite", came="infinite values", do="Drop those rows with only_where."
+                f"label '{self.part.label}' of task '{self.name}'",
+                must="finite",
+                came="infinite values",
+                do="Drop those rows with only_where.",
             )
         if len(labels):
             self.mean.fill_(float(labels.mean()))

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from penchant.schema.errors import RecipeError
+
 
 class Attention(nn.Module):
     """Queries `[batch, q, width]` read the keys `[batch, k, width]` that lie in their past, each head with its own reach.
@@ -18,6 +20,10 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
+        if width % heads:
+            raise RecipeError(
+                "network.width", must=f"a multiple of its {heads} attention heads", came=str(width), do="Change width or heads."
+            )
         self.heads = heads
         self.query = nn.Linear(width, width)
         self.key_value = nn.Linear(width, 2 * width)
@@ -53,4 +59,5 @@ class Attention(nn.Module):
         return joined
 
     def _split(self, vectors: Tensor) -> Tensor:
-        return vectors.unflatten(-1, (self.heads, -1)).transpose(1, 2)  # [batch, heads, n, width / heads]
+        split = vectors.view(*vectors.shape[:2], self.heads, -1)
+        return split.transpose(1, 2)  # [batch, heads, n, width / heads]

@@ -39,7 +39,7 @@ class CrossAttention(nn.Module):
         queries = self.norm(candidates + context.unsqueeze(2))
         ages = age.unsqueeze(2).expand(-1, -1, candidates.shape[2], -1).flatten(1, 2)
         found: Tensor = self.attention(queries.flatten(1, 2), history, ages)
-        return found.unflatten(1, candidates.shape[1:3])
+        return found.view(candidates.shape)
 
 
 class NoAttentionSettings(Settings):

@@ -29,4 +29,5 @@ def cooccurrence_vectors(session: NDArray[np.integer], item: NDArray[np.integer]
     vectors = torch.zeros(items, width)
     vectors[:, :rank] = directions * strength
     turn = torch.linalg.qr(torch.randn(width, width)).Q  # spreads every direction over all numbers, for heads that read a part of them
-    return vectors @ turn
+    turned: Tensor = vectors @ turn
+    return turned

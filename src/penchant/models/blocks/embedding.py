@@ -24,6 +24,16 @@ class FeatureEmbedding(nn.Module):
     def forward(self, arrays: dict[str, Tensor]) -> Tensor:
         return torch.stack([self.one(name, arrays[name]) for name in self.forms], dim=-2)
 
+    def start(self, name: str, vectors: Tensor) -> None:
+        """Begin a table from these vectors `[size, width]`."""
+        self.tables[key(name)].load_state_dict({"weight": vectors}, strict=False)
+
+    def quieten(self, factor: float) -> None:
+        """Begin all tables smaller by a factor."""
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.mul_(factor)
+
     def one(self, name: str, array: Tensor) -> Tensor:
         """One feature's vectors `[..., width]`."""
         vectors: Tensor = self.tables[key(name)](array)

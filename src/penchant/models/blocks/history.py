@@ -83,4 +83,5 @@ class Layer(nn.Module):
     def forward(self, tokens: Tensor, age: Tensor) -> Tensor:
         normed = self.norms[0](tokens)
         tokens = tokens + self.dropout(self.attention(normed, normed, age))
-        return tokens + self.dropout(self.feed_forward(self.norms[1](tokens)))
+        mixed: Tensor = tokens + self.dropout(self.feed_forward(self.norms[1](tokens)))
+        return mixed

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from penchant.features.category import FIRST
 from penchant.features.feature import Form
 from penchant.models.blocks.cooccurrence import cooccurrence_vectors
-from penchant.models.blocks.embedding import FeatureEmbedding, key
+from penchant.models.blocks.embedding import FeatureEmbedding
 from penchant.models.blocks.feed_forward import feed_forward, start_at_zero
 from penchant.schema.recipe import Settings
 
@@ -42,10 +42,9 @@ class ContentAndId(nn.Module):
         self.id_dropout, self.width = settings.id_dropout if content else 0.0, width
         self.content = FeatureEmbedding(content, width) if content else None
         self.mix = feed_forward(width * len(content), 2 * width, width, dropout) if content else None
-        if self.mix is not None:
+        if self.content is not None and self.mix is not None:
             start_at_zero(self.mix[-1])
-            for table in self.content.tables.values():
-                table.weight.data.mul_(0.1)
+            self.content.quieten(0.1)
         self.ids = FeatureEmbedding(ids, width) if ids else None
 
     def start(self, session: NDArray[np.integer], item: NDArray[np.integer], items: Mapping[str, NDArray[np.integer]]) -> None:
@@ -61,9 +60,7 @@ class ContentAndId(nn.Module):
         for name, form in self.ids.forms.items():
             index = items[name][item]
             known = index >= FIRST
-            vectors = cooccurrence_vectors(session[known], index[known], form.size, self.width)
-            with torch.no_grad():
-                self.ids.tables[key(name)].weight.copy_(vectors)
+            self.ids.start(name, cooccurrence_vectors(session[known], index[known], form.size, self.width))
 
     def forward(self, items: dict[str, Tensor]) -> Tensor:
         """Vectors `[n, width]` of items given by their features `{name: [n, *]}`."""

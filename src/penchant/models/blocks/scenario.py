@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from penchant.models.blocks.feed_forward import feed_forward
+from penchant.models.blocks.feed_forward import feed_forward, start_at_zero
 from penchant.schema.recipe import Settings
 
 
@@ -25,8 +25,7 @@ class Gates(nn.Module):
         super().__init__()
         self.own = nn.Linear(scenario_width, width)
         self.input = feed_forward(width, max(width // 4, 8), width)
-        nn.init.zeros_(self.own.weight)
-        nn.init.zeros_(self.input[-1].weight)  # every gate starts at 1
+        start_at_zero(self.own, self.input[-1])  # every gate starts at 1
 
     def forward(self, values: Tensor, scenario: Tensor) -> Tensor:
         """Gated `values` `[..., width]` under scenario vectors `[..., scenario_width]` (broadcast)."""
