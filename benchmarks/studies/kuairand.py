@@ -16,12 +16,11 @@ from penchant.features.feature import Form
 from penchant.features.feature_set import FeatureSet
 from penchant.schema.recipe import Part
 from penchant.studies.baselines import ItemMean
-from penchant.training.trainer import fit_network
-from studies.study import BOOTSTRAP, Outcome, gap, numbers, recipe_of
+from studies.study import BOOTSTRAP, Outcome, fit_counting, gap, numbers, recipe_of
 
 TASKS = ("click", "long_view", "like")
-TABS = ("0", "1", "2", "4", "6")
-STRENGTHS = (0.003, 0.01, 0.03, 0.1)
+TABS = (0, 1, 2, 4, 6)
+STRENGTHS = (0.03, 0.1, 0.3, 1.0)
 PRIOR = 5.0  # impressions' worth of the overall rate in a user's past rate
 
 Scores = dict[str, NDArray[Any]]
@@ -85,16 +84,15 @@ class KuaiRand:
             "network_shared_bottom": {"experts": Part(kind="shared_bottom")},
         }
         recipe = recipe_of("kuairand", self.folder, {"seed": seed, "seconds": seconds}, parts.get(model))
-        fitted = fit_network(recipe, *self.parts[:2])
+        fitted, best = fit_counting(recipe, *self.parts[:2])
         scores = fitted.predict(self.parts[2])
         rivals = {"item_mean": self.item_mean} | ({} if seconds else {"logistic_regression": self.logistic[0]})
-        best = fitted.trainer.progress.best_epoch + 1
         setting = "recipes/kuairand.toml" + (f", at most {seconds:g} s" if seconds else "")
         return Outcome(setting, self._metrics(scores), self._against(rivals, scores), {"best_epoch": best})
 
     def _slices(self) -> dict[str, NDArray[np.bool_]]:
         test = self.parts[2]
-        tab = test.log.series("tab", test.rows).cast(str).to_numpy()
+        tab = test.log.series("tab", test.rows).cast(int).to_numpy()
         return {"": np.ones(len(test), dtype=bool)} | {f" tab {name}": tab == name for name in TABS}
 
     def _metrics(self, scores: Scores) -> dict[str, Any]:
@@ -130,7 +128,9 @@ class _Design:
         log = train.log
         encoded = self.features.encode_log(log)
         columns = [(self.features.forms("user"), encoded.user, log.user), (self.features.forms("item"), encoded.item, log.item)]
-        self.columns = [(form, arrays[name], rows) for forms, arrays, rows in columns for name, form in forms.items()]
+        self.columns: list[tuple[Form, NDArray[Any], NDArray[Any]]] = [
+            (form, arrays[name], rows) for forms, arrays, rows in columns for name, form in forms.items()
+        ]
         every = np.arange(len(log))
         self.columns += [(form, encoded.context[name], every) for name, form in self.features.forms("context").items()]
         past = _past(train)
@@ -153,7 +153,7 @@ def _wide(form: Form, array: NDArray[Any]) -> csr_array:
 
 
 def _past(data: Dataset) -> NDArray[np.float64]:
-    """For every event, of its strict past: the user's rate of each task (smoothed), how many impressions and events, and how long ago the last."""
+    """Of every event's strict past: the user's smoothed rate of each task, how many impressions and events, and how long ago the last."""
     log = data.log
     everything = data.part(np.arange(len(log)))
     begin, end = log.offsets[log.user], log.first_of_moment

@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penchant.data.dataset import Dataset
+from penchant.data.dataset import Dataset, labels_of
 from penchant.models.collaborative.item_knn import ItemKNN
 from penchant.models.collaborative.popularity import Popularity
 from penchant.models.recommender import Recommender
 from penchant.schema.recipe import Part
-from penchant.studies.evaluate import measure_lists
-from penchant.training.trainer import fit_network
-from studies.study import BOOTSTRAP, Outcome, gap, numbers, recipe_of
+from penchant.studies.lists import measure_lists
+from studies.study import BOOTSTRAP, Outcome, fit_counting, gap, numbers, recipe_of
 
 HEADLINE = "ndcg@10"
-TRIALS = [
+TRIALS: list[dict[str, Any]] = [
     {"neighbours": neighbours, "shrinkage": shrinkage, "similarity": similarity, "recency": recency}
     for similarity, neighbours, shrinkage, recency in [
         ("cosine", 100, 10.0, 1.0), ("cosine", 200, 20.0, 0.95), ("cosine", 200, 20.0, 0.8), ("cosine", 200, 5.0, 0.8),
@@ -58,13 +57,13 @@ class MovieLens:
         return self._measure(Popularity().fit(self.parts[0]))
 
     @cached_property
-    def tuned(self) -> tuple[dict[str, Any], list[list[Any]], PerUser]:
+    def tuned(self) -> tuple[dict[str, Any], list[tuple[dict[str, Any], float]], PerUser]:
         """The item-KNN that is best on the validation part: its setting, all trials, its test values."""
         train, valid, _ = self.parts
-        trials = []
+        trials: list[tuple[dict[str, Any], float]] = []
         for trial in self.candidates:
             values = measure_lists({"knn": ItemKNN(**trial).fit(train)}, valid, (10,)).values["knn"]
-            trials.append([trial, round(float(values[HEADLINE].mean()), 5)])
+            trials.append((trial, round(float(values[HEADLINE].mean()), 5)))
         best = max(trials, key=lambda each: each[1])[0]
         return best, trials, self._measure(ItemKNN(**best).fit(train))
 
@@ -83,11 +82,10 @@ class MovieLens:
         }
         train, valid, test = self.parts
         recipe = recipe_of(self.recipe, self.folder, {"seed": seed, "seconds": seconds}, parts.get(model))
-        fitted = fit_network(recipe, train, valid)
+        fitted, best = fit_counting(recipe, train, valid)
         values = self._measure(fitted)
         rivals = {"popularity": self.popularity} | ({} if seconds else {"item_knn": self.tuned[2]})
         metrics = self._intervals(values) | self._predictions(fitted, test)
-        best = fitted.trainer.progress.best_epoch + 1
         return Outcome(
             f"recipes/{self.recipe}.toml" + (f", at most {seconds:g} s" if seconds else ""),
             metrics,
@@ -102,8 +100,6 @@ class MovieLens:
         return {name: numbers(BOOTSTRAP.mean(values[name])) for name in (HEADLINE, "hit_rate@10", "recall@10")}
 
     def _predictions(self, fitted: Any, test: Dataset) -> dict[str, Any]:
-        from penchant.data.dataset import labels_of
-
         predictions, user = fitted.predict(test), test.log.user[test.rows]
         return {
             f"{task}.{name}": {"value": round(value, 5)}

@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isnan
 from pathlib import Path
 from typing import Any, Protocol
 
+from penchant.data.dataset import Dataset
 from penchant.evaluation.intervals import Bootstrap
 from penchant.evaluation.summary import Difference, Metric
+from penchant.models.network_recommender import NetworkRecommender
 from penchant.schema.recipe import Recipe
+from penchant.training.trainer import NetworkTrainer
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 BOOTSTRAP = Bootstrap(draws=2000)
 
-Numbers = dict[str, float]
+Numbers = dict[str, float | None]
 
 
 @dataclass
@@ -35,19 +39,26 @@ class Outcome:
 class Study(Protocol):
     """One split with its models."""
 
-    headline: str
-    models: Sequence[str]
-    """In the order they run; deterministic ones run once."""
-    seeded: Sequence[str]
-    """Those of them that learn from a random start."""
+    @property
+    def headline(self) -> str:
+        """The metric that is quoted."""
+
+    @property
+    def models(self) -> Sequence[str]:
+        """In the order they run; deterministic ones run once."""
+
+    @property
+    def seeded(self) -> Sequence[str]:
+        """Those of them that learn from a random start."""
 
     def run(self, model: str, seed: int, seconds: float | None) -> Outcome:
         """Fit and measure one model; `seconds` caps a network's training."""
 
 
 def numbers(metric: Metric) -> Numbers:
-    """A metric with its interval as plain numbers."""
-    return {"value": round(metric.value, 5), "low": round(metric.low, 5), "high": round(metric.high, 5), "n": metric.n}
+    """A metric with its interval as plain numbers; None where there is none."""
+    edges = {"value": metric.value, "low": metric.low, "high": metric.high}
+    return {name: None if isnan(edge) else round(edge, 5) for name, edge in edges.items()} | {"n": metric.n}
 
 
 def gap(difference: Difference) -> Numbers:
@@ -65,3 +76,10 @@ def recipe_of(name: str, folder: Path, training: Mapping[str, Any], network: Map
             "network": recipe.network.model_copy(update=dict(network or {})),
         }
     )
+
+
+def fit_counting(recipe: Recipe, train: Dataset, valid: Dataset) -> tuple[NetworkRecommender, int]:
+    """A fitted network, and the epoch whose weights were the best on the validation part."""
+    trainer = NetworkTrainer(valid)
+    network = NetworkRecommender(recipe, trainer).fit(train)
+    return network, trainer.progress.best_epoch + 1 if trainer.progress else 0

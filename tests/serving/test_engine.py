@@ -296,6 +296,14 @@ def test_that_a_profile_counts_from_the_next_answer_on(engine: BundleEngine) -> 
     assert engine.user("newcomer") == {"user_id": "newcomer", "colour": "blue", "seen_items": 0}
 
 
+def test_that_a_changed_profile_goes_before_the_logs(engine: BundleEngine) -> None:
+    before = ask(engine, "u0", n=30)
+    told = ask(engine, "u0", n=30, profile={"colour": "blue"})
+    assert max(abs(scores(told)[name] - score) for name, score in scores(before).items()) > 0.01
+    engine.upsert_users({"u0": {"colour": "blue"}})
+    assert_same(ask(engine, "u0", n=30), told)
+
+
 def test_that_a_requests_profile_goes_before_the_stored_one(engine: BundleEngine) -> None:
     engine.upsert_users({"newcomer": {"colour": "blue"}})
     assert {name[0] for name in ids(ask(engine, "newcomer", profile={"colour": "red"}))} == {"a"}

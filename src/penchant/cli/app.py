@@ -5,6 +5,7 @@ Exit codes: 0 done · 1 another mistake of the caller · 2 recipe or usage · 3 
 """
 
 import logging
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -38,6 +39,7 @@ def _run(command: str, debug: bool, as_json: bool, **options: Any) -> None:
     """Load a command, run it, and turn every mistake into one line and its exit code."""
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr)
     terminal = Terminal(as_json)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve whatever else runs here
     try:
         import_module(f"penchant.cli.commands.{command}").run(terminal, **options)
     except PenchantError as error:

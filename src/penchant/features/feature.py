@@ -61,9 +61,11 @@ def build(part: FeaturePart, where: str) -> Feature:
 
 
 def as_text(values: pl.Series) -> pl.Series:
-    """Values as text; whole numbers without a fraction (`3.0` is `3`), true and false as 1 and 0, NaN missing."""
+    """Values as text; whole numbers without a fraction (`3.0` is `3`), true and false as 1 and 0, lists joined, NaN missing."""
     if values.dtype == pl.Boolean:
         values = values.cast(pl.Int8)
+    if values.dtype == pl.List:
+        values = values.list.eval(pl.element().cast(pl.String)).list.join(" ")
     if values.dtype.is_float():
         number = pl.col("number")
         whole = number.cast(pl.Int64, strict=False)

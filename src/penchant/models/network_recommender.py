@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
+import polars as pl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -113,7 +114,7 @@ class NetworkRecommender(Recommender):
 
     def _profiles(self, encoded: Encoded, queries: Queries) -> dict[str, NDArray[Any]]:
         known = queries.user >= 0
-        unknown = self.features.encode("user", queries.log.users.clear(1)) if not known.all() else {}
+        unknown = self.features.encode("user", queries.log.users.clear(1).with_columns(user_id=pl.lit(""))) if not known.all() else {}
         rows = np.maximum(queries.user, 0)
         profiles = {name: array[rows] for name, array in encoded.user.items()}
         for name, array in unknown.items():

@@ -223,7 +223,6 @@ class ServingSettings(Settings):
     rank_by: dict[str, float] = {}
     """Weight of each task in the final score; the next_item task alone when absent, else the first task."""
     exclude_seen: bool = True
-    deadline_ms: float = Field(100, gt=0)
     events: dict[str, dict[str, float | str]] = {}
     """What an incoming event says of the log's columns: `click = {is_click = 1}`; "value" stands for the event's value."""
 

@@ -13,7 +13,7 @@ class FeatureEmbedding(nn.Module):
     """One vector per feature: `{name: [..., *]}` to `[..., features, width]`.
 
     Index features are looked up; bags are averaged over their non-padding values; vectors pass a linear layer.
-    Index 0 (unknown) is the zero vector and stays so.
+    Index 0 (unknown) is the zero vector and stays so; index 1 (missing) begins as zero.
     """
 
     def __init__(self, forms: dict[str, Form], width: int) -> None:
@@ -57,5 +57,5 @@ def _table(form: Form, width: int) -> nn.Module:
     table = nn.Embedding(form.size, width, padding_idx=0, sparse=form.size > DENSE_ROWS)
     nn.init.normal_(table.weight, std=SCALE)
     with torch.no_grad():
-        table.weight[0].zero_()
+        table.weight[:2].zero_()  # what training never misses must add nothing when a request lacks it
     return table
