@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +78,9 @@ def fit(study: Study, split: str, model: str, seed: int, seconds: float | None =
     return run | spent | asdict(outcome)
 
 
+@cache
 def commit() -> str:
-    """The commit the code is at, marked when there are changes on top."""
+    """The commit the code was at when the program started, marked when there were changes on top."""
     found = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False)
     return found.stdout.strip() or "unknown"
 
@@ -159,6 +161,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="the folder that holds the data sets")
     given = parser.parse_args()
+    commit()  # now, for it may have moved on by the time a long fit ends
     try:
         study = study_of(given.split, given.data)
         if given.model is not None and given.model not in study.models:

@@ -13,7 +13,7 @@ from penchant.models.network_recommender import NetworkRecommender
 from penchant.schema.recipe import Recipe
 from penchant.training.trainer import NetworkTrainer
 
-RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+RECIPES = Path(__file__).resolve().parents[2] / "src" / "penchant" / "cli" / "recipes"
 BOOTSTRAP = Bootstrap(draws=2000)
 
 Numbers = dict[str, float | None]
