@@ -11,6 +11,7 @@ from penchant.features.feature import Array, Form, as_text
 from penchant.schema.recipe import Settings
 
 UNKNOWN, MISSING, FIRST = 0, 1, 2
+FEW = 64  # values; a request, not a table
 
 
 class CategorySettings(Settings):
@@ -31,23 +32,31 @@ class Category:
     def __init__(self, settings: CategorySettings) -> None:
         self.settings = settings
         self.values_ = pl.Series(dtype=pl.String)
+        self._places: dict[str, int] | None = None
 
     @property
     def form(self) -> Form:
         return Form("index", FIRST + len(self.values_))
 
     def fit(self, values: pl.Series) -> Self:
-        self.values_ = frequent(as_text(values), self.settings.minimum_count, self.settings.maximum_values)
+        self.values_, self._places = frequent(as_text(values), self.settings.minimum_count, self.settings.maximum_values), None
         return self
 
     def transform(self, values: pl.Series) -> Array:
-        return lookup(as_text(values), self.values_)
+        texts = as_text(values)
+        return self._look_up_few(texts) if len(texts) <= FEW else lookup(texts, self.values_)
+
+    def _look_up_few(self, texts: pl.Series) -> Array:
+        """As `lookup`, without building its table anew: a request brings a handful of values."""
+        if self._places is None:
+            self._places = {text: place for place, text in enumerate(self.values_.to_list(), FIRST)}
+        return np.array([MISSING if text is None else self._places.get(text, UNKNOWN) for text in texts.to_list()], dtype=np.int64)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         return {"values": self.values_.to_list()}, {}
 
     def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
-        self.values_ = pl.Series(facts["values"], dtype=pl.String)
+        self.values_, self._places = pl.Series(facts["values"], dtype=pl.String), None
         return self
 
 

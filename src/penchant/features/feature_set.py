@@ -78,7 +78,7 @@ class FeatureSet:
     def encode(self, owner: Owner, table: pl.DataFrame) -> dict[str, Array]:
         """Arrays of the owner's features for these rows; columns the table lacks are missing values."""
         lacking = [pl.lit(None).alias(column) for column in self.columns(owner) if column not in table.columns]
-        table = table.with_columns(lacking)
+        table = table.with_columns(lacking) if lacking else table
         return {
             name: feature.transform(_values(table, self.parts[owner][name].reads(name))) for name, feature in self.features[owner].items()
         }

@@ -34,4 +34,7 @@ class Candidates:
     def best(self, n: int) -> "Candidates":
         """The n with the highest finite scores, best first; equal scores by item row."""
         kept = self.take(np.isfinite(self.scores))
+        if 0 < 4 * n < len(kept):  # sorting a whole catalogue for its best few costs more than finding them
+            edge = np.partition(kept.scores, len(kept) - n)[len(kept) - n]
+            kept = kept.take(kept.scores >= edge)
         return kept.take(np.lexsort((kept.items, -kept.scores))[:n])

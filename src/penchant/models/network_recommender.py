@@ -75,6 +75,11 @@ class NetworkRecommender(Recommender):
         """Take a log's model inputs as they are."""
         self._encoded = (log, encoded)
 
+    def _still(self) -> None:
+        """No dropout. Asked first, because telling every module costs a millisecond per request."""
+        if self.network.training:
+            self.network.eval()
+
     def refresh(self) -> None:
         """Compute the catalogue's vectors anew, after the network or the catalogue changed."""
         self.item_vectors = self.vectors_of(self.encoded(self.log_).item)
@@ -82,7 +87,7 @@ class NetworkRecommender(Recommender):
     @torch.inference_mode()
     def vectors_of(self, items: Mapping[str, NDArray[Any]]) -> Tensor:
         """Item vectors `[n, width]` from item features `{name: [n, *]}`."""
-        self.network.eval()
+        self._still()
         count = len(next(iter(items.values())))
         parts = [
             self.network.item({name: torch.from_numpy(array[start : start + ITEMS_AT_ONCE]) for name, array in items.items()})
@@ -127,7 +132,7 @@ class NetworkRecommender(Recommender):
     @torch.inference_mode()
     def encode(self, batch: Batch) -> Encoding:
         """Everything about a batch with one target each that does not depend on a candidate."""
-        self.network.eval()
+        self._still()
         return self.network.encode(batch, self.item_vectors)
 
     @torch.inference_mode()
@@ -188,7 +193,7 @@ class NetworkRecommender(Recommender):
     def predict(self, data: Dataset) -> dict[str, NDArray[np.float32]]:
         """Each ranking task's prediction for every row of a data set, as of the event's time: `{task: [rows]}`."""
         self._check_ready()
-        self.network.eval()
+        self._still()
         encoded = self.encoded(data.log)
         vectors = self.item_vectors if data.log is self.log_ else self.vectors_of(encoded.item)
         windows = windows_of(data.log, data.rows, self.recipe.history.length)

@@ -41,6 +41,8 @@ class Asked:
     """A request, encoded; and why the answer will be less personal than it could be, if it will."""
 
     encoding: Encoding
+    scores: NDArray[np.float32]
+    """Retrieval's score of every catalogue item `[items]`."""
     fallback: str | None
 
 
@@ -197,7 +199,8 @@ class BundleEngine:
         profile, has_profile = self._profile(request)
         known = request.user_id is not None and (self.memory.knows(request.user_id) or request.user_id in self._profiles)
         fallback = None if known or past.items or has_profile else ("unknown_user" if request.user_id else "anonymous")
-        return Asked(recommender.encode(assemble(profile, arrays, moments)), fallback)
+        encoding = recommender.encode(assemble(profile, arrays, moments))
+        return Asked(encoding, recommender.retrieve(encoding)[0], fallback)
 
     def _profile(self, request: RecommendationRequest) -> tuple[dict[str, NDArray[Any]], bool]:
         """The profile's features, and whether anything is known of it."""
@@ -210,8 +213,7 @@ class BundleEngine:
         return self.recommender.features.encode("user", frame_of([{**stored, **changed}])), bool(changed) or row is not None
 
     def _retrieve(self, asked: Asked) -> Candidates:
-        scores = self.recommender.retrieve(asked.encoding)[0]
-        return Candidates(np.arange(len(scores)), scores)
+        return Candidates(np.arange(len(asked.scores)), asked.scores)
 
     def _rank(self, asked: Asked, candidates: Candidates) -> Candidates:
         if not len(candidates):
@@ -221,7 +223,7 @@ class BundleEngine:
             outputs = self.recommender.judge(asked.encoding, candidates.items[None])
             tasks = {name: task.predict(outputs[name]).float().numpy()[0] for name, task in network.ranking_tasks.items()}
             if network.retrieval is not None:
-                total = torch.from_numpy(self.recommender.retrieve(asked.encoding)).logsumexp(1, keepdim=True)
+                total = torch.from_numpy(asked.scores).logsumexp(0)
                 tasks = {network.retrieval.name: (outputs[network.retrieval.name] - total).exp().numpy()[0]} | tasks
             return Candidates(candidates.items, self.recommender.combine(outputs)[0], tasks)
 
