@@ -211,7 +211,9 @@ def measure_own(seconds: float, work: float, bundle: str | None) -> dict[str, An
     with tempfile.TemporaryDirectory(prefix="serving-") as folder:
         command = [sys.executable, __file__, "--serve", folder, "--work", str(work), *(["--bundle", bundle] if bundle else [])]
         # One thread for products, as the server should have: more would take the cores from the event loop.
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"}) as process:
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        ) as process:
             assert process.stdout is not None
             started = json.loads(process.stdout.readline())
             time.sleep(0.5)

@@ -136,6 +136,7 @@ def serve(
     debug: Debug = False,
 ) -> None:
     """Answer over HTTP, with a playground at /."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch.set_num_threads speaks for its own thread only, and the engine has another
     _run("serve", debug, json, recipe=recipe, host=host, port=port, home=home, bundle=bundle, with_key=not no_key)
 
 

@@ -65,7 +65,9 @@ class BundleEngine:
         self._user_rows = {name: row for row, name in enumerate(self._users["user_id"])}
         self._profiles: dict[str, dict[str, Any]] = {}
         self.memory = Memory(recommender, self._rows)
-        self._funnel: Funnel[Asked] = Funnel(self._retrieve, self._rank, recipe.serving.candidates)
+        # where retrieval alone decides the order, only the items shown need their tasks' predictions
+        width = 1 if recommender.ranks_by_retrieval else recipe.serving.candidates
+        self._funnel: Funnel[Asked] = Funnel(self._retrieve, self._rank, width)
         log = recommender.log_
         self._scenarios = [value for feature in recommender.features.features["scenario"].values() for value in _known(feature)]
         self._popular = np.bincount(log.item, minlength=len(log.items)).astype(np.float32)

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import torch
-
 from penchant.cli.bundle import read_bundle
 from penchant.cli.home import HomeFolder
 from penchant.cli.terminal import Terminal
@@ -15,7 +13,6 @@ from penchant.serving.server import run as run_server
 
 def run(terminal: Terminal, recipe: Path, host: str, port: int, home: Path | None, bundle: str, with_key: bool) -> None:
     place = HomeFolder.of(recipe, home)
-    torch.set_num_threads(1)  # a second thread gains little on one request and stalls when another process wants the core
     model, opened = read_bundle(place, bundle)
 
     def announce(started: Started) -> None:
