@@ -37,6 +37,8 @@ from penchant.serving.server import Started, run
 
 RATE = 100
 """Recommendations per second, and events per second beside them."""
+LONGEST_IDLE = 5.0
+"""Seconds after which a connection is not used again."""
 WARM_UP = 2.0
 """Seconds of the same load that are not counted."""
 USERS = [f"user-{number}" for number in range(500)]
@@ -95,20 +97,32 @@ class Connections:
         parts = urlsplit(url)
         self.host, self.port = parts.hostname or "127.0.0.1", parts.port or 80
         self._head = f"Host: {self.host}\r\nX-API-Key: {key}\r\nContent-Type: application/json\r\n"
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._idle: list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def call(self, method: str, path: str, body: Any = None) -> int:
         """One request; its status, 0 when the connection failed."""
         content = json.dumps(body).encode() if body is not None else b""
         try:
-            reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection(self.host, self.port)
+            reader, writer = await self._connection()
             writer.write(f"{method} {path} HTTP/1.1\r\n{self._head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
             head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
             await reader.readexactly(int(head.split("content-length: ")[1].split("\r\n")[0]))
         except (OSError, EOFError, asyncio.IncompleteReadError):
             return 0
-        self._idle.append((reader, writer))
+        self._idle.append((time.monotonic(), reader, writer))
         return int(head.split(" ")[1])
+
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """The connection used last, or a new one: a server may close what was idle for long, whatever is on its way."""
+        if self._idle:
+            used, reader, writer = self._idle.pop()
+            if time.monotonic() - used < LONGEST_IDLE:
+                return reader, writer
+            writer.close()
+            for _, _, other in self._idle:  # the ones below were used even earlier
+                other.close()
+            self._idle.clear()
+        return await asyncio.open_connection(self.host, self.port)
 
 
 @dataclass
