@@ -134,14 +134,6 @@ def test_that_padding_has_no_gap() -> None:
     assert batch.history[1, 1:].tolist() == [0, 0, 0]
 
 
-def test_that_hidden_events_are_the_newest_visible_ones() -> None:
-    data = small()
-    windows = windows_of(data.log, data.rows[:6], 10)
-    hidden = np.array([3, 0, 1, 1, 2, 9])
-    batch = gather(data.log, built(data).encoded(data.log), windows, np.array([0]), hidden)
-    assert batch.visible.tolist() == [[0, 1, 0, 2, 2, 0]]
-
-
 def outputs(model: NetworkRecommender, data: Dataset, rows: Any) -> dict[str, np.ndarray]:
     """What the network says of these events: predictions, and retrieval scores of all items."""
     part = data.part(rows)

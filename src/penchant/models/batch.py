@@ -120,13 +120,12 @@ def assemble(profile: Mapping[str, Array], past: Past, moments: Moments, rows: A
     )
 
 
-def gather(log: Log, encoded: Encoded, windows: Windows, chosen: Array, hidden: Array | None = None) -> Batch:
+def gather(log: Log, encoded: Encoded, windows: Windows, chosen: Array) -> Batch:
     """The chosen windows `[batch]` of a log as a batch; only gathers, nothing per row.
 
     Args:
         log, encoded, windows: Where the arrays come from.
         chosen: Windows `[batch]`.
-        hidden: How many of its newest visible events each target must do without, `[targets of all windows]`; none when absent.
     """
     length = windows.length[chosen]
     places = np.arange(max(int(length.max(initial=0)), 1))
@@ -138,7 +137,6 @@ def gather(log: Log, encoded: Encoded, windows: Windows, chosen: Array, hidden: 
         columns={name: array[events] for name, array in encoded.history.items()},
         length=length,
     )
-    visible = windows.visible if hidden is None else np.maximum(windows.visible - hidden, 0)
     counts = windows.targets[chosen]
     places = np.arange(int(counts.max(initial=1)))
     present = places < counts[:, None]
@@ -146,7 +144,7 @@ def gather(log: Log, encoded: Encoded, windows: Windows, chosen: Array, hidden: 
     rows = np.where(present, windows.rows[targets], 0)
     moments = Moments(
         times=log.time[rows],
-        visible=np.where(present, visible[targets], 0),
+        visible=np.where(present, windows.visible[targets], 0),
         present=present,
         context={name: array[rows] for name, array in encoded.context.items()},
         scenario={name: array[rows] for name, array in encoded.scenario.items()},

@@ -12,6 +12,7 @@ from penchant.report.page import render
 
 
 def run(terminal: Terminal, recipe: Path, home: Path | None) -> None:
+    """Check the data and write the report."""
     data = Dataset.read(read_recipe(recipe))
     assert data.report is not None
     place = HomeFolder.of(recipe, home)

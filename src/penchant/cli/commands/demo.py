@@ -24,6 +24,7 @@ SHOWN = 5
 
 
 def run(terminal: Terminal, home: Path, once: bool, port: int) -> None:
+    """Fetch, train, serve, and show."""
     started = time.monotonic()
     source = fetch(CACHE)
     terminal.line("get", f"MovieLens-100K from {source}; kept in {CACHE}")

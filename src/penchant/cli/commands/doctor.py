@@ -35,6 +35,7 @@ class Finding:
 
 
 def run(terminal: Terminal, recipe: Path | None, home: Path | None) -> None:
+    """Print every finding; fails when one is an error."""
     findings = list(examine(recipe, home))
     for finding in findings:
         terminal.line(finding.level, f"{finding.what}: {finding.found}" + (f"\n{finding.do}" if finding.do else ""))

@@ -16,6 +16,7 @@ from penchant.studies.workflow import evaluate
 
 
 def run(terminal: Terminal, recipe: Path, home: Path | None, bundle: str) -> None:
+    """Judge a bundle and write the report."""
     place = HomeFolder.of(recipe, home)
     model, opened = read_bundle(place, bundle)
     train_part, _, test = Dataset.read(read_recipe(recipe)).split()

@@ -9,6 +9,7 @@ from penchant.schema.errors import RecipeError
 
 
 def run(terminal: Terminal, directory: Path, force: bool) -> None:
+    """Write a recipe from the files found."""
     path = directory / "recipe.toml"
     if path.exists() and not force:
         raise RecipeError(f"'{path}'", must="absent", came="a recipe that is there already", do="Use --force to replace it.")

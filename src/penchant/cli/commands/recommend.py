@@ -47,6 +47,7 @@ def run(
     home: Path | None,
     bundle: str,
 ) -> None:
+    """Recommend on the terminal or into a file."""
     if out is not None and out.suffix not in WRITERS:
         raise DataError(f"--out '{out}'", must=f"a file ending in {', '.join(WRITERS)}", came=f"'{out.suffix}'", do="Choose one of these.")
     model, opened = read_bundle(HomeFolder.of(recipe, home), bundle)

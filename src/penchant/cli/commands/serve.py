@@ -12,6 +12,7 @@ from penchant.serving.server import run as run_server
 
 
 def run(terminal: Terminal, recipe: Path, host: str, port: int, home: Path | None, bundle: str, with_key: bool) -> None:
+    """Serve a bundle until told to stop."""
     place = HomeFolder.of(recipe, home)
     model, opened = read_bundle(place, bundle)
 
