@@ -48,9 +48,10 @@ class Network(nn.Module):
         self.tasks = nn.ModuleDict({name: task for name, task in tasks.items() if task.face == "ranking"})
         if self.tasks:
             self.candidate = _part("candidate", settings.candidate, width, dropout)
-            self.gate_in = _part("scenario", settings.scenario, width, 5 * width)
+            gates = settings.scenario if self.scenario is not None else Part(kind="none")  # no scenario, nothing to gate by
+            self.gate_in = _part("scenario", gates, width, 5 * width)
             self.experts = _part("experts", settings.experts, 5 * width, width, len(self.tasks), dropout)
-            self.gates_out = nn.ModuleList([_part("scenario", settings.scenario, width, width) for _ in self.tasks])
+            self.gates_out = nn.ModuleList([_part("scenario", gates, width, width) for _ in self.tasks])
 
     @property
     def ranking_tasks(self) -> dict[str, RankingTask]:

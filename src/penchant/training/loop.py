@@ -117,7 +117,7 @@ class _Run:
         self.network = objective.network
         dense, sparse = _split(self.network)
         self.optimisers: list[torch.optim.Optimizer] = [
-            torch.optim.AdamW(dense, lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.98))
+            torch.optim.AdamW(dense, lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.98), fused=True)
         ]
         if sparse:
             self.optimisers.append(torch.optim.SparseAdam(sparse, lr=settings.learning_rate))
@@ -287,6 +287,6 @@ def _metadata(path: Path) -> dict[str, str]:
 
 def _split(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Parameters with dense gradients, and tables whose gradients are sparse."""
-    tables = {id(m.weight) for m in network.modules() if isinstance(m, nn.Embedding) and m.sparse}
+    tables = {id(m.weight) for m in network.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag) and m.sparse}
     parameters = list(network.parameters())
     return [p for p in parameters if id(p) not in tables], [p for p in parameters if id(p) in tables]

@@ -1,5 +1,7 @@
 """Feature arrays to vectors, whatever their form."""
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
@@ -36,10 +38,8 @@ class FeatureEmbedding(nn.Module):
 
     def one(self, name: str, array: Tensor) -> Tensor:
         """One feature's vectors `[..., width]`."""
-        vectors: Tensor = self.tables[key(name)](array)
-        if self.forms[name].shape == "bag":
-            present = (array > 0).unsqueeze(-1).to(vectors.dtype)
-            vectors = (vectors * present).sum(-2) / present.sum(-2).clamp(min=1)
+        table = self.tables[key(name)]
+        vectors: Tensor = table(array.flatten(0, -2)).unflatten(0, array.shape[:-1]) if self.forms[name].shape == "bag" else table(array)
         return vectors
 
 
@@ -54,7 +54,8 @@ def _table(form: Form, width: int) -> nn.Module:
         nn.init.normal_(linear.weight, std=SCALE * form.size**-0.5)
         nn.init.zeros_(linear.bias)
         return linear
-    table = nn.Embedding(form.size, width, padding_idx=0, sparse=form.size > DENSE_ROWS)
+    kind = partial(nn.EmbeddingBag, mode="mean") if form.shape == "bag" else nn.Embedding
+    table = kind(form.size, width, padding_idx=0, sparse=form.size > DENSE_ROWS)
     nn.init.normal_(table.weight, std=SCALE)
     with torch.no_grad():
         table.weight[:2].zero_()  # what training never misses must add nothing when a request lacks it

@@ -1,0 +1,43 @@
+"""Feature arrays to vectors: looked up, averaged or passed through a line."""
+
+import torch
+
+from penchant.features.feature import Form
+from penchant.models.blocks.embedding import DENSE_ROWS, FeatureEmbedding
+
+
+def embedding(**forms: Form) -> FeatureEmbedding:
+    torch.manual_seed(0)
+    return FeatureEmbedding(forms, width=4)
+
+
+def test_that_a_bag_is_the_mean_of_its_values_without_padding() -> None:
+    part = embedding(genres=Form("bag", 6))
+    table = part.tables["feature_genres"].weight
+    bags = torch.tensor([[[2, 3, 0], [5, 0, 0]], [[0, 0, 0], [4, 4, 2]]])
+    found = part({"genres": bags})[..., 0, :]
+    torch.testing.assert_close(found[0, 0], (table[2] + table[3]) / 2)
+    torch.testing.assert_close(found[0, 1], table[5])
+    assert found[1, 0].abs().max() == 0
+    torch.testing.assert_close(found[1, 1], (2 * table[4] + table[2]) / 3)
+
+
+def test_that_what_is_unknown_or_missing_begins_as_nothing_and_the_unknown_stays_so() -> None:
+    part = embedding(job=Form("index", 5))
+    assert part({"job": torch.tensor([0, 1])}).abs().max() == 0
+    part({"job": torch.tensor([0, 1, 2])}).sum().backward()
+    gradient = part.tables["feature_job"].weight.grad
+    assert gradient is not None
+    assert gradient.abs().sum(1).tolist() == [0, 4, 4, 0, 0]
+
+
+def test_that_features_stand_beside_each_other_in_their_order() -> None:
+    part = embedding(job=Form("index", 5), plot=Form("vector", 3))
+    job, plot = torch.tensor([3]), torch.ones(1, 3)
+    found = part({"plot": plot, "job": job})
+    torch.testing.assert_close(found, torch.stack([part.one("job", job), part.one("plot", plot)], dim=-2))
+
+
+def test_that_only_large_tables_have_sparse_gradients() -> None:
+    assert not embedding(job=Form("index", 5)).tables["feature_job"].sparse
+    assert embedding(tags=Form("bag", DENSE_ROWS + 1)).tables["feature_tags"].sparse
