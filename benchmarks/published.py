@@ -80,9 +80,12 @@ def fit(study: Study, split: str, model: str, seed: int, seconds: float | None =
 
 @cache
 def commit() -> str:
-    """The commit the code was at when the program started, marked when there were changes on top."""
-    found = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False)
-    return found.stdout.strip() or "unknown"
+    """The commit the code was at when the program started, marked when files other than results had changed on top."""
+    found, changed = (
+        subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+        for words in (["describe", "--always"], ["status", "--porcelain", "--untracked-files=no", "--", ":!benchmarks/results"])
+    )
+    return (found or "unknown") + ("-dirty" if changed else "")
 
 
 def wanted(study: Study, only: str | None, seeds: int) -> Iterator[tuple[str, int]]:
