@@ -1,4 +1,4 @@
-"""The ten worst inputs: each message says which thing, what it must be, what came and what to do; none ends in a traceback."""
+"""The worst inputs: each message says which thing, what it must be, what came and what to do; none ends in a traceback."""
 
 import json
 import re
@@ -37,7 +37,7 @@ def messages(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
-def test_that_each_of_the_ten_worst_inputs_is_told_so_that_it_can_be_mended(case: Case, messages: dict[str, tuple[int, str]]) -> None:
+def test_that_each_of_the_worst_inputs_is_told_so_that_it_can_be_mended(case: Case, messages: dict[str, tuple[int, str]]) -> None:
     code, message = messages[case.name]
     assert code == case.code
     for part in case.said:
@@ -60,8 +60,8 @@ def test_that_the_four_parts_come_as_json_when_asked(case: Case, trained: Path, 
         assert part in error[key]
 
 
-def test_that_there_are_ten_and_the_page_shows_them_as_they_are_printed(messages: dict[str, tuple[int, str]]) -> None:
-    assert len(CASES) == 10
+def test_that_the_page_shows_them_as_they_are_printed(messages: dict[str, tuple[int, str]]) -> None:
+    assert len(CASES) >= 22
     wanted = page([(case, messages[case.name][1]) for case in CASES])
     assert PAGE.read_text(encoding="utf8") == wanted, f"run: {sys.executable} -m tests.cli.worst_inputs"
 

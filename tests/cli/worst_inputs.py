@@ -1,6 +1,8 @@
-"""The ten worst inputs: how each is made, and what a person then reads. `python -m tests.cli.worst_inputs` writes docs/messages.md anew."""
+"""The worst inputs: how each is made, and what a person then reads. `python -m tests.cli.worst_inputs` writes docs/messages.md anew."""
 
+import gzip
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "messages.md"
 INTRODUCTION = """# What Penchant says when something is wrong
 
 Every message says which thing, what it must be, what was found, and what to do. Nothing ends in a traceback; the exit code
-says what kind of mistake it was (2 recipe, 3 data, 4 target). These are the ten worst inputs as `penchant` answers them.
+says what kind of mistake it was (2 recipe, 3 data, 4 target). These are the worst inputs as `penchant` answers them.
 A test keeps this page true; `python -m tests.cli.worst_inputs` writes it anew.
 """
 
@@ -81,6 +83,66 @@ def item_twice(recipe: Path) -> None:
     pl.concat([tastes.films(), tastes.films().head(1)]).write_csv(recipe.parent / "films.csv")
 
 
+def cleaning(*rules: str) -> Callable[[Path], object]:
+    """The recipe with these rules."""
+    return recipe_with("[features]\n", "[data.clean]\n" + "\n".join(rules) + "\n\n[features]\n")
+
+
+def refused_id(recipe: Path) -> None:
+    cleaning('missing_ids = "refuse"')(recipe)
+    events_with("user_id", "")(recipe)
+
+
+def capitals(recipe: Path) -> None:
+    cleaning('ids = "casefold"')(recipe)
+    events_with("item_id", "A1")(recipe)
+
+
+EVENTS = 'events = { path = "events.csv" }'
+
+
+def events_from(source: str) -> Callable[[Path], object]:
+    """The recipe with its events elsewhere."""
+    return recipe_with(EVENTS, f"events = {{ {source} }}")
+
+
+def in_a_database(query: str) -> Callable[[Path], None]:
+    """Events in a SQLite file, asked for like this."""
+
+    def spoil(recipe: Path) -> None:
+        with sqlite3.connect(recipe.parent / "shop.db") as database:
+            database.execute("CREATE TABLE log (user_id, item_id)")
+        database.close()
+        events_from(f'url = "sqlite:///shop.db", query = "{query}"')(recipe)
+
+    return spoil
+
+
+def cut_short(recipe: Path) -> None:
+    events_from('path = "events.csv.gz"')(recipe)
+    whole = gzip.compress((recipe.parent / "events.csv").read_bytes())
+    (recipe.parent / "events.csv.gz").write_bytes(whole[: len(whole) // 2])
+
+
+def of_another_encoding(recipe: Path) -> None:
+    films = (recipe.parent / "films.csv").read_text(encoding="utf8")
+    (recipe.parent / "films.csv").write_bytes(films.replace("Beta 3", "Bêta 3").encode("latin1"))
+
+
+def of_two_minds(recipe: Path) -> None:
+    events_from('path = "log-*.parquet"')(recipe)
+    tastes.events().write_parquet(recipe.parent / "log-1.parquet")
+    tastes.events().with_columns(pl.concat_list("rating")).write_parquet(recipe.parent / "log-2.parquet")
+
+
+def movielens_without_users(recipe: Path) -> None:
+    recipe_with('users = { path = "users.csv" }', 'users = { path = "ml-latest" }')(recipe)
+    folder = recipe.parent / "ml-latest"
+    folder.mkdir()
+    (folder / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,2,3,4\n", encoding="utf8")
+    (folder / "movies.csv").write_text("movieId,title,genres\n2,a,b\n", encoding="utf8")
+
+
 CASES = (
     Case("A column that is not there", recipe_with('"rating >= 4"', '"ratng >= 4"'), ("train",), 3,
          ("column 'ratng' of the events (asked for by [tasks.like])", "in the events", "rating, tab", "Did you mean 'rating'?")),
@@ -102,6 +164,53 @@ CASES = (
          ("items that repeat an earlier row", "duplicates: left out 1 items", "1 of 31 rows", "[data.clean] duplicates decides")),
     Case("A file that is not there", lambda recipe: (recipe.parent / "events.csv").unlink(), ("train",), 3,
          ("file 'events.csv'", "a file", "nothing there", "Correct `path` in the recipe")),
+    Case("A pattern that fits no file", events_from('path = "logs/*.csv.gz"'), ("train",), 3,
+         ("files 'logs/*.csv.gz'", "at least one file", "none that fits the pattern", "Correct `path` in the recipe")),
+    Case("A packed file that was cut short", cut_short, ("train",), 3,
+         ("file 'events.csv.gz'", "readable to its end", "ended before the end-of-stream", "that it is whole")),
+    Case("Letters of another encoding", of_another_encoding, ("train",), 3,
+         ("file 'films.csv'", "text in utf8", "byte 0xea in line 20", "latin1")),
+    Case("Files that do not go together", of_two_minds, ("train",), 3,
+         ("files 'log-*.parquet'", "alike in the columns they share", "types that do not go together", "Export them with the same types.")),
+    Case("A folder without that table", movielens_without_users, ("train",), 3,
+         ("users of folder 'ml-latest'", "in it", "only 'ratings.csv', 'movies.csv'", "Take `users` out of [data]")),
+    Case("A database server that does not answer",
+         events_from('url = "postgresql://ann:secret@127.0.0.1:1/shop", query = "select * from log"'), ("train",), 3,
+         ("query at 'postgresql://127.0.0.1:1/shop'", "at a database that answers", "Connection refused", "Check that it runs")),
+    Case("A query the database cannot answer", in_a_database("select * from lgo"), ("train",), 3,
+         ("query at 'sqlite:///shop.db'", "SQL that this database can answer", "no such table: lgo", "Mend `query`")),
+    Case("A query without rows", in_a_database("select * from log"), ("train",), 3,
+         ("query at 'sqlite:///shop.db'", "with at least one row", "none", "Change `query`")),
+    Case("A database file that is not there", events_from('url = "duckdb:///shop.duckdb", query = "select 1"'), ("train",), 3,
+         ("query at 'duckdb:///shop.duckdb'", "at a database file", "nothing there", "Correct `url` in the recipe")),
+    Case("A database nobody here can read", events_from('url = "klingon://ann:secret@host/shop", query = "select 1"'), ("train",), 3,
+         ("query at 'klingon://host/shop'", "readable with an installed package", "no SQLAlchemy dialect for klingon", "Install it")),
+    Case("A database without a query", events_from('url = "postgresql://ann:secret@host/shop"'), ("train",), 2,
+         ("key 'data.events'", "with both url and query", "only url", "Add query.")),
+    Case("A time zone that does not exist", events_from('path = "events.csv", time_zone = "Europe/Berlim"'), ("train",), 2,
+         ("key 'data.events.time_zone'", "the name of a time zone", "'Europe/Berlim'", "Did you mean 'Europe/Berlin'?")),
+    Case("A cleaning rule that does not exist", cleaning('duplicate = "keep_last"'), ("check",), 2,
+         ("key 'data.clean.duplicate'", "one of the known keys", "an unknown key", "Did you mean 'duplicates'?")),
+    Case("A cleaning rule with another word", cleaning('ids = "lowercase"'), ("check",), 2,
+         ("key 'data.clean.ids'", "'keep', 'strip' or 'casefold'", "'lowercase'", "Change it in the recipe.")),
+    Case("Cleaning rules that contradict one another", cleaning('conflicts = "drop"', 'duplicates = "keep_all"'), ("check",), 2,
+         ("key 'data.clean'", "of one mind", "conflicts = 'drop' with duplicates = 'keep_all'", "take one of the two out")),
+    Case("Limits that let nothing through", cleaning("limits.rating = { minimum = 5, maximum = 1 }"), ("check",), 2,
+         ("key 'data.clean.limits.rating'", "minimum is not above maximum", "minimum 5 above maximum 1", "Swap them.")),
+    Case("Limits of an id", cleaning("limits.item_id = { minimum = 0 }"), ("check",), 2,
+         ("key 'data.clean'", "free of limits on ids and times", "limits.item_id", "`where`")),
+    Case("Impossible values without limits", cleaning('impossible_values = "drop"'), ("check",), 2,
+         ("key 'data.clean'", "given limits", "impossible_values = 'drop' without any", "limits.price = { minimum = 0 }")),
+    Case("Limits of a column that is not there", cleaning("limits.ratng = { minimum = 1 }"), ("check",), 3,
+         ("data.clean.limits.ratng", "of a column of the tables", "no column 'ratng'", "Did you mean 'rating'?")),
+    Case("Limits of a column of words", cleaning("limits.tab = { minimum = 1 }"), ("check",), 3,
+         ("data.clean.limits.tab", "of a column of numbers", "column 'tab' of the events, which is String", "Take the limit out")),
+    Case("Nothing left after cleaning", cleaning("minimum_events_per_user = 1000"), ("check",), 3,
+         ("events", "left after cleaning", "left out 720 events of users with fewer than 1,000", "Loosen the rules")),
+    Case("Events without a user where that is refused", refused_id, ("check",), 3,
+         ("events", "complete in user_id and item_id", "8 of 720 rows without user_id or item_id, first row 7", 'missing_ids = "drop"')),
+    Case("Items in capitals here and there", capitals, ("check",), 0,
+         ("events whose item_id differs", "written another way (such as 'A1')", "8 of 720 rows", "[data.clean] ids decides")),
 )  # fmt: skip
 
 

@@ -44,7 +44,13 @@ def test_that_the_text_is_a_summary_and_an_aligned_table() -> None:
     lines = str(check(dirty(), None, None, now=NOW)).splitlines()
     assert lines[0] == "2 users  2 items  4 events   checked: 3 defects (2 errors), 1 thing to know"
     assert lines[1] == "  error        1  events without user_id: 1 of 4 rows (25 %), first at row 4"
-    assert {line.index("events") for line in lines[1:]} == {18}
+    assert lines[2] == '                    mend:  [data.clean] missing_ids = "drop"'
+    assert {line.index("events") for line in lines[1:] if not line.startswith("    ")} == {18}
+
+
+def test_that_the_text_shows_what_is_there_and_what_would_mend_it() -> None:
+    told = str(check(events(user_id=["NULL", "b", "c"]), None, None, now=NOW)).splitlines()
+    assert told[2:] == ["                    holds: row 1 'NULL'", '                    mend:  [data.clean] stand_ins = "missing"']
 
 
 def test_that_clean_tables_say_so() -> None:
@@ -57,6 +63,9 @@ def test_that_the_json_holds_what_the_report_holds() -> None:
     assert read["counts"] == report.counts
     assert [one["sentence"] for one in read["defects"]] == [defect.sentence for defect in report.defects]
     assert read["defects"][0]["first_rows"] == [4]
+    assert read["defects"][0]["rule"] == 'data.clean.missing_ids = "drop"'
+    assert "rows" not in read["defects"][0]
+    assert all(defect.rows is None for defect in report.defects)
 
 
 def test_that_empty_tables_are_checked_without_complaint() -> None:

@@ -1,6 +1,7 @@
 """Data sets: from frames of any make to a packed log with parts, and what is said when a column is wrong."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from penchant.data import dataset as dataset_module
 from penchant.data.dataset import Dataset, event_columns, labels_of
 from penchant.schema.errors import DataError, PenchantError, RecipeError
 from tests.small_data import DAY, NOON, dataset, recipe
@@ -201,3 +203,35 @@ def test_that_a_text_where_a_number_is_needed_is_answered_with_the_columns_types
     assert "device (String)" in refusal(lambda: data.where("device > 3")).came
     assert isinstance(refusal(lambda: data.where("device >")), RecipeError)
     assert refusal(lambda: data.values("ratng")).thing == "event column 'ratng'"
+
+
+def test_that_what_is_packed_opens_as_what_is_read_and_takes_further_days(tmp_path: Path) -> None:
+    whole, columns = small(), {name: values[:] for name, values in EVENTS.items()}
+    first, day = (pl.DataFrame({name: values[part] for name, values in columns.items()}) for part in (slice(0, 2), slice(2, 4)))
+    Dataset.pack(whole.recipe, tmp_path / "log", [first], pl.DataFrame(USERS), pl.DataFrame(ITEMS), now=NOON + DAY)
+    data = Dataset.append(whole.recipe, tmp_path / "log", [day], now=NOON + DAY)
+    assert len(Dataset.open(whole.recipe, tmp_path / "log")) == len(data) == 4
+    for user in ("1", "2"):
+        ours, theirs = (part.part(np.flatnonzero(part.log.series("user_id") == user)) for part in (data, whole))
+        assert ours.log.take(["item_id", "timestamp", "rating", "device", "page"], ours.rows).equals(
+            theirs.log.take(["item_id", "timestamp", "rating", "device", "page"], theirs.rows)
+        )
+        np.testing.assert_array_equal(labels_of(ours, "like"), labels_of(theirs, "like"))
+        assert np.isin(ours.rows, data.log.history_rows).tolist() == np.isin(theirs.rows, whole.log.history_rows).tolist()
+    assert data.log.items.sort("item_id").equals(whole.log.items)
+
+
+def test_that_a_packed_log_without_a_column_of_the_recipe_is_refused(tmp_path: Path) -> None:
+    frame = pl.DataFrame(EVENTS)
+    error = refusal(lambda: Dataset.pack(recipe(LINES), tmp_path / "log", [frame.drop("device")], pl.DataFrame(USERS), pl.DataFrame(ITEMS)))
+    assert error.thing == "column 'device' of the events (asked for by [features] context.device)"
+    Dataset.pack(recipe(), tmp_path / "log", [frame])
+    assert refusal(
+        lambda: Dataset.open(recipe('[scenario]\ncolumn = "page"\n[tasks.next]\nkind = "next_item"'), tmp_path / "log")
+    ).thing == ("column 'page' of the events (asked for by [scenario])")
+
+
+def test_that_an_expression_is_the_same_worked_out_a_few_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = small().values("rating + 1")
+    monkeypatch.setattr(dataset_module, "ROWS_AT_ONCE", 3)
+    np.testing.assert_array_equal(small().values("rating + 1"), whole)

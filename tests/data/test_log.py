@@ -128,7 +128,7 @@ def test_that_a_saved_log_opens_the_same_and_stays_on_disk(tmp_path: Path, in_hi
 
 def test_that_a_log_of_another_format_is_refused(tmp_path: Path) -> None:
     small().save(tmp_path)
-    told = (tmp_path / "log.json").read_text().replace('"format": 1', '"format": 99')
+    told = (tmp_path / "log.json").read_text().replace('"format": 2', '"format": 99')
     (tmp_path / "log.json").write_text(told)
-    with pytest.raises(DataError, match="must be of format 1; found format 99"):
+    with pytest.raises(DataError, match="must be of format 2; found format 99"):
         Log.open(tmp_path)

@@ -100,3 +100,49 @@ def test_that_the_recipes_dates_replace_the_shares() -> None:
     log = log_of(("a", "x", 0.0), ("a", "x", 86_400.0), ("a", "x", 200_000.0))
     parts = split(log, np.arange(3), SplitSettings(valid_from="1970-01-02", test_from="1970-01-03"))
     assert lists(parts) == [[0], [1], [2]]
+
+
+MANY = st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("uvwxyz"), st.integers(0, 9).map(float)), min_size=1, max_size=60)
+
+
+@settings(max_examples=80, deadline=None)
+@given(MANY, st.sampled_from(["ratio", "cold_user", "cold_item", "cold_both"]), st.floats(0, 0.45), st.floats(0, 0.45), st.integers(0, 5))
+def test_that_drawn_parts_do_not_meet_and_cold_users_and_items_are_unknown_to_training(
+    events: list[tuple[str, str, float]], kind: str, valid: float, test: float, seed: int
+) -> None:
+    log = log_of(*events)
+    chosen = SplitSettings.model_validate({"kind": kind, "valid": valid, "test": test, "seed": seed})
+    try:
+        parts = split(log, np.arange(len(log)), chosen)
+    except DataError:
+        event("nothing was left to train on")
+        return
+    together = np.concatenate(parts).tolist()
+    assert len(together) == len(set(together))
+    assert kind == "cold_both" or sorted(together) == list(range(len(log)))
+    for known, judged in ((parts[0], parts[1]), (parts[0], parts[2]), (parts[1], parts[2])):
+        assert kind not in ("cold_user", "cold_both") or not set(log.user[known]) & set(log.user[judged])
+        assert kind not in ("cold_item", "cold_both") or not set(log.item[known]) & set(log.item[judged])
+
+
+def test_that_the_drawn_shares_are_those_asked_for_and_the_seed_decides() -> None:
+    log = log_of(*[(f"u{user:02}", f"i{item:02}", float(item)) for user in range(20) for item in range(10)])
+    rows = np.arange(len(log))
+
+    def sizes(kind: str, seed: int = 0) -> tuple[list[int], list[list[int]]]:
+        parts = split(log, rows, SplitSettings.model_validate({"kind": kind, "valid": 0.2, "test": 0.1, "seed": seed}))
+        return [len(part) for part in parts], lists(parts)
+
+    assert sizes("ratio")[0] == [140, 40, 20]
+    assert sizes("cold_user")[0] == [14 * 10, 4 * 10, 2 * 10]
+    assert sizes("cold_item")[0] == [20 * 7, 20 * 2, 20 * 1]
+    assert sizes("cold_both")[0] == [14 * 7, 4 * 2, 2 * 1]
+    for kind in ("ratio", "cold_user", "cold_item", "cold_both"):
+        assert sizes(kind) == sizes(kind)
+        assert sizes(kind)[1] != sizes(kind, seed=1)[1]
+
+
+def test_that_a_drawn_split_divides_only_the_rows_it_is_given() -> None:
+    parts = split(TEN, np.array([1, 3, 5, 7]), SplitSettings(kind="ratio", valid=0.25, test=0.25))
+    assert sorted(np.concatenate(parts).tolist()) == [1, 3, 5, 7]
+    assert [len(part) for part in parts] == [2, 1, 1]

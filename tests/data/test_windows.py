@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from penchant.data import windows
 from penchant.data.log import Log
 from penchant.data.windows import Windows, latest_windows, windows_of
 from tests.small_data import log_of
@@ -93,3 +94,15 @@ def test_that_the_latest_window_holds_as_much_of_the_past_as_fits(events: list[t
 def test_that_the_shortest_windows_still_see_the_last_event(length: int) -> None:
     log = log_of(*[("a", "x", float(time)) for time in range(9)])
     assert np.all(windows_of(log, np.arange(9), length).visible[1:] >= 1)
+
+
+@settings(max_examples=30, deadline=None)
+@given(EVENTS, st.integers(1, 5), st.integers(1, 7))
+def test_that_dividing_a_few_users_at_a_time_gives_the_same_windows(
+    events: list[tuple[str, str, float]], length: int, at_once: int
+) -> None:
+    log = log_of(*events)
+    whole = windows_of(log, np.arange(len(log)), length)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(windows, "TARGETS_AT_ONCE", at_once)
+        assert described(windows_of(log, np.arange(len(log)), length)) == described(whole)

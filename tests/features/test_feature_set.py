@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penchant.data.dataset import Dataset
+from penchant.features import feature_set
 from penchant.features.contract import check_form
 from penchant.features.feature_set import Encoded, FeatureSet
 from penchant.schema.errors import RecipeError
@@ -139,3 +140,17 @@ def test_that_an_events_arrays_never_depend_on_later_events(data: st.DataObject,
     for owner in OWNERS[2:]:
         for name, array in getattr(before, owner).items():
             assert np.array_equal(array[:cut], getattr(after, owner)[name][:cut]), (owner, name)
+
+
+def test_that_arrays_of_a_large_log_hold_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, features = fitted()
+    whole = arrays_of(features.encode_log(data.log))
+    monkeypatch.setattr(feature_set, "LARGE", 3)
+    large = arrays_of(features.encode_log(data.log))
+    assert isinstance(large["context.device"], feature_set.Gathered)
+    for name, array in ((name, array) for name, array in whole.items() if not name.startswith(("user", "item"))):
+        for rows in (slice(None), slice(2, 5), np.array([[7, 0], [3, 3]]), 4, np.zeros((0, 2), dtype=np.int64)):
+            np.testing.assert_allclose(large[name][rows], array[rows], rtol=1e-6)
+            assert large[name][rows].shape == array[rows].shape
+        assert (large[name].shape, large[name].dtype, len(large[name])) == (array.shape, array.dtype, len(array))
+    np.testing.assert_array_equal(large["history.rating"] + 1, whole["history.rating"] + 1)

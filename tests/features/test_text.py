@@ -1,5 +1,6 @@
 """Text read by a pretrained language model."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,14 @@ class Counted(LanguageModel):
     def width(self) -> int:
         return 4
 
-    def _compute(self, texts: list[str]) -> Any:
-        self.computed += texts
-        return np.array([[len(text), text.count("a"), text.count("b"), 1.0] for text in texts], dtype=np.float32)
+    def _compute(self, texts: list[str]) -> Iterator[tuple[list[int], Any]]:
+        for start in range(0, len(texts), 64):
+            batch = texts[start : start + 64]
+            self.computed += batch
+            yield (
+                [*range(start, start + len(batch))],
+                np.array([[len(text), text.count("a"), text.count("b"), 1.0] for text in batch], dtype=np.float32),
+            )
 
 
 @pytest.fixture
@@ -51,7 +57,7 @@ class TestText(FeatureContract):
 
     @pytest.fixture(autouse=True)
     def _letters(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("penchant.features.text.LanguageModel", lambda name, cache: Counted(tmp_path))
+        monkeypatch.setattr("penchant.features.text.language_model", lambda settings: Counted(tmp_path))
 
 
 class TestTextOfSeveralColumns(TestText):
@@ -98,20 +104,18 @@ def test_that_other_weights_do_not_read_the_first_ones_vectors(model: Counted, t
 
 def test_that_an_interrupted_run_keeps_the_batches_it_finished(model: Counted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [f"{n:03}" for n in range(100)]
-    compute, calls = model._compute, []
+    compute = model._compute
 
-    def stops(batch: list[str]) -> Any:
-        calls.append(batch)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return compute(batch)
+    def stops(texts: list[str]) -> Iterator[tuple[list[int], Any]]:
+        yield next(compute(texts))
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(model, "_compute", stops)
     with pytest.raises(KeyboardInterrupt):
         model.encode(texts)
     again = Counted(tmp_path)
     again.encode(texts)
-    assert len(again.computed) == 100 - len(calls[0])
+    assert again.computed == texts[64:]
 
 
 def test_that_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from penchant.report.charts import WIDTH, Bar, BarChart, LineChart, Series, nice_ticks
+from penchant.report.charts import WIDTH, Bar, BarChart, LineChart, Series, Sketch, Strip, nice_ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -113,3 +113,22 @@ def test_names_are_escaped() -> None:
 
 def test_nothing_needs_an_inline_style() -> None:
     assert "style=" not in str(LineChart("t", "x", "y", [Series("a", [1], [1])]).svg())
+
+
+def test_that_a_strip_marks_the_bars_with_faults_and_names_its_ends() -> None:
+    drawn = str(Strip("Events", ["Mon", "Tue", "Wed"], [4, 8, 0], [0, 2, 0], "events").svg())
+    assert drawn.count('class="bar"') == 3
+    assert drawn.count('class="faulty"') == 2
+    assert '<rect class="bar" x="0" y="46.0" width="8.6" height="44.0"/>' in drawn
+    assert "<title>Tue: 8 events, 2 of them faulty</title>" in drawn
+    assert "<span>Mon</span><span>most: 8 on Tue</span><span>Wed</span>" in drawn
+    assert "No values" in str(Strip("Events", [], [], [], "events").svg())
+
+
+def test_that_a_sketch_is_one_shape_and_nothing_without_values() -> None:
+    drawn = str(Sketch([2, 0, 1], True, "<b>").svg())
+    assert drawn.count("M") == 2
+    assert "v-22h" in drawn
+    assert "v-11h" in drawn
+    assert "&lt;b&gt;" in drawn
+    assert str(Sketch([0, 0], True, "").svg()) == str(Sketch([], True, "").svg()) == ""

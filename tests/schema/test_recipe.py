@@ -82,7 +82,10 @@ def test_that_a_misspelt_kind_is_found_though_a_part_may_have_keys_of_its_own() 
         (BASE + "[training]\nepochs = 0", "recipe, key 'training.epochs' must be greater than or equal to 1; found 0. …"),
         (BASE + '[training]\nepochs = "many"', "recipe, key 'training.epochs' must be a valid integer; found 'many'. …"),
         (BASE + "[training]\nlearning_rate = nan", "recipe, key 'training.learning_rate' must be a finite number; found nan. …"),
-        (BASE + '[split]\nkind = "lst"', "recipe, key 'split.kind' must be 'time' or 'last'; found 'lst'. …"),
+        (
+            BASE + '[split]\nkind = "lst"',
+            "recipe, key 'split.kind' must be 'time', 'last', 'ratio', 'cold_user', 'cold_item' or 'cold_both'; found 'lst'. …",
+        ),
         (BASE + '[network]\nitem = "content"', "recipe, key 'network.item' must be a table of keys; found 'content'. …"),
         ('data.events = "a.csv"\n[tasks.c]\nkind = "binary"', "recipe, key 'data.events' must be a table of keys; found 'a.csv'. …"),
     ],

@@ -3,14 +3,15 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 import polars as pl
 
 from penchant.data import defects
-from penchant.data.defects.defect import Defect, Tables
+from penchant.data.defects.defect import Defect, Tables, counted
+from penchant.data.profile import Profile, profile
 from penchant.schema.recipe import Recipe
 
 _WEIGHT = {"error": 0, "warning": 1, "information": 2}
@@ -23,31 +24,44 @@ class CheckReport:
     Attributes:
         counts: Rows of each table, and different users and items in the events: `events`, `users`, `items`.
         defects: What was found, errors first and the most frequent first among equals.
+        profile: What the columns hold and when the events were, for the page.
     """
 
     counts: dict[str, int]
     defects: tuple[Defect, ...]
+    profile: Profile = field(default_factory=lambda: Profile((), None))
 
     def of(self, *severities: str) -> tuple[Defect, ...]:
         """The defects of these severities."""
         return tuple(defect for defect in self.defects if defect.severity in severities)
 
     def to_json(self) -> dict[str, Any]:
-        """The same as plain lists and dictionaries."""
+        """Counts and defects as plain lists and dictionaries."""
         return {"counts": dict(self.counts), "defects": [defect.to_json() for defect in self.defects]}
 
     def summary(self) -> str:
         """One line: the counts, and how many defects."""
         counts = "  ".join(f"{self.counts[name]:,} {name}" for name in ("users", "items", "events"))
         errors, warnings, rest = (len(self.of(severity)) for severity in _WEIGHT)
-        told = _counted(errors + warnings, "defect") + (f" ({_counted(errors, 'error')})" if errors else "")
-        return f"{counts}   checked: {told}" + (f", {_counted(rest, 'thing')} to know" if rest else "")
+        told = counted(errors + warnings, "defect") + (f" ({counted(errors, 'error')})" if errors else "")
+        return f"{counts}   checked: {told}" + (f", {counted(rest, 'thing')} to know" if rest else "")
 
     def __str__(self) -> str:
-        """The summary and a table of what was found."""
-        rows = [(defect.severity, f"{defect.count:,}", defect.sentence) for defect in self.defects]
-        wide = max((len(count) for _, count, _ in rows), default=0)
-        return "\n".join([self.summary(), *(f"  {severity:<11}  {count:>{wide}}  {sentence}" for severity, count, sentence in rows)])
+        """The summary, what was found, and below each error and warning what it holds and what would mend it."""
+        wide = max((len(f"{defect.count:,}") for defect in self.defects), default=0)
+        lines = [self.summary()]
+        for defect in self.defects:
+            lines.append(f"  {defect.severity:<11}  {defect.count:>{wide},}  {defect.sentence}")
+            if defect.severity != "information":
+                lines += [f"  {'':<11}  {'':>{wide}}  {told}" for told in _below(defect)]
+        return "\n".join(lines)
+
+
+def _below(defect: Defect) -> Iterator[str]:
+    if any(defect.examples):
+        shown = ", ".join(f"row {row:,} {example or 'empty'}" for row, example in zip(defect.first_rows, defect.examples, strict=True))
+        yield f"  holds: {shown}"
+    yield f"  mend:  {defect.recipe_line or defect.mend}"
 
 
 def check(
@@ -65,7 +79,9 @@ def check(
     tables = Tables(events, users, items, recipe, now)
     found = [defect for find in _kinds() for defect in find(tables)]
     found.sort(key=lambda defect: (_WEIGHT[defect.severity], -defect.count))
-    return CheckReport(_counts(tables), tuple(found))
+    shapes = profile(tables, found)
+    # The rows served the timeline; a report that lives on must not hold them.
+    return CheckReport(_counts(tables), tuple(replace(defect, rows=None) for defect in found), shapes)
 
 
 @cache
@@ -73,10 +89,6 @@ def _kinds() -> tuple[Callable[[Tables], Iterator[Defect]], ...]:
     names = [module.name for module in pkgutil.iter_modules(defects.__path__)]
     modules = [importlib.import_module(f"{defects.__name__}.{name}") for name in names]
     return tuple(module.find for module in modules if hasattr(module, "find"))
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _counts(tables: Tables) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """A data set: a packed log, and which of its events belong to this part."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,15 +14,19 @@ from numpy.typing import NDArray
 from penchant.data.check import CheckReport, check
 from penchant.data.clean import Action, clean
 from penchant.data.log import Log
+from penchant.data.pack import append, pack
 from penchant.data.sources import read_events, read_table
 from penchant.data.sources.ids import as_ids
 from penchant.data.sources.times import as_seconds
+from penchant.data.spill import RULES, Events
 from penchant.data.split import seconds, split, split_by_time, split_last
 from penchant.schema.errors import DataError, RecipeError, did_you_mean
 from penchant.schema.expression import Expression
-from penchant.schema.recipe import Recipe
+from penchant.schema.recipe import CleanSettings, Recipe
 
 ROLES = ("user_id", "item_id", "timestamp")
+ROWS_AT_ONCE = 1_000_000
+"""Of which an expression is worked out together."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,58 @@ class Dataset:
         return cls._packed(recipe, cleaned.events, cleaned.users, cleaned.items, report, cleaned.actions, notes)
 
     @classmethod
+    def pack(
+        cls, recipe: Recipe, directory: Path, events: Events, users: Any = None, items: Any = None, *, now: float | None = None
+    ) -> "Dataset":
+        """Clean and pack events that stream in, without holding them, into a folder that `open` reads; see `penchant.data.pack`.
+
+        Args:
+            recipe: What the columns mean, and how to clean; its `[data]` paths are not read.
+            directory: A new or empty folder.
+            events: Frames, or a lazy frame, with canonical columns; a column has the same type throughout.
+            users, items: As in `from_frames`.
+            now: Seconds since 1970; events after it are in the future. The clock when absent.
+        """
+        profiles, attributes, more = _clean_tables(users, items, recipe)
+        _check_table_columns(recipe, profiles, attributes)
+        columns = sorted(event_columns(recipe) - set(ROLES))
+        now = datetime.now(UTC).timestamp() if now is None else now
+        settings = recipe.data.clean
+        done = pack(directory, _stream(events, recipe, columns), columns, profiles, attributes, settings=settings, now=now)
+        return replace(cls.open(recipe, directory), actions=[*done, *more])
+
+    @classmethod
+    def append(
+        cls, recipe: Recipe, directory: Path, events: Events, users: Any = None, items: Any = None, *, now: float | None = None
+    ) -> "Dataset":
+        """Add events to a folder that `pack` wrote; nothing that lies there is rewritten. Arguments as in `pack`."""
+        profiles, attributes, more = _clean_tables(users, items, recipe)
+        columns = sorted(event_columns(recipe) - set(ROLES))
+        now = datetime.now(UTC).timestamp() if now is None else now
+        done = append(directory, _stream(events, recipe, columns), profiles, attributes, settings=recipe.data.clean, now=now)
+        return replace(cls.open(recipe, directory), actions=[*done, *more])
+
+    @classmethod
+    def open(cls, recipe: Recipe, directory: Path) -> "Dataset":
+        """The packed events in a folder, memory-mapped.
+
+        Raises:
+            DataError: when there is no packed log, or it lacks a column the recipe speaks of.
+        """
+        log = Log.open(directory)
+        for name in sorted(event_columns(recipe) - set(ROLES)):
+            if name not in log.columns:
+                raise _column_missing(recipe, name, [*ROLES, *log.columns])
+        _check_table_columns(recipe, log.users, log.items)
+        return cls._of(recipe, log)
+
+    @classmethod
+    def _of(cls, recipe: Recipe, log: Log, report: CheckReport | None = None, actions: Sequence[Action] = (), notes: Any = ()) -> "Dataset":
+        if recipe.history.where:
+            log = replace(log, in_history=_where(log, recipe.history.where))
+        return cls(recipe, log, np.arange(len(log), dtype=np.int64), report, actions, notes)
+
+    @classmethod
     def _packed(
         cls,
         recipe: Recipe,
@@ -134,10 +190,7 @@ class Dataset:
         _check_table_columns(recipe, users, items)
         if not len(events):
             raise DataError("the events", must="at least one usable row", came="none after cleaning", do="See the check report.")
-        log = Log.pack(events, users, items, columns)
-        if recipe.history.where:
-            log = replace(log, in_history=_where(log, recipe.history.where))
-        return cls(recipe, log, np.arange(len(log), dtype=np.int64), report, actions, notes)
+        return cls._of(recipe, Log.pack(events, users, items, columns), report, actions, notes)
 
     def part(self, rows: NDArray[np.integer]) -> "Dataset":
         """The same log with other rows."""
@@ -176,13 +229,22 @@ class Dataset:
 def values_of(log: Log, expression: str, rows: NDArray[np.integer] | slice = slice(None)) -> NDArray[np.float32]:
     """A numeric or boolean expression over event columns at these rows; missing is NaN."""
     parsed = Expression(expression)
-    frame = log.take(sorted(parsed.columns) or ["timestamp"], rows)  # a constant, too, has one value per row
+    rows = np.arange(len(log))[rows] if isinstance(rows, slice) else rows
+    values = np.empty(len(rows), dtype=np.float32)
+    for start in range(0, len(rows) or 1, ROWS_AT_ONCE):  # a type that does not fit is told even where there are no rows
+        part = slice(start, start + ROWS_AT_ONCE)
+        values[part] = _values_of(log, parsed, rows[part])
+    return values
+
+
+def _values_of(log: Log, expression: Expression, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+    frame = log.take(sorted(expression.columns) or ["timestamp"], rows)  # a constant, too, has one value per row
     try:
-        values = frame.with_columns(parsed.polars().cast(pl.Float32).fill_null(float("nan")).alias("=value"))["=value"]
+        values = frame.with_columns(expression.polars().cast(pl.Float32).fill_null(float("nan")).alias("=value"))["=value"]
     except pl.exceptions.PolarsError as error:
         told = ", ".join(_of_kind(frame[name]) for name in frame.columns)
         raise DataError(
-            f"expression '{expression}'",
+            f"expression '{expression.text}'",
             must="numbers or true/false",
             came=told or str(error).splitlines()[0],
             do="Mend the values, or compare texts with texts and numbers with numbers.",
@@ -257,6 +319,30 @@ def _check_table_columns(recipe: Recipe, users: pl.DataFrame, items: pl.DataFram
             came=f"columns {', '.join(items.columns)}",
             do=did_you_mean(recipe.data.title, items.columns),
         )
+
+
+def _stream(events: Events, recipe: Recipe, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """Batches with canonical columns."""
+    frames = events.collect_batches(maintain_order=True) if isinstance(events, pl.LazyFrame) else events
+    for frame in frames:
+        batch, _ = _canonical_events(frame)
+        for name in columns:
+            if name not in batch.columns:
+                raise _column_missing(recipe, name, batch.columns)
+        yield batch
+
+
+def _clean_tables(users: Any, items: Any, recipe: Recipe) -> tuple[pl.DataFrame, pl.DataFrame, list[Action]]:
+    """Profiles and attributes, one row per id; tables of ids alone where there are none."""
+    profiles, attributes = (
+        pl.DataFrame(schema={key: pl.String}) if frame is None else _canonical(frame, key)
+        for frame, key in ((users, "user_id"), (items, "item_id"))
+    )
+    event = pl.DataFrame({"user_id": ["any"], "item_id": ["any"], "timestamp": [0.0]})  # the rules ask for one
+    cleaned = clean(event, profiles, attributes, CleanSettings.model_validate(recipe.data.clean.model_dump(include=RULES)), now=0.0)
+    assert cleaned.users is not None
+    assert cleaned.items is not None
+    return cleaned.users, cleaned.items, cleaned.actions
 
 
 def _canonical_events(frame: Any) -> tuple[pl.DataFrame, str | None]:

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from penchant.data.check import CheckReport
 from penchant.data.clean import Action
-from penchant.data.defects.defect import Defect, Severity, percent
-from penchant.report.page import Cell, Content, Figure, Page, Section, Table, Text, Tone
+from penchant.data.defects.defect import Defect, Severity, TableName, counted, percent
+from penchant.data.profile import ColumnProfile, Timeline
+from penchant.report.charts import Sketch, Strip
+from penchant.report.page import Cell, Charts, Figure, Finding, Findings, Page, Section, Table, Text, Tone
 
 _TITLES: dict[Severity, str] = {"error": "Errors", "warning": "Warnings", "information": "Good to know"}
 _INTRODUCTIONS: dict[Severity, str] = {
@@ -14,12 +16,13 @@ _INTRODUCTIONS: dict[Severity, str] = {
     "information": "Nothing needs to be done.",
 }
 _TONES: dict[Severity, Tone] = {"error": "bad", "warning": "warn", "information": "plain"}
+_TABLES: tuple[TableName, ...] = ("events", "users", "items")
 
 
 def page(
     report: CheckReport, actions: Sequence[Action] = (), notes: Sequence[str] = (), *, title: str = "Data check", footer: str = ""
 ) -> Page:
-    """The page of a check: counts, defects by severity, what was read, what cleaning did.
+    """The page of a check: counts, what is wrong, what cleaning did, when the events were, what each column holds, what was read.
 
     Args:
         report: What was found.
@@ -28,10 +31,17 @@ def page(
         title: The page's title.
         footer: Where the page is from.
     """
-    sections = [_of_severity(severity, report.of(severity)) for severity in _TITLES if report.of(severity)]
+    sections = [_of_severity(severity, report.of(severity)) for severity in ("error", "warning") if report.of(severity)]
     if actions:
         rows = [(action.sentence, action.table, action.rows) for action in actions]
-        sections.append(Section("What cleaning did", [Table(["rule", "table", "rows left out"], rows)]))
+        intro = "Each rule stands in [data.clean] of the recipe. The rows that were left out lie in the folder 'rejected'."
+        sections.append(Section("What cleaning did", [Table(["rule", "table", "rows"], rows)], intro=intro))
+    if report.profile.timeline:
+        sections.append(_when(report.profile.timeline))
+    if report.of("information"):
+        sections.append(_of_severity("information", report.of("information")))
+    if report.profile.columns:
+        sections.append(_columns(report))
     if notes:
         sections.append(Section("How the files were read", [Text(tuple(notes), points=True)]))
     return Page(title, sections, lead=_lead(report), figures=_figures(report), footer=footer)
@@ -39,7 +49,7 @@ def page(
 
 def _figures(report: CheckReport) -> list[Figure]:
     errors, warnings = len(report.of("error")), len(report.of("warning"))
-    counts = [Figure(name, f"{report.counts[name]:,}") for name in ("events", "users", "items")]
+    counts = [Figure(name, f"{report.counts[name]:,}") for name in _TABLES]
     return [
         *counts,
         Figure("errors", f"{errors:,}", tone="bad" if errors else "good"),
@@ -53,18 +63,54 @@ def _lead(report: CheckReport) -> str:
 
 
 def _of_severity(severity: Severity, defects: Sequence[Defect]) -> Section:
-    rows = [_row(defect, _TONES[severity]) for defect in defects]
-    parts: list[Content] = [Table(["defect", "table", "rows", "share", "first rows", "what to do"], rows, numeric=False)]
-    return Section(_TITLES[severity], parts, intro=_INTRODUCTIONS[severity])
+    cards = [_card(defect, _TONES[severity]) for defect in defects]
+    title = f"{_TITLES[severity]} ({len(defects):,})"
+    return Section(title, [Findings(cards)], intro=_INTRODUCTIONS[severity], folded=severity == "information")
 
 
-def _row(defect: Defect, tone: Tone) -> list[str | int | Cell]:
-    first = ", ".join(f"{row:,}" for row in defect.first_rows) or "–"
+def _card(defect: Defect, tone: Tone) -> Finding:
+    held = defect.examples if any(defect.examples) else [""] * len(defect.first_rows)
+    places = [(f"row {row:,}", example) for row, example in zip(defect.first_rows, held, strict=True)]
+    count = f"{counted(defect.count, 'row')} ({percent(defect.share)}) of the {defect.table}" if defect.single_rows else ""
+    advice = defect.mend.replace("`", "")
+    return Finding(
+        defect.headline, count, defect.share, defect.code, places if defect.single_rows else (), advice, defect.recipe_line or "", tone
+    )
+
+
+def _when(timeline: Timeline) -> Section:
+    every = "day" if timeline.days == 1 else f"{timeline.days:,} days"
+    marked = " Red is a part with errors or warnings; a red mark below tells that there is any." if any(timeline.faulty) else ""
+    strip = Strip(f"Events per {every} (UTC)", timeline.starts, timeline.events, timeline.faulty, "events")
+    return Section("When it happened", [Charts([strip])], intro=f"A hole or a step here is often an export that broke.{marked}")
+
+
+def _columns(report: CheckReport) -> Section:
+    tables = []
+    for table in _TABLES:
+        rows = [_column(column, report) for column in report.profile.columns if column.table == table]
+        if rows:
+            tables.append(Table(["column", "holds", "distribution", "missing", "different"], rows, caption=table, numeric=False))
+    return Section("What the columns hold", tables, intro="Numbers from the least to the greatest, texts by how common they are.")
+
+
+def _column(column: ColumnProfile, report: CheckReport) -> list[str | int | Cell | None]:
+    found = [defect for defect in report.of("error", "warning") if defect.table == column.table and column.name in _names(defect)]
+    tone = _TONES[found[0].severity] if found else "plain"
+    ends = (
+        " … ".join(column.labels)
+        if column.numeric
+        else ", ".join(label or "''" for label in column.labels[: 6 if column.type == "number" else 3])
+    )
+    sketch = Sketch(column.bars, not column.numeric, f"{column.name}: {ends}")
     return [
-        Cell(defect.sentence, note=defect.code, tone=tone),
-        defect.table,
-        defect.count,
-        percent(defect.share).replace(" ", "\u00a0"),
-        first,
-        defect.mend,
+        Cell(column.name, note=", ".join(dict.fromkeys(defect.code for defect in found)), tone=tone, strong=bool(found)),
+        column.type,
+        Cell("", note=ends[:60], sketch=sketch),
+        Cell(percent(column.missing) if column.missing else "–", tone="warn" if column.missing >= 0.5 else "plain"),
+        column.different or None,
     ]
+
+
+def _names(defect: Defect) -> list[str]:
+    return (defect.column or "").split(", ")

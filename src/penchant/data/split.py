@@ -1,4 +1,9 @@
-"""Dividing events by time: what is learnt from lies before what is judged."""
+"""Dividing events into what is learnt from, what is tuned on and what is judged.
+
+By time and by last events, what is learnt from lies before what is judged. The others are drawn: single events (`ratio`), or whole users
+and items that are new to what is learnt from (`cold_user`, `cold_item`, `cold_both`). Parts share the log: whatever the split, a judged
+event sees its user's own past as history, those of a cold user too, which is what a new user's second request looks like.
+"""
 
 from datetime import UTC, datetime
 
@@ -11,6 +16,8 @@ from penchant.schema.errors import DataError
 from penchant.schema.recipe import SplitSettings
 
 Part = NDArray[np.int64]
+COLD = {"cold_user": (True, False), "cold_item": (False, True), "cold_both": (True, True)}
+"""Whether users and whether items are drawn."""
 
 
 def split_by_time(log: Log, rows: Part, valid_from: float, test_from: float) -> tuple[Part, Part, Part]:
@@ -60,6 +67,46 @@ def split_last(log: Log, rows: Part, valid: float | int, test: float | int) -> t
     return rows[~in_test & ~in_valid], rows[in_valid], rows[in_test]
 
 
+def split_by_ratio(log: Log, rows: Part, valid: float, test: float, seed: int) -> tuple[Part, Part, Part]:
+    """Single events, drawn; what is learnt from may lie after what is judged."""
+    place = _drawn(len(rows), valid, test, seed)
+    return rows[place == 0], rows[place == 1], rows[place == 2]
+
+
+def split_cold(log: Log, rows: Part, valid: float, test: float, seed: int, *, users: bool, items: bool) -> tuple[Part, Part, Part]:
+    """Whole users, whole items or both are drawn, and the judged parts hold only events of theirs.
+
+    With both, an event is judged when its user and its item are drawn for the same part; events of one known and one drawn side are left
+    out, as are those of sides drawn for different parts.
+
+    Args:
+        log: The log.
+        rows: Event rows, ascending.
+        valid, test: Shares of the users, of the items, or of each.
+        seed: Of the drawing.
+        users, items: Which are drawn.
+    """
+    sides = [array[rows] for array, asked in ((log.user, users), (log.item, items)) if asked]
+    places = [_drawn_wholes(side, valid, test, seed + number) for number, side in enumerate(sides)]
+    same = places[0] == places[-1]
+    return rows[same & (places[0] == 0)], rows[same & (places[0] == 1)], rows[same & (places[0] == 2)]
+
+
+def _drawn_wholes(side: NDArray[np.integer], valid: float, test: float, seed: int) -> NDArray[np.int64]:
+    """The part of each event, drawn for its user or item, `[rows]`."""
+    names, which = np.unique(side, return_inverse=True)
+    return _drawn(len(names), valid, test, seed)[which]
+
+
+def _drawn(count: int, valid: float, test: float, seed: int) -> NDArray[np.int64]:
+    """0, 1 or 2 for training, validation and test, in these shares, `[count]`."""
+    place = np.zeros(count, dtype=np.int64)
+    judged = np.random.default_rng(seed).permutation(count)
+    tests, valids = round(count * test), round(count * valid)
+    place[judged[:tests]], place[judged[tests : tests + valids]] = 2, 1
+    return place
+
+
 def split(log: Log, rows: Part, settings: SplitSettings) -> tuple[Part, Part, Part]:
     """Train, valid and test rows as the recipe says.
 
@@ -68,6 +115,11 @@ def split(log: Log, rows: Part, settings: SplitSettings) -> tuple[Part, Part, Pa
     """
     if settings.kind == "last":
         parts = split_last(log, rows, settings.valid, settings.test)
+    elif settings.kind == "ratio":
+        parts = split_by_ratio(log, rows, settings.valid, settings.test, settings.seed)
+    elif settings.kind in COLD:
+        users, items = COLD[settings.kind]
+        parts = split_cold(log, rows, settings.valid, settings.test, settings.seed, users=users, items=items)
     elif settings.column is not None and settings.valid_from is not None and settings.test_from is not None:
         parts = split_by_column(log, rows, settings.column, settings.valid_from, settings.test_from)
     elif settings.valid_from is not None and settings.test_from is not None:

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from penchant.data.log import Log
 
+TARGETS_AT_ONCE = 1_000_000
+"""Whole users with about so many targets are divided into windows together, so that memory holds little beside the result."""
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -51,13 +54,23 @@ def windows_of(log: Log, rows: NDArray[np.integer], length: int) -> Windows:
         rows: Target event rows in ascending order, `[targets]`.
         length: Most history events (and most targets) in a window.
     """
+    starts = np.searchsorted(log.user[rows], log.user[rows[TARGETS_AT_ONCE::TARGETS_AT_ONCE]])
+    parts = [_windows_of(log, part, length) for part in np.split(rows.astype(np.int64, copy=False), np.unique(starts))]
+    start, lengths, user, targets, visible = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("start", "length", "user", "rows", "visible")
+    )
+    offsets = np.append(0, np.cumsum(np.concatenate([part.targets for part in parts])))
+    return Windows(start, lengths, user, targets, visible, offsets)
+
+
+def _windows_of(log: Log, rows: NDArray[np.int64], length: int) -> Windows:
     user = log.user[rows].astype(np.int64)
     begin, end = log.history_offsets[user], log.history_end(rows)
     step = max(length // 2, 1)
     turn = np.maximum(0, -(-(end - begin - length) // step))
     start = begin + turn * step
     crowd = _place_in_group(user, turn) // length
-    return _grouped(rows.astype(np.int64), user, start, end - start, crowd)
+    return _grouped(rows, user, start, end - start, crowd)
 
 
 def latest_windows(log: Log, rows: NDArray[np.integer], end: NDArray[np.integer], length: int) -> Windows:

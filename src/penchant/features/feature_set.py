@@ -1,13 +1,14 @@
 """All features of a recipe, fitted together on the training part, the same for a log offline and for a request online."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 import polars as pl
+from numpy.lib.mixins import NDArrayOperatorsMixin
 from safetensors.numpy import load_file, save_file
 
 from penchant.data.dataset import Dataset
@@ -17,6 +18,36 @@ from penchant.schema.recipe import FeaturePart, Recipe
 
 Owner = Literal["user", "item", "context", "history", "scenario"]
 OWNERS: tuple[Owner, ...] = get_args(Owner)
+LARGE = 4_000_000
+"""Events from which on a log's event features are worked out for the rows asked for, so that memory does not grow with the log."""
+
+
+class Gathered(NDArrayOperatorsMixin):
+    """An array with a row per event, of which only the rows asked for are made; whole, it is an ordinary array.
+
+    Args:
+        make: The array's rows for event rows `[n]`.
+        events: How many events there are.
+    """
+
+    def __init__(self, make: Callable[[Array], Array], events: int) -> None:
+        none = make(np.zeros(0, dtype=np.int64))
+        self.make, self.events = make, events
+        self.dtype, self.shape, self.ndim = none.dtype, (events, *none.shape[1:]), none.ndim
+
+    def __len__(self) -> int:
+        return self.events
+
+    def __getitem__(self, rows: Any) -> Array:
+        places = np.arange(len(self))[rows] if isinstance(rows, slice) else np.asarray(rows)
+        return self.make(places.ravel()).reshape((*places.shape, *self.shape[1:]))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.asarray(self[:], dtype=dtype)
+
+    def __array_ufunc__(self, function: np.ufunc, method: str, *inputs: Any, **settings: Any) -> Any:
+        arrays = [np.asarray(each) if isinstance(each, Gathered) else each for each in inputs]
+        return getattr(function, method)(*arrays, **settings)
 
 
 @dataclass(frozen=True)
@@ -25,7 +56,7 @@ class Encoded:
 
     Attributes:
         user, item: Arrays with one row per user or item.
-        context, history, scenario: Arrays with one row per event.
+        context, history, scenario: Arrays with one row per event, gathered by rows (`array[rows]`).
     """
 
     user: dict[str, Array] = field(default_factory=dict)
@@ -95,9 +126,9 @@ class FeatureSet:
         feature, columns = self.features[owner][name], self.parts[owner][name].reads(name)
         packed = log.columns.get(columns[0])
         if len(columns) == 1 and packed is not None and packed.values is not None:
-            table = feature.transform(pl.Series([*packed.values, None], dtype=pl.String))
-            return table[np.where(packed.data < 0, len(packed.values), packed.data)]
-        return feature.transform(_values(log.take(list(columns), slice(None)), columns))
+            table, codes = feature.transform(packed.table), packed.data  # code -1, a missing value, is the table's last row
+            return _per_event(lambda rows: table[codes[rows]], len(log))
+        return _per_event(lambda rows: feature.transform(_values(log.take(list(columns), rows), columns)), len(log))
 
     def save(self, directory: Path) -> None:
         """Write `features.json` and `features.safetensors`."""
@@ -123,3 +154,8 @@ class FeatureSet:
 
 def _values(table: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:
     return table[columns[0]] if len(columns) == 1 else table.select(pl.struct(columns)).to_series()
+
+
+def _per_event(make: Callable[[Array], Array], events: int) -> Array:
+    """Every event's row where they are few, each when it is asked for where they are many."""
+    return make(np.arange(events)) if events <= LARGE else Gathered(make, events)  # type: ignore[return-value]

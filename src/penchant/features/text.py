@@ -6,25 +6,32 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
+from pydantic import Field
 
 from penchant.features.feature import Array, Form
-from penchant.features.language_model import LanguageModel
+from penchant.features.language_model import LanguageModel, Precision
 from penchant.schema.recipe import Settings
 
 
 class TextSettings(Settings):
-    """Which model reads the text and what it is put between."""
+    """Which model reads the text, and how."""
 
-    model: str = "all-MiniLM-L6-v2"
-    """A folder with a Hugging Face model, the name of a packaged model, or a name on the model hub, in this order."""
+    model: str = "english"
+    """A folder with a Hugging Face model, "english" or "multilingual" (in pip packages), or a name on the model hub, in this order."""
+    prefix: str | None = None
+    """In front of every text, as "passage: " for e5 models; what the model wants when absent."""
+    precision: Precision = "bfloat16"
+    maximum_pieces: int = Field(64, ge=1)
+    """Of a text longer than the model reads (256 tokens for "english", 512 for "multilingual"); what follows is not read."""
     cache: Path | None = None
-    """Folder for vectors by content; the user's cache folder when absent."""
+    """Folder for vectors by content and converted models; the user's cache folder when absent."""
 
 
 class Text:
     """`[n, width]`: the frozen model's sentence vectors, centred on the training mean and scaled to unit variance.
 
-    Empty and missing texts are the zero vector. A vector is computed once per text and kept by content.
+    Empty and missing texts are the zero vector. Several columns are joined, lists read as words. A vector is computed once per text and
+    kept by content. Without any training text the vectors stay as the model gives them.
     """
 
     kind: ClassVar[str] = "text"
@@ -32,7 +39,7 @@ class Text:
 
     def __init__(self, settings: TextSettings) -> None:
         self.settings = settings
-        self.model = LanguageModel(settings.model, settings.cache)
+        self.model = language_model(settings)
         self.mean_: Array = np.zeros(0, dtype=np.float32)
         self.scale_ = 1.0
 
@@ -41,29 +48,23 @@ class Text:
         return Form("vector", len(self.mean_))
 
     def fit(self, values: pl.Series) -> Self:
-        texts = [text for text in self._texts(values) if text]
+        texts = [text for text in texts_of(values) if text]
         vectors = self.model.encode(texts) if texts else np.zeros((1, self.model.width), dtype=np.float32)
         self.mean_ = vectors.mean(axis=0)
         self.scale_ = float(1 / max((vectors - self.mean_).std(), 1e-6)) if texts else 1.0
         return self
 
     def transform(self, values: pl.Series) -> Array:
-        texts = self._texts(values)
+        texts = texts_of(values)
         present = np.array([bool(text) for text in texts], dtype=bool)
         result = np.zeros((len(texts), len(self.mean_)), dtype=np.float32)
         if present.any():
             result[present] = (self.model.encode([text for text in texts if text]) - self.mean_) * self.scale_
         return result
 
-    @staticmethod
-    def _texts(values: pl.Series) -> list[str]:
-        if values.dtype == pl.Struct:
-            parts = [pl.Series(values.struct.field(name)) for name in values.struct.fields]
-            joined = pl.DataFrame([part.cast(pl.String).alias(str(place)) for place, part in enumerate(parts)])
-            values = joined.select(pl.concat_str(pl.all(), separator=". ", ignore_nulls=True)).to_series()
-        if values.dtype == pl.List:
-            values = values.list.eval(pl.element().cast(pl.String)).list.join(" ")
-        return [text.replace("\x1f", " ").strip() for text in values.cast(pl.String).fill_null("").to_list()]
+    def names(self) -> list[str]:
+        """One word per number of the vector; they mean something together only."""
+        return [f"meaning {place}" for place in range(1, len(self.mean_) + 1)]
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         return {"scale": self.scale_}, {"mean": self.mean_}
@@ -71,3 +72,21 @@ class Text:
     def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
         self.scale_, self.mean_ = facts["scale"], arrays["mean"]
         return self
+
+
+def language_model(settings: TextSettings) -> LanguageModel:
+    """The encoder these settings ask for; nothing is loaded yet."""
+    return LanguageModel(
+        settings.model, settings.cache, prefix=settings.prefix, precision=settings.precision, maximum_pieces=settings.maximum_pieces
+    )
+
+
+def texts_of(values: pl.Series) -> list[str]:
+    """Cells as stripped texts, empty where missing: several columns joined by a full stop, lists by a space, packed or not."""
+    if values.dtype == pl.Struct:
+        parts = [pl.Series(values.struct.field(name)) for name in values.struct.fields]
+        joined = pl.DataFrame([part.cast(pl.String).alias(str(place)) for place, part in enumerate(parts)])
+        values = joined.select(pl.concat_str(pl.all(), separator=". ", ignore_nulls=True)).to_series()
+    if values.dtype == pl.List:
+        values = values.list.eval(pl.element().cast(pl.String)).list.join(" ")
+    return [text.replace("\x1f", " ").strip() for text in values.cast(pl.String).fill_null("").to_list()]

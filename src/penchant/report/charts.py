@@ -122,6 +122,74 @@ class BarChart:
         return "; ".join(f"{bar.name} {bar.text or _label(bar.value)}" for bar in known) + (f" {self.unit}." if self.unit else ".")
 
 
+@dataclass(frozen=True)
+class Strip:
+    """Bars over time or any order, as wide as the page; a part of each may be faulty.
+
+    Attributes:
+        title: What is shown.
+        names: What each bar is (a day), from left to right.
+        values: Height of each bar, at least 0.
+        faulty: How much of each bar is faulty; the whole bar is marked below, so that one row among thousands is seen too.
+        unit: Of the values ("events").
+    """
+
+    title: str
+    names: Sequence[str]
+    values: Sequence[int]
+    faulty: Sequence[int]
+    unit: str
+
+    def svg(self) -> Markup:
+        """The bars as an `<svg>` that fills its box, with the first, the highest and the last bar's name under it."""
+        if not self.values:
+            return Markup('<p class="ends"><span>No values</span></p>')
+        most = max(max(self.values), 1)
+        wide, parts = 10 * len(self.values), [Markup("<title>{}</title><desc>{}</desc>").format(self.title, self._in_words())]
+        for place, (name, value, bad) in enumerate(zip(self.names, self.values, self.faulty, strict=True)):
+            told = f"{name}: {value:,} {self.unit}" + (f", {bad:,} of them faulty" if bad else "")
+            parts.append(_strip_bar(10 * place, round(88 * value / most, 1), round(88 * bad / most, 1), bad > 0, told))
+        shape = '<svg class="strip" viewBox="0 0 {} 100" preserveAspectRatio="none" role="img" xmlns="http://www.w3.org/2000/svg">'
+        highest = self.values.index(max(self.values))
+        ends = (self.names[0], f"most: {self.values[highest]:,} on {self.names[highest]}", self.names[-1])
+        row = Markup("").join(Markup("<span>{}</span>").format(end) for end in ends)
+        return Markup(shape).format(wide) + Markup("").join(parts) + Markup('</svg><p class="ends">') + row + Markup("</p>")
+
+    def _in_words(self) -> str:
+        return f"{sum(self.values):,} {self.unit} from {self.names[0]} to {self.names[-1]}; {sum(self.faulty):,} of them faulty."
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A distribution as small as a word.
+
+    Attributes:
+        values: Height of each bar, at least 0.
+        gaps: Whether there is space between the bars, as between categories.
+        told: The distribution in words.
+    """
+
+    values: Sequence[int]
+    gaps: bool
+    told: str
+
+    def svg(self) -> Markup:
+        """The bars as one shape in an `<svg>`; nothing without values."""
+        if not self.values or not max(self.values):
+            return Markup("")
+        most, step = max(self.values), 96 / len(self.values)
+        wide = round(min(step, 16) * (0.8 if self.gaps else 1.0), 1)
+        at = min(step, 16)
+        bars = "".join(
+            f"M{round(place * at, 1):g} 24v-{max(round(22 * value / most, 1), 0.6):g}h{wide:g}V24z"
+            for place, value in enumerate(self.values) if value
+        )  # fmt: skip
+        shape = (
+            '<svg class="sketch" viewBox="0 0 96 24" role="img" xmlns="http://www.w3.org/2000/svg"><title>{}</title><path d="{}"/></svg>'
+        )
+        return Markup(shape).format(self.told, bars)
+
+
 def nice_ticks(low: float, high: float, about: int = 5) -> tuple[float, ...]:
     """Round numbers at equal steps of 1, 2 or 5 times a power of ten that enclose [low, high].
 
@@ -222,6 +290,16 @@ def _bar(bar: Bar, top: float, scale: _Scale) -> Iterator[Markup]:
         low, high = scale(bar.low), scale(bar.high)
         path = f"M{low} {top + 26}H{high}M{low} {top + 22}v8M{high} {top + 22}v8"
         yield Markup('<path class="whisker" d="{}"/>').format(path)
+
+
+def _strip_bar(x: float, high: float, bad: float, faulty: bool, told: str) -> Markup:
+    parts = [Markup('<rect class="bar" x="{}" y="{}" width="8.6" height="{}"/>').format(x, round(90 - high, 1), high)]
+    if faulty:
+        parts += [
+            Markup('<rect class="faulty" x="{}" y="{}" width="8.6" height="{}"/>').format(x, round(90 - bad, 1), bad),
+            Markup('<rect class="faulty" x="{}" y="93" width="8.6" height="7"/>').format(x),
+        ]
+    return Markup("<g><title>{}</title>").format(told) + Markup("").join(parts) + Markup("</g>")
 
 
 def _look(place: int) -> str:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from penchant.report.charts import BarChart, LineChart
+from penchant.report.charts import BarChart, LineChart, Sketch, Strip
 
 Tone = Literal["plain", "good", "warn", "bad"]
 Language = Literal["en", "zh"]
@@ -58,6 +58,8 @@ class Cell:
     """Small print under the text (an interval)."""
     tone: Tone = "plain"
     strong: bool = False
+    sketch: Sketch | None = None
+    """Drawn above the text."""
 
 
 Value = str | int | float | None | Cell
@@ -87,7 +89,7 @@ class Table:
         return [[_cell(value) for value in row] for row in self.rows]
 
 
-Chart = LineChart | BarChart
+Chart = LineChart | BarChart | Strip
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,44 @@ class Charts:
     note: str = ""
 
 
-Content = Text | KeyFigures | Table | Charts
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was found, on a card.
+
+    Attributes:
+        title: What it is.
+        count: How much of it, in words ("12 of 5,000 rows"); with the share left out when empty.
+        share: Of the whole, 0 to 1, drawn as a bar.
+        label: Its short name.
+        examples: Where, and what is there: ("row 7", "'Ann '").
+        advice: What to do.
+        rule: A line to copy.
+        tone: How bad it is.
+    """
+
+    title: str
+    count: str
+    share: float
+    label: str = ""
+    examples: Sequence[tuple[str, str]] = ()
+    advice: str = ""
+    rule: str = ""
+    tone: Tone = "plain"
+
+    @property
+    def width(self) -> float:
+        """The share in hundredths, never invisible."""
+        return round(min(100.0, max(1.0, 100 * self.share)), 1)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Cards, one below the other."""
+
+    findings: Sequence[Finding]
+
+
+Content = Text | KeyFigures | Table | Charts | Findings
 
 
 @dataclass(frozen=True)
@@ -108,6 +147,8 @@ class Section:
     title: str
     parts: Sequence[Content]
     intro: str = ""
+    folded: bool = False
+    """Whether it opens only when asked to."""
 
 
 @dataclass(frozen=True)
@@ -163,6 +204,6 @@ def _cell(value: Value) -> Cell:
 
 
 _WORDS: dict[Language, dict[str, str]] = {
-    "en": {"contents": "Contents", "scroll": "Table, scrolls sideways"},
-    "zh": {"contents": "目录", "scroll": "表格，可左右滚动"},
+    "en": {"contents": "Contents", "scroll": "Table, scrolls sideways", "show": "Show"},
+    "zh": {"contents": "目录", "scroll": "表格，可左右滚动", "show": "显示"},
 }

@@ -15,6 +15,7 @@ from penchant.models.queries import Queries
 from penchant.schema.errors import DataError
 from penchant.schema.recipe import TrainingSettings
 
+ENOUGH = 4_000_000  # events that tell what is used together; of more, every so manieth session is read
 MIXING = 0.15  # windows of like length share a batch; this much noise keeps batches different from epoch to epoch
 
 
@@ -55,9 +56,12 @@ class NetworkObjective:
         sessions = self.network.item.sessions
         if sessions:
             rows = self.data.positives
-            user = self.data.log.user[rows].astype(np.int64)
-            place = np.arange(len(rows)) - np.searchsorted(user, user)
-            self.network.item.start(user * len(rows) + place // sessions, self.data.log.item[rows], self.encoded.item)
+            user = self.data.log.user[rows]
+            session = (np.arange(len(rows)) - np.searchsorted(user, user)) // sessions
+            read = (user + session) % -(-len(rows) // ENOUGH) == 0
+            self.network.item.start(
+                user[read].astype(np.int64) * len(rows) + session[read], self.data.log.item[rows[read]], self.encoded.item
+            )
 
     def _useful_rows(self) -> NDArray[np.int64]:
         """Training rows that at least one task learns from."""

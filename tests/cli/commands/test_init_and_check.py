@@ -57,3 +57,14 @@ def test_that_a_check_counts_reports_and_says_what_was_left_out(tmp_path: Path) 
     assert told["counts"] == {"events": 720, "users": 60, "items": 30}
     assert [(action["rule"], action["rows"]) for action in told["clean"]] == [("future_times", 5)]
     assert Path(told["report"]).is_file()
+
+
+def test_that_rejected_rows_are_kept_with_their_reasons_and_numbers(tmp_path: Path) -> None:
+    recipe = files(tmp_path)
+    lost = pl.when(pl.int_range(pl.len()) == 9).then(None).otherwise("item_id").alias("item_id")
+    tastes.events().with_columns(lost).write_csv(tmp_path / "events.csv")
+    ran = penchant("check", recipe)
+    kept = tmp_path / "penchant" / "rejected" / "events.parquet"
+    assert f"rejected {kept}: 1 rows with their reasons" in ran.out
+    assert pl.read_parquet(kept).select("row", "reason").rows() == [(10, "missing_ids")]
+    assert penchant("check", recipe, "--json").json["rejected"] == [str(kept)]

@@ -4,12 +4,21 @@ from penchant.data.defects.ids import find
 from tests.data.defects.given import events, tables
 
 
-def test_that_ids_that_differ_by_case_or_space_are_found_across_tables() -> None:
-    found = list(find(tables(events(item_id=["SKU1", "y", "z"]), items={"item_id": ["q", "sku1 "]})))
-    assert [(defect.code, defect.table, defect.first_rows) for defect in found] == [
-        ("lookalike_id", "events", (1,)), ("lookalike_id", "items", (2,)),
-    ]  # fmt: skip
-    assert "such as 'SKU1'" in found[0].sentence
+def test_that_the_table_tells_which_of_two_spellings_is_right() -> None:
+    (defect,) = find(tables(events(item_id=["SKU1", "SKU1", "z"]), items={"item_id": ["q", "sku1 ", "z"]}))
+    assert (defect.code, defect.table, defect.first_rows) == ("lookalike_id", "events", (1, 2))
+    assert "(such as 'SKU1' for 'sku1 ')" in defect.sentence
+    assert defect.rule == 'data.clean.ids = "casefold"'
+
+
+def test_that_without_a_table_the_spelling_of_most_events_is_right() -> None:
+    (defect,) = find(tables(events(user_id=["ann", "ann\u200b", "ann"])))
+    assert (defect.code, defect.first_rows, defect.rule) == ("lookalike_id", (2,), 'data.clean.ids = "strip"')
+
+
+def test_that_ids_without_their_zeros_are_found() -> None:
+    (defect,) = find(tables(events(item_id=["42", "7", "0"]), items={"item_id": ["0042", "7", "0", "00x"]}))
+    assert (defect.code, defect.table, defect.first_rows, defect.rule) == ("leading_zero_id", "events", (1,), None)
 
 
 def test_that_words_for_missing_are_no_ids() -> None:

@@ -35,3 +35,18 @@ def test_that_words_for_missing_are_told_but_not_in_ids() -> None:
 
 def test_that_complete_tables_have_none() -> None:
     assert list(find(tables(users={"user_id": ["a"]}))) == []
+
+
+def test_that_columns_missing_in_the_same_rows_are_told_in_one_line() -> None:
+    items = {
+        "item_id": ["1", "2", "3"],
+        "a": [None, 1, 2],
+        "b": ["", "x", "y"],
+        "c": [1, None, 2],
+        "d": ["x", "NaN", "n/a"],
+        "e": ["x", "null", "-"],
+    }
+    both, other, d, e = find(tables(items=items))
+    assert (both.column, both.count, other.column) == ("a, b", 1, "c")
+    assert both.sentence.startswith("items without a and b: 1 of 3 rows")
+    assert (d.column, d.count, e.column, e.count) == ("d", 2, "e", 1)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from backports import zstd
 
 from penchant.data.guess.files import roles_of, tables_in
 from penchant.schema.errors import DataError
@@ -61,3 +62,83 @@ def test_that_a_folder_without_events_is_refused(tmp_path: Path) -> None:
     written(tmp_path, "items.csv", "item_id,colour\n1,red\n2,blue\n")
     with pytest.raises(DataError, match="names a user and an item"):
         roles_of(tables_in(tmp_path), tmp_path)
+
+
+LOG = "userId,itemId,time\n" + "\n".join(f"{n % 3},{n % 4},{1_650_000_000 + n}" for n in range(12)) + "\n"
+
+
+def test_that_files_whose_names_differ_in_digits_are_one_table(tmp_path: Path) -> None:
+    for day in (1, 2, 11):
+        written(tmp_path, f"log_{day}.csv.zst", zstd.compress(LOG.encode()))
+    written(tmp_path, "log_old.csv", LOG)
+    log, old = tables_in(tmp_path)
+    assert (log.settings.path, log.raw.height, old.settings.path) == ("log_[0-9]*.csv.zst", 36, "log_old.csv")
+    assert log.why.startswith("3 files of the same columns")
+    assert log.read(tmp_path, "events").frame.height == 36
+
+
+def test_that_like_named_files_of_other_columns_or_without_names_stay_apart(tmp_path: Path) -> None:
+    written(tmp_path, "a1.csv", "user_id,item_id\n1,2\n")
+    written(tmp_path, "a2.csv", "user_id,colour\n1,red\n")
+    written(tmp_path, "b1.csv", "1,2\n3,4\n")
+    written(tmp_path, "b2.csv", "1,2\n3,4\n")
+    assert [one.settings.path for one in tables_in(tmp_path)] == ["a1.csv", "a2.csv", "b1.csv", "b2.csv"]
+
+
+def test_that_a_pattern_that_would_take_in_others_is_not_written(tmp_path: Path) -> None:
+    for name in ("a1.csv", "a2.csv"):
+        written(tmp_path, name, LOG)
+    written(tmp_path, "a3x.csv", LOG)
+    assert [one.settings.path for one in tables_in(tmp_path)] == ["a1.csv", "a2.csv", "a3x.csv"]
+
+
+def test_that_a_folder_of_like_files_is_one_table(tmp_path: Path) -> None:
+    (tmp_path / "log").mkdir()
+    for part in range(2):
+        written(tmp_path, f"log/part-{part}.csv", LOG)
+    (tmp_path / "other").mkdir()
+    written(tmp_path, "other/a.csv", LOG)
+    written(tmp_path, "other/b.csv", LOG)
+    (found,) = tables_in(tmp_path)
+    assert (found.settings.path, found.raw.height) == ("log", 24)
+
+
+@pytest.mark.parametrize("inside", ["", "ml-100k"])
+def test_that_a_movielens_folder_is_read_as_one_here_or_below(tmp_path: Path, inside: str) -> None:
+    folder = tmp_path / inside
+    folder.mkdir(exist_ok=True)
+    for name, text in movielens_files().items():
+        written(folder, name, text)
+    roles = roles_of(tables_in(tmp_path), tmp_path)
+    assert roles.users is not None
+    assert roles.items is not None
+    paths = [one.settings.path for one in (roles.events, roles.users, roles.items)]
+    assert paths == [str(Path(inside, name)) for name in ("u.data", "u.user", "u.item")]
+    assert roles.items.settings.format == "movielens"
+    assert roles.items.read(tmp_path, "items").frame["genres"].to_list() == [["Comedy"]] * 5
+
+
+def movielens_files() -> dict[str, str]:
+    flags = "|".join("1" if place == 5 else "0" for place in range(19))
+    return {
+        "u.data": "".join(f"{n % 7}\t{n % 5}\t{n % 5 + 1}\t{881_250_949 + n}\n" for n in range(60)),
+        "u.user": "".join(f"{n}|24|M|writer|05711\n" for n in range(7)),
+        "u.item": "".join(f"{n}|Film {n}|01-Jan-1995|||{flags}\n" for n in range(5)),
+    }
+
+
+def test_that_a_gorse_export_and_personalize_tables_are_known(tmp_path: Path) -> None:
+    (tmp_path / "export").mkdir()
+    rows = [f'{{"FeedbackType":"click","UserId":"{n % 3}","ItemId":"{n % 4}","Timestamp":"2020-01-01T00:00:01Z"}}' for n in range(12)]
+    written(tmp_path, "export/feedback.jsonl", "\n".join(rows))
+    written(tmp_path, "items.csv", "ITEM_ID,GENRES\n" + "".join(f"{n},a|b\n" for n in range(4)))
+    roles = roles_of(tables_in(tmp_path), tmp_path)
+    assert (roles.events.settings.path, roles.events.settings.format) == ("export/feedback.jsonl", "gorse")
+    assert roles.items is not None
+    assert roles.items.settings.format == "personalize"
+
+
+def test_that_a_mark_tells_the_encoding(tmp_path: Path) -> None:
+    written(tmp_path, "log.csv", LOG.encode("utf-16"))
+    (found,) = tables_in(tmp_path)
+    assert (found.settings.encoding, found.read(tmp_path, "events").frame.height) == ("utf-16", 12)

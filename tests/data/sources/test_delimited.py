@@ -1,10 +1,12 @@
 """CSV and TSV: what real exports contain is read, counted, or refused with the line."""
 
+import gzip
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from penchant.data.sources import formats
 from penchant.schema.errors import DataError
 from tests.data.sources.given import read
 
@@ -77,3 +79,36 @@ def test_that_a_file_without_header_needs_names(tmp_path: Path) -> None:
 def test_that_a_wrong_number_of_names_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="2 names and 3 columns"):
         read(tmp_path, "a.csv", "1,2,3\n", names=("user_id", "item_id"))
+
+
+def test_that_decimal_commas_between_semicolons_are_numbers_with_a_note(tmp_path: Path) -> None:
+    table = read(tmp_path, "a.csv", "item_id;price;size\n1;3,50;2\n2;-0,25;3\n3;4;\n", "items")
+    assert table.frame.rows() == [("1", 3.5, 2), ("2", -0.25, 3), ("3", 4.0, None)]
+    assert table.notes == ["file 'a.csv': ',' was read as the decimal mark in 'price'; decimal = '.' keeps them as text"]
+
+
+@pytest.mark.parametrize("text", ["item_id;tags\n1;1,2,3\n2;4\n", "item_id;tags\n1;3,5\n2;a,b\n", "item_id;n\n1;3.5\n2;4\n",
+                                  'item_id,n\n1,"3,5"\n2,"4,5"\n'])  # fmt: skip
+def test_that_other_commas_mean_nothing(tmp_path: Path, text: str) -> None:
+    table = read(tmp_path, "a.csv", text, "items")
+    assert table.notes == []
+    assert table.frame.row(0)[1] in ("1,2,3", "3,5", 3.5)
+
+
+def test_that_a_named_decimal_mark_is_believed(tmp_path: Path) -> None:
+    assert read(tmp_path, "a.csv", 'item_id,price\n1,"3,5"\n', "items", decimal=",").frame.rows() == [("1", 3.5)]
+    table = read(tmp_path, "a.csv", "item_id;price\n1;3,5\n", "items", decimal=".")
+    assert (table.frame.rows(), table.notes) == ([("1", "3,5")], [])
+
+
+def test_that_surplus_fields_of_packed_and_translated_files_are_counted_too(tmp_path: Path) -> None:
+    content = "item_id,title\n1,é\n2,b,extra\n"
+    for encoding in ("utf8", "latin1"):
+        table = read(tmp_path, "a.csv", gzip.compress(content.encode(encoding)), "items", encoding=encoding)
+        assert table.frame.rows() == [("1", "é"), ("2", "b")]
+        assert table.notes == ["file 'a.csv': 1 rows have too many fields and were cut, first row 2"]
+
+
+def test_that_text_translated_in_pieces_keeps_its_letters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "_PIECE_BYTES", 3)
+    assert read(tmp_path, "a.csv", "item_id,title\n1,Amélie 😀\n".encode("utf-16"), "items").frame["title"][0] == "Amélie 😀"

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from penchant.data.sources import read_table
 from penchant.schema.errors import DataError
-from tests.data.sources.given import read
+from penchant.schema.recipe import SourceSettings
+from tests.data.sources.given import read, written
 
 
 def test_that_each_type_is_read_as_it_says(tmp_path: Path) -> None:
@@ -26,3 +28,16 @@ def test_that_text_in_a_float_column_is_refused(tmp_path: Path) -> None:
 def test_that_a_header_without_types_is_refused_when_the_format_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="name:type"):
         read(tmp_path, "a.inter", "user_id\titem_id\n1\t2\n", format="recbole")
+
+
+def test_that_a_folder_with_one_log_is_its_tables(tmp_path: Path) -> None:
+    written(tmp_path, "x.inter", "user_id:token\titem_id:token\n1\t2\n")
+    written(tmp_path, "x.item", "item_id:token\tname:token\n2\ta\n")
+    for settings in (SourceSettings(path="."), SourceSettings(path=".", format="recbole")):
+        assert read_table(settings, tmp_path, "events").frame["item_id"].to_list() == ["2"]
+        assert read_table(settings, tmp_path, "items").frame["name"].to_list() == ["a"]
+    with pytest.raises(DataError, match=r"users of folder '\.' must be in it; found only 'x\.inter', 'x\.item'"):
+        read_table(SourceSettings(path="."), tmp_path, "users")
+    written(tmp_path, "y.inter", "user_id:token\titem_id:token\n1\t2\n")
+    with pytest.raises(DataError, match="in the layout of recbole"):
+        read_table(SourceSettings(path=".", format="recbole"), tmp_path, "events")

@@ -4,6 +4,8 @@ from datetime import date, datetime, timedelta, timezone
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from penchant.data.sources.times import as_seconds
 from penchant.schema.errors import DataError
@@ -84,3 +86,53 @@ def test_that_a_column_without_any_time_is_refused() -> None:
         seconds(["morning", "evening"])
     with pytest.raises(DataError, match="List"):
         seconds([[1]])
+
+
+# Berlin is an hour ahead of UTC in winter and two in summer. Clocks went forward on 31 March 2024 at 02:00 (01:00 UTC) and back on
+# 27 October 2024 at 03:00 (01:00 UTC).
+FORWARD, BACK = 1_711_846_800.0, 1_729_990_800.0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2022-04-25T02:00:00", MIDNIGHT), ("2022-04-25", MIDNIGHT - 7200), ("2022-04-25T00:00:00Z", MIDNIGHT),
+        ("2022-04-25T00:00:00-01:00", MIDNIGHT + 3600), ("2024-03-31 01:59:59", FORWARD - 1), ("2024-03-31 03:00:00", FORWARD),
+        ("2024-03-31 02:30:00", FORWARD + 1800), ("2024-10-27 02:30:00", BACK - 1800), ("2024-10-27 03:00:00", BACK + 3600),
+    ],
+)  # fmt: skip
+def test_that_times_without_a_zone_are_local_where_one_is_named(text: str, expected: float) -> None:
+    assert as_seconds(pl.Series("t", [text]), None, "a", "Europe/Berlin")[0].to_list() == [expected]
+
+
+def test_that_local_dates_and_date_times_of_other_formats_are_local_too() -> None:
+    moment = datetime(2022, 4, 25, 2)
+    for values in ([moment], [moment, None], [moment.replace(tzinfo=timezone(timedelta(hours=2)))]):
+        assert as_seconds(pl.Series("t", values), None, "a", "Europe/Berlin")[0][0] == MIDNIGHT
+    assert as_seconds(pl.Series("t", [date(2022, 4, 25)]), None, "a", "Europe/Berlin")[0][0] == MIDNIGHT - 7200
+    assert as_seconds(pl.Series("t", [20220425]), None, "a", "Europe/Berlin")[0][0] == MIDNIGHT - 7200
+
+
+def test_that_numbers_know_no_zone() -> None:
+    assert as_seconds(pl.Series("t", [MIDNIGHT]), None, "a", "Europe/Berlin")[0][0] == MIDNIGHT
+
+
+@pytest.mark.parametrize(
+    "text", ["2022-04-25 00:00:00 +0000 UTC", "2022-04-25 02:00:00 +0200 CEST", "2022-04-25 00:00:00 UTC", "2022-04-25T00:00:00 GMT"]
+)
+def test_that_zones_in_words_are_read(text: str) -> None:
+    assert seconds([text]) == [MIDNIGHT]
+
+
+def test_that_numbers_and_texts_may_be_mixed() -> None:
+    assert seconds(["2022-04-25", str(int(MIDNIGHT) * 1000), None, "soon"]) == [MIDNIGHT, MIDNIGHT, None, None]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.datetimes(datetime(1990, 1, 1), datetime(2035, 1, 1)), st.sampled_from(["", "Z", "+05:30", "-08:00"]))))
+def test_that_each_row_is_read_as_if_it_were_alone(moments: list[tuple[datetime, str]]) -> None:
+    texts = [f"{moment.isoformat(sep='T' if zone else ' ')}{zone}" for moment, zone in moments]
+    expected = [
+        datetime.fromisoformat(text if zone else f"{text}+00:00").timestamp() for text, (_, zone) in zip(texts, moments, strict=True)
+    ]
+    assert as_seconds(pl.Series("t", texts, dtype=pl.String), None, "a")[0].to_list() == pytest.approx(expected, abs=2e-6)

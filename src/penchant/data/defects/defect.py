@@ -1,17 +1,25 @@
 """What a defect is, and what is searched for them."""
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from math import isfinite
 from typing import Any, Literal
 
 import polars as pl
 
+from penchant.data.log import Log
+from penchant.data.split import split
+from penchant.schema.errors import PenchantError
+from penchant.schema.expression import Expression
 from penchant.schema.recipe import Recipe
 
 Severity = Literal["error", "warning", "information"]
 TableName = Literal["events", "users", "items"]
 FIRST_ROWS = 5
 DAY = 86_400.0
+_LONGEST_EXAMPLE = 40
 
 
 @dataclass(frozen=True)
@@ -21,13 +29,16 @@ class Defect:
     Attributes:
         code: Stable name of the kind.
         table: Where.
-        column: Which column; None when it concerns whole rows.
+        column: Which column, several with commas between; None when it concerns whole rows.
         severity: `error` cannot be learnt from, `warning` probably harms, `information` is good to know.
         count: Rows concerned.
         share: Of the table's rows, 0 to 1.
         first_rows: The first such rows, counted from 1 in the table as it was read; at most `FIRST_ROWS`.
         sentence: What it is, with its numbers.
         mend: The cleaning rule that deals with it, or advice.
+        rule: The line of the recipe that mends it, as TOML with its whole key; None when only the export can be mended.
+        examples: What the column holds in `first_rows`, shortened; as many, or none where the column is not one.
+        rows: All such rows, counted from 0; None where they are not single rows.
     """
 
     code: str
@@ -39,9 +50,32 @@ class Defect:
     first_rows: tuple[int, ...]
     sentence: str
     mend: str
+    rule: str | None = None
+    examples: tuple[str, ...] = ()
+    rows: pl.Series | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def headline(self) -> str:
+        """The sentence without the numbers that stand beside it on a page."""
+        return self.sentence.partition(f": {self.count:,} of ")[0]
+
+    @property
+    def recipe_line(self) -> str | None:
+        """The rule with its section, as people write it: `[data.clean] ids = "strip"`."""
+        if self.rule is None:
+            return None
+        section = "data.clean" if self.rule.startswith("data.clean.") else self.rule.partition(".")[0]
+        return f"[{section}] {self.rule.removeprefix(section + '.')}"
+
+    @property
+    def single_rows(self) -> bool:
+        """Whether it is about rows, not about a column as a whole."""
+        return f": {self.count:,} of " in self.sentence
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"first_rows": list(self.first_rows)}
+        """Everything but `rows`."""
+        told = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "rows"}
+        return told | {"first_rows": list(self.first_rows), "examples": list(self.examples)}
 
 
 @dataclass(frozen=True)
@@ -67,8 +101,40 @@ class Tables:
 
     def has_clock(self) -> bool:
         """Whether the times are of a clock, not an order such as 0, 1, 2, ..."""
-        middle = self.events["timestamp"].median()
-        return isinstance(middle, float) and middle >= 1e8
+        return has_clock(self.events)
+
+    def uses(self, table: TableName, column: str) -> bool:
+        """Whether the recipe learns from this column; without a recipe every column may be."""
+        return self.recipe is None or column in _learnt_from(self.recipe, table)
+
+    def reads_as_number(self, table: TableName, column: str) -> bool:
+        """Whether the recipe takes this column for an amount, in a feature or a label; without a recipe every column may be one."""
+        return self.recipe is None or column in _amounts(self.recipe, table)
+
+    @cached_property
+    def parts(self) -> tuple[pl.Series, pl.Series] | None:
+        """Rows (from 0, ascending) to learn from and to be chosen by or judged on, by the recipe's split; None where it cannot divide."""
+        if self.recipe is None or not {"user_id", "item_id", "timestamp"} <= set(self.events.columns):
+            return None
+        period = [self.recipe.split.column] if self.recipe.split.column else []
+        row = pl.int_range(pl.len(), dtype=pl.Int64).alias("=row")
+        usable = pl.col("user_id").is_not_null() & pl.col("item_id").is_not_null() & pl.col("timestamp").is_finite()
+        try:
+            events = self.events.select("user_id", "item_id", "timestamp", *period, row).filter(usable)
+            nobody, nothing = (pl.DataFrame(schema={name: pl.String}) for name in ("user_id", "item_id"))
+            log = Log.pack(events, nobody, nothing, [*period, "=row"])
+            train, valid, test = split(log, pl.int_range(len(log), eager=True).to_numpy(), self.recipe.split)
+        except (PenchantError, pl.exceptions.PolarsError):
+            return None  # training says it, in its own words
+        rows = log.series("=row").cast(pl.Int64)
+        later = pl.concat([rows.gather(valid), rows.gather(test)])
+        return rows.gather(train).sort(), later.sort()
+
+
+def has_clock(events: pl.DataFrame) -> bool:
+    """Whether most times are of a clock: after 1973, in seconds."""
+    middle = events["timestamp"].median()
+    return isinstance(middle, float) and middle >= 1e8
 
 
 def located(
@@ -81,6 +147,7 @@ def located(
     severity: Severity,
     what: str,
     mend: str,
+    rule: str | None = None,
 ) -> Iterator[Defect]:
     """A defect for the rows where `bad` is true, or nothing when there is none; missing counts as not bad.
 
@@ -88,6 +155,7 @@ def located(
         frame: The table, `[rows, columns]`.
         bad: A condition over its columns, or its values `[rows]`.
         what: What such rows are ("events without a user_id"); numbers and the first row are added.
+        rule: The recipe's line that mends it.
     """
     mask = bad if isinstance(bad, pl.Series) else frame.select(bad.alias("bad")).to_series()
     rows = mask.arg_true()
@@ -96,7 +164,8 @@ def located(
     share = rows.len() / frame.height
     first = tuple(int(row) + 1 for row in rows[:FIRST_ROWS])
     sentence = f"{what}: {rows.len():,} of {frame.height:,} rows ({percent(share)}), first at row {first[0]:,}"
-    yield Defect(code, table, column, severity, rows.len(), share, first, sentence, mend)
+    examples = _examples(frame[column].gather(rows[:FIRST_ROWS])) if column is not None and column in frame.columns else ()
+    yield Defect(code, table, column, severity, rows.len(), share, first, sentence, mend, rule, examples, rows)
 
 
 def percent(share: float) -> str:
@@ -110,3 +179,57 @@ def percent(share: float) -> str:
     if 0.999 < share < 1:
         return "over 99.9 %"
     return f"{100 * share:.3g} %"
+
+
+def listed(names: Sequence[str], most: int = 4) -> str:
+    """Names for a sentence.
+
+    >>> listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c", "d"], most=2)
+    ('a', 'a and b', 'a, b and 2 more')
+    """
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most:,} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "user"), counted(1200, "user")
+    ('1 user', '1,200 users')
+    """
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _examples(values: pl.Series) -> tuple[str, ...]:
+    if values.name == "timestamp" and values.dtype.is_float():
+        return tuple(_moment(value) for value in values.to_list())
+    return tuple("" if value is None else (repr(value) if isinstance(value, str) else f"{value}")[:_LONGEST_EXAMPLE] for value in values)
+
+
+def _moment(seconds: float | None) -> str:
+    """A clock time for people, with its seconds since 1970 where it is none."""
+    if seconds is None:
+        return ""
+    if not isfinite(seconds) or not -3e9 < seconds < 1e12:
+        return f"{seconds:g}"
+    if 0 < seconds < 1e8 or seconds > 2.6e11:
+        return f"{seconds:.0f}"
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).isoformat(" ", "seconds").removesuffix("+00:00")
+
+
+def _amounts(recipe: Recipe, table: TableName) -> set[str]:
+    own = {"events": {**recipe.features.context, **recipe.history.columns}, "users": recipe.features.user, "items": recipe.features.item}
+    features = {column for name, part in own[table].items() for column in part.reads(name) if part.kind == "number"}
+    return features | {task.label for task in recipe.tasks.values() if task.label and table == "events"}
+
+
+def _learnt_from(recipe: Recipe, table: TableName) -> set[str]:
+    if table != "events":
+        features = recipe.features.user if table == "users" else recipe.features.item
+        return {column for name, feature in features.items() for column in feature.reads(name)}
+    features = {**recipe.features.context, **recipe.history.columns}
+    texts = [recipe.history.where, *(text for task in recipe.tasks.values() for text in (task.label, task.only_where, task.positive_where))]
+    columns = {column for name, feature in features.items() for column in feature.reads(name)}
+    columns |= {column for text in texts if text for column in Expression(text).columns}
+    return columns | {recipe.scenario.column or "timestamp", "timestamp"}

@@ -8,11 +8,15 @@ from penchant.data.defects.defect import Defect, TableName, Tables, located
 
 
 def find(tables: Tables) -> Iterator[Defect]:
+    """Repeated events (warning), repeated users and items (warning), and such that contradict each other (error)."""
     keys = event_keys(tables.events)
+    wanted = tables.recipe is not None and tables.recipe.data.clean.duplicates == "keep_all"
     yield from located(
-        tables.events, repeated(keys), code="duplicate_event", table="events", column=None, severity="warning",
+        tables.events, repeated(keys), code="duplicate_event", table="events", column=None,
+        severity="information" if wanted else "warning",
         what=f"events that repeat an earlier one ({', '.join(keys)} the same)",
         mend='`clean.duplicates` decides: "keep_last", "keep_first" or "keep_all".',
+        rule=None if wanted else 'data.clean.duplicates = "keep_last"',
     )  # fmt: skip
     if tables.users is not None:
         yield from _of_ids("users", "user_id", tables.users)
@@ -39,9 +43,11 @@ def _of_ids(table: TableName, id_name: str, frame: pl.DataFrame) -> Iterator[Def
     yield from located(
         frame, agreeing, code="duplicate_id", table=table, column=id_name, severity="warning",
         what=f"{table} that repeat an earlier row", mend="`clean.duplicates` keeps one of them.",
+        rule='data.clean.duplicates = "keep_last"',
     )  # fmt: skip
     yield from located(
         frame, again & ~agreeing, code="conflicting_id", table=table, column=id_name, severity="error",
         what=f"{table} with the {id_name} of an earlier row but other values",
         mend='`clean.duplicates` decides: "keep_last" or "keep_first"; better is to find out which is true.',
+        rule='data.clean.duplicates = "keep_last"',
     )  # fmt: skip

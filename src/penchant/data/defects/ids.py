@@ -5,39 +5,69 @@ from collections.abc import Iterator
 import polars as pl
 
 from penchant.data.defects.defect import Defect, TableName, Tables, located
+from penchant.data.spelling import commonest, stripped
 
 LONGEST = 256
-_PLACEHOLDERS = ("null", "none", "nan", "na", "n/a", "undefined", "unknown", "-1", "?")
+PLACEHOLDERS = ("null", "none", "nan", "na", "n/a", "undefined", "unknown", "-1", "?")
 _OWNERS: dict[str, TableName] = {"user_id": "users", "item_id": "items"}
 
 
 def find(tables: Tables) -> Iterator[Defect]:
-    named = dict(tables.named())
+    """Ids that differ in spelling only, lost their zeros or stand for a missing value (warnings), or are too long to be served (error)."""
     for column, owner in _OWNERS.items():
-        everywhere = [frame[column].unique() for table, frame in named.items() if table in ("events", owner)]
-        lookalikes = _lookalikes(pl.concat(everywhere).unique())
-        for table in ("events", owner):
-            if table in named:
-                yield from _of_table(named[table], table, column, lookalikes)
+        named = [(table, frame) for table, frame in tables.named() if table in ("events", owner)]
+        counts = _counts(dict(named), column, owner)
+        lookalikes, shorter = commonest(counts), _without_zeros(counts)
+        for table, frame in named:
+            yield from _lookalikes(frame, table, column, lookalikes)
+            yield from _leading_zeros(frame, table, column, shorter)
+            yield from _of_table(frame, table, column)
 
 
-def _lookalikes(ids: pl.Series) -> pl.Series:
-    """Ids that another id equals but for case and surrounding space."""
-    plain = ids.str.strip_chars().str.to_lowercase()
-    return ids.filter(plain.is_duplicated() & ids.is_not_null())
+def _counts(named: dict[TableName, pl.DataFrame], column: str, owner: TableName) -> pl.DataFrame:
+    """`text` (an id), `owned` (whether its own table has it) and `events`: what the table says is right, else what most events say."""
+    events = named["events"].select(pl.col(column).alias("text")).drop_nulls().group_by("text").agg(pl.len().alias("events"))
+    if owner not in named:
+        return events.select("text", pl.lit(False).alias("owned"), "events")
+    owned = named[owner].select(pl.col(column).alias("text"), pl.lit(True).alias("owned")).drop_nulls().unique()
+    both = owned.join(events, on="text", how="full", coalesce=True)
+    return both.select("text", pl.col("owned").fill_null(False), pl.col("events").fill_null(0))
 
 
-def _of_table(frame: pl.DataFrame, table: TableName, column: str, lookalikes: pl.Series) -> Iterator[Defect]:
-    ids = frame[column]
-    example = f" (such as '{lookalikes.sort()[0]}')" if lookalikes.len() else ""
+def _lookalikes(frame: pl.DataFrame, table: TableName, column: str, lookalikes: pl.DataFrame) -> Iterator[Defect]:
+    shown = lookalikes.sort("text").head(1).rows()
+    example = f" (such as {shown[0][0]!r} for {shown[0][1]!r})" if shown else ""
+    by_case = bool(lookalikes.select((stripped(pl.col("text")) != stripped(pl.col("better"))).any()).item()) if shown else False
+    rule = f'data.clean.ids = "{"casefold" if by_case else "strip"}"'
     yield from located(
-        frame, ids.is_in(lookalikes.implode()), code="lookalike_id", table=table, column=column, severity="warning",
-        what=f"{table} whose {column} differs from another only by case or surrounding space{example}",
-        mend="Write ids one way where they are made.",
+        frame, frame[column].is_in(lookalikes["text"].implode()), code="lookalike_id", table=table, column=column, severity="warning",
+        what=f"{table} whose {column} differs from another only by case, space or Unicode form{example}",
+        mend="`clean.ids` writes them one way; better is to do so where they are made.", rule=rule,
     )  # fmt: skip
+
+
+def _leading_zeros(frame: pl.DataFrame, table: TableName, column: str, shorter: pl.Series) -> Iterator[Defect]:
+    shown = shorter.sort()[0] if shorter.len() else ""
     yield from located(
-        frame, ids.str.to_lowercase().is_in(_PLACEHOLDERS), code="placeholder_id", table=table, column=column, severity="warning",
-        what=f"{table} whose {column} looks like a missing value", mend=f"Leave them out with `where = \"{column} != '...'\"`.",
+        frame, frame[column].is_in(shorter.implode()), code="leading_zero_id", table=table, column=column, severity="warning",
+        what=f"{table} whose {column} is another with its leading zeros lost (such as '{shown}')",
+        mend="Export ids as text: a spreadsheet or a cast to numbers took the zeros.",
+    )  # fmt: skip
+
+
+def _without_zeros(counts: pl.DataFrame) -> pl.Series:
+    """Ids of digits that another id equals but for zeros in front of it."""
+    digits = counts["text"].filter(counts["text"].str.contains(r"^\d+$"))
+    longer = digits.filter(digits.str.starts_with("0") & (digits.str.len_chars() > 1))
+    return digits.filter(~digits.str.starts_with("0") & digits.is_in(longer.str.strip_chars_start("0").implode()))
+
+
+def _of_table(frame: pl.DataFrame, table: TableName, column: str) -> Iterator[Defect]:
+    ids = frame[column]
+    yield from located(
+        frame, ids.str.to_lowercase().is_in(PLACEHOLDERS), code="placeholder_id", table=table, column=column, severity="warning",
+        what=f"{table} whose {column} looks like a missing value",
+        mend="`clean.stand_ins` makes it missing, and `clean.missing_ids` decides then.", rule='data.clean.stand_ins = "missing"',
     )  # fmt: skip
     yield from located(
         frame, ids.str.len_chars() > LONGEST, code="long_id", table=table, column=column, severity="error",

@@ -8,6 +8,7 @@ from penchant.data.defects.defect import Defect, TableName, Tables, located
 
 
 def find(tables: Tables) -> Iterator[Defect]:
+    """Ids of events that their table lacks (warning), and rows of a table that no event is about; none where there is no table."""
     yield from _between(tables.events, tables.users, "users", "user_id")
     yield from _between(tables.events, tables.items, "items", "item_id")
 
@@ -16,11 +17,12 @@ def _between(events: pl.DataFrame, table: pl.DataFrame | None, name: TableName, 
     if table is None:
         return
     known, seen = table[column].drop_nulls().unique(), events[column].drop_nulls().unique()
-    strangers = seen.filter(~seen.is_in(known.implode()))
+    strangers = seen.filter(~seen.is_in(known.implode()) & (seen != ""))
     yield from located(
         events, events[column].is_in(strangers.implode()), code="unknown_reference", table="events", column=column, severity="warning",
         what=f"events of {strangers.len():,} {column}s that are not among the {name}",
-        mend=f"Their {name.removesuffix('s')} features are unknown; complete the table if you can.",
+        mend=f"Their {name.removesuffix('s')} features are unknown; complete the table, or leave them out with `clean.unknown_{name}`.",
+        rule=f'data.clean.unknown_{name} = "drop"',
     )  # fmt: skip
     yield from located(
         table, ~table[column].is_in(seen.implode()), code="never_seen", table=name, column=column, severity="information",

@@ -12,12 +12,13 @@ _READ_TWICE = "Ã[\u0080-\u00bf]|â€[\u0080-\u00bf™œ\u009d“”]"
 
 
 def find(tables: Tables) -> Iterator[Defect]:
+    """Cells with replacement or control characters, or with UTF-8 read as Latin-1 (warning)."""
     for table, frame in tables.named():
         for column in frame:
             if column.dtype != pl.String:
                 continue
             broken = column.str.contains(_REPLACED, literal=True) | column.str.contains(f"{_CONTROL}|{_READ_TWICE}")
-            example = column.filter(broken)
-            what = f"{table} whose {column.name} is broken text" + (f" (such as {example[0][:60]!r})" if example.len() else "")
+            example = column.filter(broken)[:1].str.extract(f"(.{{0,20}}(?:{_REPLACED}|{_CONTROL}|{_READ_TWICE}).{{0,20}})")
+            what = f"{table} whose {column.name} is broken text" + (f" (such as {example[0]!r})" if example.len() else "")
             mend = "Set `encoding` for this file, or mend the export."
             yield from located(frame, broken, code="broken_text", table=table, column=column.name, severity="warning", what=what, mend=mend)

@@ -1,13 +1,22 @@
 """Which files of a folder are tables, and what part each plays."""
 
+import codecs
+import glob
+import re
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from penchant.data.guess.words import ORDERS, TIMES, words
-from penchant.data.sources.formats import SourceFile, format_of, open_source
+from penchant.data.sources.formats import SourceFile, format_of, open_file, plain_name
+from penchant.data.sources.layouts import layout_of
+from penchant.data.sources.many_files import ManyFiles
+from penchant.data.sources.movielens import names_of
 from penchant.data.sources.names import Role, mapping
+from penchant.data.sources.places import open_source
 from penchant.data.sources.table import Table, read_table
 from penchant.data.sources.times import as_seconds
 from penchant.schema.errors import DataError
@@ -17,18 +26,13 @@ SAMPLE_ROWS = 2_000_000
 """Rows looked at of each file."""
 _NO_TABLES = (".md", ".html", ".htm", ".pdf", ".json", ".zip", ".toml", ".png", ".jpg", ".py", ".mat", ".libsvm", ".log", ".yml", ".yaml")
 _NO_TABLE_NAMES = ("readme", "license", "licence", "copying", "notice", "changelog")
-_MOVIELENS = {
-    ("users.dat", 5): ("user_id", "gender", "age", "occupation", "zip_code"),
-    ("movies.dat", 3): ("item_id", "title", "genres"),
-    ("ratings.dat", 4): ("user_id", "item_id", "rating", "timestamp"),
-}
 _OF_USERS = frozenset({"user", "users", "member", "members", "customer", "customers", "profile", "profiles"})
 _LIKELY_TABLE = 0.2
 
 
 @dataclass(frozen=True)
 class Found:
-    """A file that reads as a table.
+    """A file, or many like-named files, that read as a table.
 
     Attributes:
         settings: How to read it.
@@ -74,9 +78,19 @@ class Roles:
 
 
 def tables_in(directory: Path) -> list[Found]:
-    """Every file directly in a folder that reads as a table with at least two columns, by name."""
-    found = [_look(path.name, directory) for path in sorted(directory.iterdir()) if path.is_file() and _may_be_table(path)]
-    return [one for one in found if one is not None and one.raw.width >= 2]
+    """What lies directly in a folder and reads as a table with at least two columns, by name.
+
+    A folder in a known layout, this one or one within it, gives its tables; files whose names differ only in their digits and whose
+    columns are the same are one table, and so is a folder that holds nothing but such files.
+    """
+    laid_out = [one for folder in (directory, *_folders(directory)) for one in _of_layout(folder, directory)]
+    known = {one.settings.path for one in laid_out}
+    files = [path.name for path in sorted(directory.iterdir()) if path.is_file() and path.name not in known and _may_be_table(path)]
+    single = [found for name in files if (found := _look(name, directory)) is not None]
+    # What a layout explains needs no second explanation.
+    within = [found for folder in _folders(directory) if (found := _of_folder(folder, directory)) is not None] if not laid_out else []
+    tables = [*laid_out, *_joined(single, directory), *within]
+    return sorted((one for one in tables if one.raw.width >= 2), key=lambda one: one.settings.path)
 
 
 def roles_of(tables: list[Found], directory: Path) -> Roles:
@@ -101,31 +115,95 @@ def roles_of(tables: list[Found], directory: Path) -> Roles:
 
 
 def _may_be_table(path: Path) -> bool:
-    name = path.name.lower()
+    name = plain_name(path.name)
     return not name.startswith((".", *_NO_TABLE_NAMES)) and not name.endswith(_NO_TABLES)
+
+
+def _folders(directory: Path) -> list[Path]:
+    return sorted(path for path in directory.iterdir() if path.is_dir() and not path.name.startswith((".", "_")))
+
+
+def _of_layout(folder: Path, directory: Path) -> list[Found]:
+    """The tables of a MovieLens folder and its like; none of one whose files say themselves how they are read."""
+    found = layout_of(folder)
+    if found is None:
+        return []
+    layout, files = found
+    if layout.format == "recbole" and folder == directory:
+        return []
+    settings = [SourceSettings(path=str((folder / name).relative_to(directory)), format=layout.format) for name in files.values()]
+    return [Found(one, _rows(one, directory), f"its folder is laid out as {layout.format}") for one in settings]
+
+
+def _of_folder(folder: Path, directory: Path) -> Found | None:
+    """A folder of files of one table; None when it holds anything else."""
+    try:
+        source = open_source(SourceSettings(path=folder.name), directory, "events")
+        if not isinstance(source, ManyFiles) or len({_stem(file.path.name) for file in source.files}) > 1 or source.notes:
+            return None
+        return _together([_table(file.settings.path, directory) for file in source.files], source.settings, directory)
+    except DataError:
+        return None
+
+
+def _joined(tables: list[Found], directory: Path) -> list[Found]:
+    """The tables, with like-named ones of the same columns made one."""
+    alike: dict[str, list[Found]] = defaultdict(list)
+    for one in tables:
+        alike[_stem(one.settings.path)].append(one)
+    joined = []
+    for stem, group in alike.items():
+        matched = {path.name for path in directory.glob(stem)}
+        together = _together(group, SourceSettings(path=stem), directory) if matched == {one.settings.path for one in group} else None
+        joined += [together] if together else group
+    return joined
+
+
+def _together(group: list[Found], settings: SourceSettings, directory: Path) -> Found | None:
+    """Several tables as one, read by these settings; None when they are fewer or differ in how they are read or in their columns."""
+    first, *others = group
+    kinds = {(one.settings.format, one.settings.encoding, *sorted(one.raw.columns)) for one in group}
+    if not others or len(kinds) > 1 or first.settings.names is not None:
+        return None
+    told: dict[str, Any] = first.settings.model_dump(include={"format", "encoding"}, exclude_defaults=True)
+    settings = settings.model_copy(update=told)
+    return Found(settings, _rows(settings, directory), f"{len(group):,} files of the same columns; {first.why}")
+
+
+def _stem(name: str) -> str:
+    """A name as a pattern: any digits in the place of its digits."""
+    return re.sub(r"\d+", "[0-9]*", glob.escape(name))
 
 
 def _look(name: str, directory: Path) -> Found | None:
     try:
-        settings, why = _readable(SourceSettings(path=name), directory)
-        file = open_source(settings, directory)
-        raw, _ = format_of(file).read(file, lambda lazy: lazy.head(SAMPLE_ROWS))
+        return _table(name, directory)
     except DataError:
         return None
+
+
+def _table(name: str, directory: Path) -> Found:
+    settings, why = _readable(SourceSettings(path=name), directory)
+    raw = _rows(settings, directory)
     if settings.names is None:
         return Found(settings, raw, why)
     names = _names(name, raw)
     return Found(settings.model_copy(update={"names": names}), raw.rename(dict(zip(raw.columns, names, strict=True))), why)
 
 
+def _rows(settings: SourceSettings, directory: Path) -> pl.DataFrame:
+    return open_source(settings, directory, "events").read(lambda lazy: lazy.head(SAMPLE_ROWS))[0]
+
+
 def _readable(settings: SourceSettings, directory: Path) -> tuple[SourceSettings, str]:
     """Settings with format, encoding and, where there is no header, placeholder names."""
-    file = open_source(settings, directory)
+    file = open_file(settings, directory)
+    settings = file.settings
     format = format_of(file)
     if format.likeness(file) < _LIKELY_TABLE:
         raise DataError(file.shown, must="a table", came="plain text", do="Take it out of the folder.")
     settings, why = settings.model_copy(update={"format": format.name}), f"its content looks like {format.name}"
-    if format.name != "parquet" and not _is_utf8(file):
+    if format.name != "parquet" and "encoding" not in settings.model_fields_set and not _is_utf8(file):
         settings, why = settings.model_copy(update={"encoding": "latin1"}), why + "; it is not UTF-8, so latin1 was taken"
     if format.name == "separated" or _lacks_header(file, format.name):
         count = file.first_line.count("::" if format.name == "separated" else _separator(file)) + 1
@@ -146,8 +224,11 @@ def _lacks_header(file: SourceFile, format: str) -> bool:
 
 
 def _is_utf8(file: SourceFile) -> bool:
+    decoder = codecs.getincrementaldecoder("utf8")()
     try:
-        file.read_bytes().decode("utf8")
+        for piece in file.pieces():
+            decoder.decode(piece)
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         return False
     return True
@@ -155,7 +236,7 @@ def _is_utf8(file: SourceFile) -> bool:
 
 def _names(file_name: str, raw: pl.DataFrame) -> tuple[str, ...]:
     """Names for a table without a header: those of MovieLens for its files, else by what the columns hold."""
-    known = _MOVIELENS.get((file_name.lower(), raw.width))
+    known = names_of(plain_name(file_name), raw.width)
     if known:
         return known
     names = [f"column_{n}" for n in range(1, raw.width + 1)]

@@ -1,6 +1,6 @@
-"""Tables in: one file per format, found by scanning this folder, and what every table goes through after reading.
+"""Tables in: one file per format, layout or place, found by scanning this folder, and what every table goes through after reading.
 
-Adding a format is one file here with a `FORMATS` tuple, and its test.
+Adding one is one file here with a `FORMATS`, `LAYOUTS` or `PLACES` tuple, its name in the recipe's `format` if it has one, and its test.
 """
 
 from penchant.data.sources.names import Role

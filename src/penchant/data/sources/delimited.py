@@ -1,5 +1,6 @@
 """Text tables with one separator character (CSV, TSV and their kin): quoted fields, line breaks inside quotes, ragged rows."""
 
+import codecs
 import re
 from io import BytesIO
 from pathlib import Path
@@ -7,12 +8,13 @@ from typing import IO, Any
 
 import polars as pl
 
-from penchant.data.sources.formats import Format, Keep, SourceFile
-from penchant.data.sources.names import id_columns
+from penchant.data.sources.formats import Format, Keep, SourceFile, unreadable
+from penchant.data.sources.names import id_columns, listed
 from penchant.schema.errors import DataError
 
 _SEPARATORS = "\t,;|"
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(_duplicated_\d+)?")
+_WITH_COMMA = r"^[+-]?\d+(,\d+)?$"
 
 Content = Path | IO[bytes]
 
@@ -23,7 +25,8 @@ def read_delimited(
     """The kept part of a delimited text.
 
     Ids, and columns with leading zeros, are read as text. Rows with too many fields are cut and broken quotes are taken literally,
-    each with a note that counts them; rows with too few fields end in missing values.
+    each with a note that counts them; rows with too few fields end in missing values. Between semicolons a comma is the decimal mark,
+    with a note, where every number of a column's first thousand can be read so and one must.
 
     Args:
         file: The file, for names and errors.
@@ -36,18 +39,22 @@ def read_delimited(
     Raises:
         DataError: when the bytes are not of the stated encoding, or it has no header and no `names`.
     """
-    options = _options(file, content, separator, quote) | ({"schema_overrides": types} if types else {})
+    options, notes = _options(file, content, separator, quote)
+    options |= {"schema_overrides": types} if types else {}
     try:
-        return _collect(content, options, keep), []
+        return _collect(content, options, keep), notes
     except pl.exceptions.ComputeError as error:
         if "utf-8" in str(error).lower():
             raise undecodable(file) from None
-    return _mended(file, content, options, keep)
+    except OSError as error:  # of a packed file that was cut
+        raise unreadable(file.shown, error) from None
+    frame, mended = _mended(file, content, options, keep)
+    return frame, notes + mended
 
 
 def undecodable(file: SourceFile) -> DataError:
     """The error for bytes that are not of the stated encoding, with the line of the first."""
-    encoding, raw = file.settings.encoding, file.read_bytes()
+    encoding, raw = file.settings.encoding, b"".join(file.pieces())
     try:
         raw.decode(encoding)
         place = "bytes that are not"
@@ -58,18 +65,31 @@ def undecodable(file: SourceFile) -> DataError:
 
 
 def as_utf8(file: SourceFile) -> Content:
-    """The file's path when it is unpacked UTF-8 already, else its whole text as UTF-8 in memory."""
-    encoding = file.settings.encoding
-    plain = file.path.suffix != ".gz"
-    if plain and encoding.lower().replace("-", "") == "utf8":
+    """The file's path when polars reads it as it lies (UTF-8, plain or packed), else its whole text as UTF-8 in memory."""
+    if codecs.lookup(file.settings.encoding).name == "utf-8":
         return file.path
+    return in_memory(file)
+
+
+def in_memory(file: SourceFile) -> BytesIO:
+    """The whole text, unpacked, as UTF-8 without a mark at its start.
+
+    Raises:
+        DataError: when the bytes are not of the stated encoding.
+    """
+    content, decoder = BytesIO(), codecs.getincrementaldecoder(file.settings.encoding)()
     try:
-        return BytesIO(file.read_bytes().decode(encoding).encode())
+        for piece in file.pieces():
+            text = decoder.decode(piece)
+            content.write((text if content.tell() else text.removeprefix("\ufeff")).encode())
+        content.write(decoder.decode(b"", final=True).encode())
     except UnicodeDecodeError:
         raise undecodable(file) from None
+    content.seek(0)
+    return content
 
 
-def _options(file: SourceFile, content: Content, separator: str, quote: str | None) -> dict[str, Any]:
+def _options(file: SourceFile, content: Content, separator: str, quote: str | None) -> tuple[dict[str, Any], list[str]]:
     names = file.settings.names
     options: dict[str, Any] = {"separator": separator, "has_header": names is None, "quote_char": quote}
     if names is not None:
@@ -82,7 +102,17 @@ def _options(file: SourceFile, content: Content, separator: str, quote: str | No
         first = f"a first line of numbers ({', '.join(sample.columns[:5])})"
         raise DataError(f"header of {file.shown}", must="column names", came=first, do="Give `names = [...]` in the recipe.")
     text = {*id_columns(sample.columns, file.settings), *_with_leading_zeros(sample)}
-    return options | {"schema_overrides": {name: pl.String for name in sample.columns if name in text}}
+    commas, notes = _decimal_comma(file, sample, separator)
+    return options | {"decimal_comma": commas, "schema_overrides": {name: pl.String for name in sample.columns if name in text}}, notes
+
+
+def _decimal_comma(file: SourceFile, sample: pl.DataFrame, separator: str) -> tuple[bool, list[str]]:
+    if file.settings.decimal or separator != ";":
+        return file.settings.decimal == ",", []
+    fitting = [column.name for column in sample if column.str.contains(",").any() and column.drop_nulls().str.contains(_WITH_COMMA).all()]
+    if not fitting:
+        return False, []
+    return True, [f"{file.shown}: ',' was read as the decimal mark in {listed(fitting)}; decimal = '.' keeps them as text"]
 
 
 def _sample(content: Content, options: dict[str, Any]) -> pl.DataFrame:
@@ -100,7 +130,7 @@ def _with_leading_zeros(sample: pl.DataFrame) -> list[str]:
 def _scan(content: Content, options: dict[str, Any]) -> pl.LazyFrame:
     if not isinstance(content, Path):
         content.seek(0)
-    return pl.scan_csv(content, **options)
+    return pl.scan_csv(content, glob=False, **options)
 
 
 def _collect(content: Content, options: dict[str, Any], keep: Keep) -> pl.DataFrame:
@@ -117,7 +147,7 @@ def _mended(file: SourceFile, content: Content, options: dict[str, Any], keep: K
     notes = []
     for quote in (options["quote_char"], None):
         try:
-            surplus = _surplus_rows(content, options | {"quote_char": quote})
+            surplus = _surplus_rows(file, content, options | {"quote_char": quote})
             frame = _collect(content, options | {"quote_char": quote, "truncate_ragged_lines": True}, keep)
         except pl.exceptions.ComputeError as error:
             fault = str(error).splitlines()[0][:160]
@@ -130,10 +160,10 @@ def _mended(file: SourceFile, content: Content, options: dict[str, Any], keep: K
     raise DataError(file.shown, must="a delimited table", came=f"text that does not read as one ({fault})", do="Mend or export it again.")
 
 
-def _surplus_rows(content: Content, options: dict[str, Any]) -> pl.Series:
+def _surplus_rows(file: SourceFile, content: Content, options: dict[str, Any]) -> pl.Series:
     """Row numbers, from 1, of rows with more fields than columns."""
     width = _sample(content, options).width
-    raw = content.read_bytes() if isinstance(content, Path) else _whole(content)
+    raw = b"".join(file.pieces()) if isinstance(content, Path) else _whole(content)
     rows = raw.split(b"\n", 1)[-1] if options["has_header"] else raw
     # A header of our own, one column wider: what lands in that column is too much.
     header = options["separator"].join(str(column) for column in range(width + 1))

@@ -17,7 +17,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "songid", "trackid", "appid", "businessid", "sku",
     ),
     "timestamp": ("timestamp", "time", "timems", "unixtime", "unixreviewtime", "eventtime", "datetime", "ts", "createdat", "date"),
-    "event": ("event", "eventtype", "behavior", "behaviour", "behaviortype", "action"),
+    "event": ("event", "eventtype", "feedbacktype", "behavior", "behaviour", "behaviortype", "action"),
     "value": ("value", "eventvalue", "weight"),
 }  # fmt: skip
 _OF_ROLE: dict[Role, tuple[str, ...]] = {"events": tuple(ALIASES), "users": ("user_id",), "items": ("item_id",)}
@@ -41,7 +41,7 @@ def mapping(columns: Sequence[str], settings: SourceSettings, role: Role) -> dic
     for column in settings.columns.values():
         if column not in columns:
             do = did_you_mean(column, columns)
-            raise DataError(f"column '{column}'", must=f"in file '{settings.path}'", came=f"columns {listed(columns)}", do=do)
+            raise DataError(f"column '{column}'", must=f"in {settings.shown}", came=f"columns {listed(columns)}", do=do)
     guessed = {name: _alias(name, columns, role) for name in _OF_ROLE[role] if name not in settings.columns and name not in columns}
     taken = set(settings.columns.values())
     found = {name: column for name, column in guessed.items() if column is not None and column not in taken}

@@ -14,7 +14,7 @@ def _likeness(file: SourceFile) -> float:
 
 def _read(file: SourceFile, keep: Keep) -> tuple[pl.DataFrame, list[str]]:
     try:
-        return keep(pl.scan_parquet(file.path)).collect(), []
+        return keep(pl.scan_parquet(file.path, glob=False)).collect(), []
     except (pl.exceptions.ComputeError, pl.exceptions.SchemaError, OSError) as error:
         came = f"bytes that do not read as one ({str(error).splitlines()[0][:120]})"
         raise DataError(file.shown, must="a whole Parquet file", came=came, do="Write it again.") from None

@@ -1,11 +1,14 @@
 """RecBole's atomic files: tab separated, each column named `name:type` with type token, float, token_seq or float_seq."""
 
 import re
+from collections.abc import Collection
 
 import polars as pl
 
 from penchant.data.sources.delimited import as_utf8, read_delimited
 from penchant.data.sources.formats import Format, Keep, SourceFile
+from penchant.data.sources.layouts import Layout
+from penchant.data.sources.names import Role
 from penchant.schema.errors import DataError
 
 _TYPED = re.compile(r"(?P<name>.+):(?P<type>token|float|token_seq|float_seq)")
@@ -50,4 +53,15 @@ def _column(name: str, kind: str) -> pl.Expr:
     return column.alias(name)
 
 
+def _files(names: Collection[str]) -> dict[Role, str]:
+    """The tables of a folder with one `NAME.inter`, and `NAME.user` and `NAME.item` where they are."""
+    logs = [name for name in names if name.endswith(".inter")]
+    if len(logs) != 1:
+        return {}
+    roles: dict[Role, str] = {"events": "inter", "users": "user", "items": "item"}
+    wanted = {role: f"{logs[0].removesuffix('inter')}{ending}" for role, ending in roles.items()}
+    return {role: name for role, name in wanted.items() if name in names}
+
+
 FORMATS = (Format("recbole", ("inter", "user", "item"), _likeness, _read),)
+LAYOUTS = (Layout("recbole", _files),)

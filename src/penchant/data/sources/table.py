@@ -8,10 +8,11 @@ from typing import cast
 
 import polars as pl
 
-from penchant.data.sources.formats import SourceFile, format_of, open_source
 from penchant.data.sources.ids import as_ids
 from penchant.data.sources.names import Role, listed, mapping
+from penchant.data.sources.places import Source, open_source
 from penchant.data.sources.times import as_seconds
+from penchant.data.sources.unified import unified
 from penchant.schema.errors import DataError, did_you_mean
 from penchant.schema.expression import Expression
 from penchant.schema.recipe import SourceSettings
@@ -44,11 +45,7 @@ def read_events(sources: SourceSettings | Sequence[SourceSettings], directory: P
     tables = [read_table(one, directory, "events") for one in ([sources] if isinstance(sources, SourceSettings) else sources)]
     if len(tables) == 1:
         return tables[0]
-    try:
-        frame = pl.concat([table.frame for table in tables], how="diagonal_relaxed")
-    except (pl.exceptions.SchemaError, pl.exceptions.InvalidOperationError) as error:
-        came = f"types that do not go together ({str(error).splitlines()[0][:120]})"
-        raise DataError("event sources", must="alike in the columns they share", came=came, do="Export them with the same types.") from None
+    frame = unified([table.frame for table in tables], "event sources")
     mapped = {name: column for table in tables for name, column in table.mapped.items()}
     return Table(frame, mapped, [note for table in tables for note in table.notes])
 
@@ -56,22 +53,23 @@ def read_events(sources: SourceSettings | Sequence[SourceSettings], directory: P
 def read_table(settings: SourceSettings, directory: Path, role: Role, rows: int | None = None) -> Table:
     """One table of the recipe.
 
-    Steps: format from the settings or guessed; columns mapped to canonical names (one note says which); `where` applied to the
-    canonical columns; a list of items made one event each; ids to text; times to seconds. An events file without a time column gets its
+    Steps: the place and its format from the settings or guessed; columns mapped to canonical names (one note says which); `where` applied
+    to the canonical columns; a list of items made one event each; ids to text; times to seconds. Events without a time column get their
     row number (0, 1, 2, ...) as time.
 
     Args:
         settings: Where it lies and how it is read.
         directory: Where a relative path starts.
         role: Which canonical columns it must have: users `user_id`, items `item_id`, events both.
-        rows: Read only so many rows from the start of the file; all when None.
+        rows: Keep only so many rows from the start of the table; all when None.
 
     Raises:
         DataError: when the file is absent, empty or undecodable, or a column is missing or of a type that cannot be used.
     """
-    file = open_source(settings, directory)
+    file = open_source(settings, directory, role)
     mapped: dict[str, str] = {}
-    frame, notes = format_of(file).read(file, partial(_keep, file=file, role=role, rows=rows, mapped=mapped))
+    frame, notes = file.read(partial(_keep, file=file, role=role, rows=rows, mapped=mapped))
+    frame = frame if rows is None else frame.head(rows)
     if mapped:
         notes.insert(0, f"{file.shown}: read {', '.join(f'{column} as {name}' for name, column in mapped.items())}")
     frame = _one_event_each(frame, file, notes)
@@ -84,7 +82,7 @@ def read_table(settings: SourceSettings, directory: Path, role: Role, rows: int 
     return Table(frame, mapped, notes)
 
 
-def _keep(lazy: pl.LazyFrame, *, file: SourceFile, role: Role, rows: int | None, mapped: dict[str, str]) -> pl.LazyFrame:
+def _keep(lazy: pl.LazyFrame, *, file: Source, role: Role, rows: int | None, mapped: dict[str, str]) -> pl.LazyFrame:
     """Columns renamed and rows filtered before anything is held in memory; fills `mapped`."""
     columns = lazy.collect_schema().names()
     mapped.update(mapping(columns, file.settings, role))
@@ -98,7 +96,7 @@ def _keep(lazy: pl.LazyFrame, *, file: SourceFile, role: Role, rows: int | None,
     return named if rows is None else named.head(rows)
 
 
-def _require(columns: Sequence[str], file: SourceFile, role: Role) -> None:
+def _require(columns: Sequence[str], file: Source, role: Role) -> None:
     given = {*columns, "item_id"} if file.settings.item_list else set(columns)
     for name in _NEEDED[role]:
         if name not in given:
@@ -116,7 +114,7 @@ def _filters_early(settings: SourceSettings) -> bool:
     return settings.where is not None and not Expression(settings.where).columns & _CONVERTED
 
 
-def _condition(settings: SourceSettings, schema: pl.Schema, file: SourceFile) -> pl.Expr:
+def _condition(settings: SourceSettings, schema: pl.Schema, file: Source) -> pl.Expr:
     expression = Expression(cast(str, settings.where))
     thing = f"condition '{expression.text}' for {file.shown}"
     for name in sorted(expression.columns - set(schema)):
@@ -130,7 +128,7 @@ def _condition(settings: SourceSettings, schema: pl.Schema, file: SourceFile) ->
     return expression.polars()
 
 
-def _one_event_each(frame: pl.DataFrame, file: SourceFile, notes: list[str]) -> pl.DataFrame:
+def _one_event_each(frame: pl.DataFrame, file: Source, notes: list[str]) -> pl.DataFrame:
     """One row per element of `item_list`, in the list's order, all with their row's time."""
     name = file.settings.item_list
     if name is None:
@@ -150,12 +148,12 @@ def _one_event_each(frame: pl.DataFrame, file: SourceFile, notes: list[str]) -> 
     return filled.explode(name).rename({name: "item_id"})
 
 
-def _converted(frame: pl.DataFrame, file: SourceFile, role: Role, notes: list[str]) -> pl.DataFrame:
+def _converted(frame: pl.DataFrame, file: Source, role: Role, notes: list[str]) -> pl.DataFrame:
     for name in ("user_id", "item_id"):
         if name in frame.columns and (role == "events" or name in _NEEDED[role]):
             frame = frame.with_columns(as_ids(frame[name], file.shown).alias(name))
     if role == "events" and "timestamp" in frame.columns:
-        seconds, note = as_seconds(frame["timestamp"], file.settings.time_unit, file.shown)
+        seconds, note = as_seconds(frame["timestamp"], file.settings.time_unit, file.shown, file.settings.time_zone)
         frame = frame.with_columns(seconds.alias("timestamp"))
         notes.extend([f"{file.shown}: {note}"] if note else [])
     return frame

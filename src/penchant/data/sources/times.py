@@ -1,6 +1,6 @@
 """Times as seconds since 1970 (UTC)."""
 
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import polars as pl
 
@@ -10,33 +10,56 @@ Unit = Literal["s", "ms", "us", "ns"]
 _PER_SECOND: dict[Unit, float] = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 _LEAST: dict[Unit, float] = {"ns": 1e17, "us": 1e14, "ms": 1e11}
 """Sizes from which a number can only be of that unit: in seconds 1e11 would be the year 5138."""
+_SPELLINGS = (
+    (r"^(\S+) +(\d)", "${1}T${2}"),  # a blank for the T
+    (r" *([+-]\d{2}:?\d{2})(?: [A-Z]{3,5})?$", "${1}"),  # Go writes zones as `+0000 UTC`
+    (r" *(?:UTC|GMT)$", "Z"),
+)
 _FORMATS = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%dT%H:%M%#z", "%Y-%m-%dT%H:%M", "%Y-%m-%d", "%Y/%m/%d", "%Y%m%d")
 
 
-def as_seconds(column: pl.Series, unit: Unit | None, shown: str) -> tuple[pl.Series, str | None]:
+def as_seconds(column: pl.Series, unit: Unit | None, shown: str, time_zone: str | None = None) -> tuple[pl.Series, str | None]:
     """Times as Float64 seconds since 1970, and a note where something was guessed or lost.
 
-    Takes dates and date-times (without a zone they are UTC), ISO 8601 text, and numbers, whose unit is guessed from their median
-    when `unit` is None; whole numbers such as 20220425 are days. Missing stays missing; NaN and text that is no time become missing.
+    Takes dates and date-times, ISO 8601 text with and without zones side by side, and numbers, whose unit is guessed from their median
+    when `unit` is None; whole numbers such as 20220425 are days. A time without a zone is in `time_zone`, UTC when None: of an hour that
+    a change of clocks repeats the first is meant, and in an hour that it leaves out clocks are read as if they had not been changed.
+    Missing stays missing; NaN and text that is no time become missing.
 
     Raises:
         DataError: when nothing in a non-empty column reads as a time.
     """
     kind = column.dtype
     if kind == pl.Date or isinstance(kind, pl.Datetime):
-        return column.cast(pl.Datetime("us")).dt.epoch("us").cast(pl.Float64) / 1e6, None
+        return _seconds(column.cast(pl.Datetime("us", getattr(kind, "time_zone", None))), time_zone), None
     if kind == pl.String:
-        return _from_text(column, unit, shown)
+        return _from_text(column, unit, shown, time_zone)
     if kind.is_numeric():
-        return _from_numbers(column, unit)
+        return _from_numbers(column, unit, time_zone)
     if kind == pl.Null:
         return column.cast(pl.Float64), None
     raise _not_times(column, shown, f"values of type {kind}")
 
 
-def _from_numbers(column: pl.Series, unit: Unit | None) -> tuple[pl.Series, str | None]:
+def _seconds(times: pl.Series, time_zone: str | None) -> pl.Series:
+    """Date-times as seconds; those without a zone are in this one."""
+    if time_zone is None or cast(pl.Datetime, times.dtype).time_zone is not None:
+        return times.dt.epoch("us").cast(pl.Float64) / 1e6
+    hour = pl.duration(hours=1)
+    local = pl.col("local")
+    # An hour before a time that was left out, clocks still show the old zone.
+    left_out = _in_zone(local - hour, time_zone) + hour
+    found = pl.DataFrame({"local": times}).select(pl.coalesce(_in_zone(local, time_zone), left_out).dt.epoch("us").cast(pl.Float64) / 1e6)
+    return found.to_series().alias(times.name)
+
+
+def _in_zone(local: pl.Expr, time_zone: str) -> pl.Expr:
+    return local.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
+
+
+def _from_numbers(column: pl.Series, unit: Unit | None, time_zone: str | None) -> tuple[pl.Series, str | None]:
     if unit is None and _are_days(column):
-        return _from_iso(column.cast(pl.String)), "whole numbers such as 20220425 were read as days"
+        return _from_iso(column.cast(pl.String), time_zone), "whole numbers such as 20220425 were read as days"
     numbers = column.cast(pl.Float64).fill_nan(None)
     found = unit or _unit_of(numbers)
     if found == "s":
@@ -58,15 +81,17 @@ def _are_days(column: pl.Series) -> bool:
     return bool((year.is_between(1900, 2100) & month.is_between(1, 12) & day.is_between(1, 31)).all())
 
 
-def _from_text(column: pl.Series, unit: Unit | None, shown: str) -> tuple[pl.Series, str | None]:
+def _from_text(column: pl.Series, unit: Unit | None, shown: str, time_zone: str | None) -> tuple[pl.Series, str | None]:
     text = column.str.strip_chars().replace("", None)
     numbers = text.cast(pl.Float64, strict=False)
     if numbers.count() and numbers.count() == text.count():
         whole = text.cast(pl.Int64, strict=False)
-        return _from_numbers(whole if whole.count() == text.count() else numbers, unit)
-    seconds = _from_iso(text)
-    if numbers.count() > seconds.count():  # one stray word must not cost all the others
-        seconds = _from_numbers(numbers, unit)[0]
+        return _from_numbers(whole if whole.count() == text.count() else numbers, unit, time_zone)
+    seconds = _from_iso(text, time_zone)
+    # Files of several years may count seconds in some and write dates in others, and one stray word must not cost all the numbers.
+    counted = numbers.set(seconds.is_not_null(), None)
+    if counted.count():
+        seconds = seconds.fill_null(_from_numbers(counted, unit, time_zone)[0])
     lost = (text.is_not_null() & seconds.is_null()).arg_true()
     if lost.len() == text.count() and lost.len():
         raise _not_times(column, shown, f"text such as '{text.drop_nulls()[0][:40]}'")
@@ -75,14 +100,21 @@ def _from_text(column: pl.Series, unit: Unit | None, shown: str) -> tuple[pl.Ser
     return seconds, f"{lost.len():,} times could not be read and count as missing, first row {lost[0] + 1:,} ('{text[lost[0]][:40]}')"
 
 
-def _from_iso(text: pl.Series) -> pl.Series:
-    joined = pl.col("text").str.replace(r"^(\S+) +", "${1}T")
-    parsed = [joined.str.to_datetime(form, strict=False, time_unit="us", **_zone(form)).dt.epoch("us") for form in _FORMATS]
-    return pl.DataFrame({"text": text}).select(pl.coalesce(parsed).cast(pl.Float64) / 1e6).to_series().alias(text.name)
-
-
-def _zone(form: str) -> dict[str, Any]:
-    return {"time_zone": "UTC"} if form.endswith("z") else {}
+def _from_iso(text: pl.Series, time_zone: str | None) -> pl.Series:
+    """Each text by the first form that fits it; a form is tried on what those before it left."""
+    seconds = pl.Series(text.name, [None], dtype=pl.Float64).new_from_index(0, text.len())
+    left = text.is_not_null().arg_true()
+    rest = text.gather(left)
+    for pattern, replacement in _SPELLINGS:
+        rest = rest.str.replace(pattern, replacement)
+    for form in _FORMATS:
+        if not left.len():
+            break
+        times = rest.str.to_datetime(form, strict=False, time_unit="us", time_zone="UTC" if form.endswith("z") else None)
+        fits = times.is_not_null()
+        seconds = seconds.scatter(left.filter(fits), _seconds(times.filter(fits), time_zone))
+        left, rest = left.filter(~fits), rest.filter(~fits)
+    return seconds
 
 
 def _not_times(column: pl.Series, shown: str, came: str) -> DataError:

