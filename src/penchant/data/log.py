@@ -172,7 +172,8 @@ class Log:
             raise DataError(f"log '{directory}'", must=f"of format {FORMAT}", came=f"format {meta['format']}", do="Pack it again.")
 
         def mapped(name: str) -> NDArray[Any]:
-            return np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+            array: NDArray[Any] = np.load(directory / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            return array
 
         columns = {
             name: Column(mapped(f"column{position}"), None if values is None else tuple(values))

@@ -55,7 +55,7 @@ class LanguageModel:
             raise RecipeError(
                 "feature kind 'text'", must="installed with its extra", came="no transformers package", do="pip install 'penchant[text]'"
             ) from None
-        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers does not type it
         try:
             return AutoTokenizer.from_pretrained(self.source), AutoModel.from_pretrained(self.source).eval()
         except (OSError, ValueError) as error:

@@ -82,7 +82,10 @@ class SourceSettings(Settings):
     time_unit: Literal["s", "ms", "us", "ns"] | None = None
     """Unit of a numeric timestamp; guessed from its size when absent."""
     item_list: str | None = None
-    """A column that holds a list of items in time order: one event is made of each."""
+    """A column that holds a list of items in time order: one event is made of each, all at the row's time.
+
+    An item that stands in a list twice is a duplicate event, one moment with one item; keep both with `clean.duplicates = "keep_all"`.
+    """
 
 
 class CleanSettings(Settings):
@@ -92,7 +95,10 @@ class CleanSettings(Settings):
     missing_time: Literal["drop", "refuse"] = "drop"
     future_times: Literal["drop", "keep", "refuse"] = "drop"
     duplicates: Literal["keep_last", "keep_first", "keep_all"] = "keep_last"
-    """Events with the same user, item and timestamp; users or items with the same id."""
+    """Events with the same user, item, timestamp and kind (`event`, where there is such a column); users or items with the same id.
+
+    Last and first are places in the table, and in an `item_list` places in the list. "keep_all" speaks of events only.
+    """
     minimum_events_per_user: int = Field(1, ge=1)
     minimum_events_per_item: int = Field(1, ge=1)
 
@@ -164,6 +170,7 @@ class NetworkSettings(Settings):
     candidate: Part = Part(kind="cross_attention")
     scenario: Part = Part(kind="gates")
     experts: Part = Part(kind="mmoe")
+    repeats: Part = Part(kind="none")
 
 
 class SplitSettings(Settings):

@@ -1,18 +1,27 @@
-"""`penchant check`: what is wrong with the data, where, and what was done."""
+"""`penchant check`: what is wrong with the data, where, what was done, and whether training would take it."""
 
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+import typer
+
 from penchant.cli.home import HomeFolder
 from penchant.cli.recipe import read_recipe
 from penchant.cli.terminal import Terminal
-from penchant.data.dataset import Dataset
+from penchant.data.dataset import Dataset, labels_of
 from penchant.data.page import page
 from penchant.report.page import render
+from penchant.schema.errors import PenchantError
+from penchant.tasks.task import RankingTask, build
 
 
 def run(terminal: Terminal, recipe: Path, home: Path | None) -> None:
-    """Check the data and write the report."""
+    """Check the data and write the report.
+
+    Raises:
+        typer.Exit: with 1 when training would refuse what is left after cleaning; defects that cleaning deals with end in 0.
+    """
     data = Dataset.read(read_recipe(recipe))
     assert data.report is not None
     place = HomeFolder.of(recipe, home)
@@ -21,7 +30,27 @@ def run(terminal: Terminal, recipe: Path, home: Path | None) -> None:
     written = place.report("data.html")
     written.write_text(render(page(data.report, data.actions, data.notes, title=f"Data of {recipe.name}")), encoding="utf8")
     terminal.line("report", str(written))
-    terminal.result(report=str(written), clean=[asdict(action) for action in data.actions], notes=data.notes, **data.report.to_json())
+    refused = [str(error) for error in refusals(data)]
+    for sentence in refused:
+        terminal.line("refused", f"training would stop: {sentence}")
+    cleaned = [asdict(action) for action in data.actions]
+    terminal.result(report=str(written), clean=cleaned, notes=data.notes, refused=refused, **data.report.to_json())
+    if refused:
+        raise typer.Exit(1)
+
+
+def refusals(data: Dataset) -> list[PenchantError]:
+    """What training or its validation would stop with: every task is shown its labels, as training does it. Empty when all is well."""
+    found = []
+    for name, part in data.recipe.tasks.items():
+        try:
+            task = build(name, part, width=1)
+            if isinstance(task, RankingTask):
+                labels = labels_of(data, name)
+                task.fit(labels[~np.isnan(labels)])
+        except PenchantError as error:
+            found.append(error)
+    return found
 
 
 def show_actions(terminal: Terminal, data: Dataset) -> None:

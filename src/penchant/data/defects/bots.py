@@ -12,6 +12,7 @@ _HOUR = 3600.0
 
 
 def find(tables: Tables) -> Iterator[Defect]:
+    """Events of users with more than `MOST_PER_HOUR` moments in one clock hour; none where times are only an order."""
     if not tables.has_clock():
         return
     users = _too_fast(tables.events)

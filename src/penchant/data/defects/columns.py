@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from penchant.data.averages import mean
 from penchant.data.defects.defect import Defect, Tables, percent
 
 _NEARLY = 0.95
@@ -14,6 +15,7 @@ _KEYS = frozenset({"user_id", "item_id", "timestamp", "timestamp_original"})
 
 
 def find(tables: Tables) -> Iterator[Defect]:
+    """Columns of one value at most, and columns of ids or short texts that hardly repeat; keys and nested columns are left alone."""
     for table, frame in tables.named():
         for column in frame:
             if column.name in _KEYS or column.dtype.is_nested() or frame.height < 2:
@@ -44,4 +46,4 @@ def find(tables: Tables) -> Iterator[Defect]:
 def _is_near_unique(values: pl.Series, different: int) -> bool:
     if values.len() < _ENOUGH_ROWS or different < _NEARLY * values.len() or not (values.dtype.is_integer() or values.dtype == pl.String):
         return False
-    return values.dtype != pl.String or float(values.str.len_chars().mean() or 0) < _LONG_TEXT  # type: ignore[arg-type]
+    return values.dtype != pl.String or mean(values.str.len_chars()) < _LONG_TEXT

@@ -41,6 +41,7 @@ class Defect:
     mend: str
 
     def to_json(self) -> dict[str, Any]:
+        """The attributes as JSON takes them."""
         return asdict(self) | {"first_rows": list(self.first_rows)}
 
 

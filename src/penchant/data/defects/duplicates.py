@@ -8,6 +8,7 @@ from penchant.data.defects.defect import Defect, TableName, Tables, located
 
 
 def find(tables: Tables) -> Iterator[Defect]:
+    """Repeated events (warning), repeated users and items (warning), and such that contradict each other (error)."""
     keys = event_keys(tables.events)
     yield from located(
         tables.events, repeated(keys), code="duplicate_event", table="events", column=None, severity="warning",

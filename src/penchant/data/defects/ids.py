@@ -12,6 +12,7 @@ _OWNERS: dict[str, TableName] = {"user_id": "users", "item_id": "items"}
 
 
 def find(tables: Tables) -> Iterator[Defect]:
+    """Ids that differ by case or space only, that stand for a missing value (warnings), or that are too long to be served (error)."""
     named = dict(tables.named())
     for column, owner in _OWNERS.items():
         everywhere = [frame[column].unique() for table, frame in named.items() if table in ("events", owner)]

@@ -10,6 +10,7 @@ from penchant.schema.recipe import TaskPart
 
 
 def find(tables: Tables) -> Iterator[Defect]:
+    """Labels of binary and regression tasks that cannot be computed or taught (errors) or are all alike; none without a recipe."""
     if tables.recipe is None:
         return
     for name, task in tables.recipe.tasks.items():

@@ -8,6 +8,7 @@ from penchant.data.defects.defect import Defect, Tables, located
 
 
 def find(tables: Tables) -> Iterator[Defect]:
+    """Cells of list columns that are empty (information) or lack elements (warning)."""
     for table, frame in tables.named():
         for column in frame:
             if not isinstance(column.dtype, pl.List):

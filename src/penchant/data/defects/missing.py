@@ -12,6 +12,7 @@ _STAND_INS = ("unknown", "n/a", "na", "nan", "null", "none", "undefined")
 
 
 def find(tables: Tables) -> Iterator[Defect]:
+    """Rows without an id or, among events, a time (errors), and missing values or words for them in all other columns."""
     for table, frame in tables.named():
         for column in frame.columns:
             yield from _of_column(table, frame, column, expected=table == "events" and _has_several_sources(tables))

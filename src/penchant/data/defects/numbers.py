@@ -6,6 +6,7 @@ from penchant.data.defects.defect import Defect, Tables, located
 
 
 def find(tables: Tables) -> Iterator[Defect]:
+    """Infinite and NaN cells of every column of fractions (warning), an event's time apart."""
     for table, frame in tables.named():
         for column in frame:
             # `times` speaks of the time of an event.

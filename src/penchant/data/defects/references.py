@@ -8,6 +8,7 @@ from penchant.data.defects.defect import Defect, TableName, Tables, located
 
 
 def find(tables: Tables) -> Iterator[Defect]:
+    """Ids of events that their table lacks (warning), and rows of a table that no event is about; none where there is no table."""
     yield from _between(tables.events, tables.users, "users", "user_id")
     yield from _between(tables.events, tables.items, "items", "item_id")
 

@@ -12,6 +12,7 @@ _READ_TWICE = "Ã[\u0080-\u00bf]|â€[\u0080-\u00bf™œ\u009d“”]"
 
 
 def find(tables: Tables) -> Iterator[Defect]:
+    """Cells with replacement or control characters, or with UTF-8 read as Latin-1 (warning)."""
     for table, frame in tables.named():
         for column in frame:
             if column.dtype != pl.String:

@@ -11,6 +11,7 @@ _EARLIEST = 315_532_800.0
 
 
 def find(tables: Tables) -> Iterator[Defect]:
+    """Times that are not finite or lie ahead (errors), or before 1980 (warning); the last two only where times are of a clock."""
     time = pl.col("timestamp")
     mend = "`clean.missing_time` treats them as missing."
     yield from located(

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import polars as pl
 
+from penchant.data.averages import mean, median
 from penchant.data.guess.features import feature_of, is_counter
 from penchant.data.guess.files import Found, Roles, roles_of, tables_in
 from penchant.data.guess.labels import Labels, labels_of
@@ -116,7 +117,7 @@ class _Writer:
             self._owner("user", self.users, {"user_id"}, {})
         self._owner("item", pl.DataFrame() if self.items is None else self.items, {"item_id"}, {"item_id": {"kind": "category"}})
         outcomes = {*self.labels.columns, *self.labels.outcomes}
-        clock = float(self.events["timestamp"].median() or 0) >= _CLOCK  # type: ignore[arg-type]
+        clock = median(self.events["timestamp"]) >= _CLOCK
         hour: dict[str, dict[str, str]] = {"hour": {"kind": "time", "column": "timestamp"}} if clock else {}
         self._owner("context", self.events, {"user_id", "item_id", "timestamp", *outcomes, self.scenario_column or ""}, hour)
         if outcomes:
@@ -214,12 +215,12 @@ def _share_fixed_by(owner: str, column: pl.Series, events: pl.DataFrame) -> floa
 def _split(events: pl.DataFrame, several_sources: bool) -> tuple[dict[str, Any], str]:
     """By time where the newest events are still about users known before; else the newest of each user."""
     time = events["timestamp"]
-    if float(time.median() or 0) < _CLOCK:  # type: ignore[arg-type]
+    if median(time) < _CLOCK:
         return {"kind": "last", "valid": 0.1, "test": 0.1}, "There is no clock time, so the newest events of each user are held back."
     valid_from, test_from = (float(time.quantile(share) or 0) for share in (0.8, 0.9))
     known = events.filter(time < valid_from)["user_id"].unique()
     tested = events.filter(time >= test_from)["user_id"].unique()
-    warm = float(tested.is_in(known.implode()).mean() or 0.0)  # type: ignore[arg-type]
+    warm = mean(tested.is_in(known.implode()))
     if warm < _WARM:
         why = f"Only {warm:.0%} of the users in the newest tenth were there before, so the newest events of each user are held back."
         return {"kind": "last", "valid": 0.1, "test": 0.1}, why

@@ -37,6 +37,7 @@ class SourceFile:
 
     @property
     def shown(self) -> str:
+        """What an error calls it: the name the user wrote, without its folder's path."""
         return f"file '{self.settings.path}'"
 
     @property
