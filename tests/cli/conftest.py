@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tests import tastes
+from tests import small_data
 from tests.cli.given import Ran, penchant
 
 
 @pytest.fixture(scope="session")
 def training(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran]:
     """A recipe that was trained, and how that went; not to be changed."""
-    recipe = tastes.write_files(tmp_path_factory.mktemp("trained") / "films")
+    recipe = small_data.write_film_files(tmp_path_factory.mktemp("trained") / "films")
     return recipe, penchant("train", recipe)
 
 

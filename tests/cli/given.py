@@ -11,9 +11,9 @@ from typing import Any
 from typer.testing import CliRunner
 
 from penchant.cli.app import app
-from tests import tastes
+from tests import small_data
 
-FAST = tastes.RECIPE.replace("epochs = 8", "epochs = 1")
+FAST = small_data.FILM_RECIPE.replace("epochs = 8", "epochs = 1")
 
 
 @dataclass(frozen=True)
@@ -51,5 +51,5 @@ def start(*arguments: object, **more: Any) -> "subprocess.Popen[str]":
 
 
 def files(folder: Path, recipe: str = FAST) -> Path:
-    """The tables of `tests.tastes` with a recipe that trains in a moment; the recipe's path."""
-    return tastes.write_files(folder, recipe)
+    """The tables of `tests.small_data` with a recipe that trains in a moment; the recipe's path."""
+    return small_data.write_film_files(folder, recipe)

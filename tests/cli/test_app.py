@@ -30,7 +30,7 @@ def test_that_help_names_every_command() -> None:
     ran = penchant("--help")
     assert ran.code == 0
     assert all(f"  {name} " in ran.out for name in COMMANDS)
-    assert set(get_command(app).commands) == set(COMMANDS)  # type: ignore[attr-defined]
+    assert set(get_command(app).commands) == set(COMMANDS)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -39,7 +39,7 @@ def test_that_every_command_says_what_it_does_and_what_its_options_mean(name: st
     assert ran.code == 0
     assert "Usage:" in ran.out
     assert "--debug" in ran.out
-    for parameter in get_command(app).commands[name].params:  # type: ignore[attr-defined]
+    for parameter in get_command(app).commands[name].params:
         assert getattr(parameter, "help", "absent"), parameter.name
 
 

@@ -18,7 +18,7 @@ from penchant.serving.engine import BundleEngine
 from penchant.storage.events import SQLiteEventLog
 from penchant.storage.sqlite import Database
 from penchant.storage.state import SQLiteRecordStore
-from tests import tastes
+from tests import small_data
 from tests.cli.given import penchant
 from tests.cli.worst_inputs import CASES, PAGE, Case, page
 
@@ -68,20 +68,20 @@ def test_that_the_page_shows_them_as_they_are_printed(messages: dict[str, tuple[
 
 def test_that_an_unknown_user_can_be_refused_in_python() -> None:
     with pytest.raises(TargetError) as caught:
-        tastes.trained().recommend(["u1", "nobody"], 3, unknown="raise")
+        small_data.film_network().recommend(["u1", "nobody"], 3, unknown="raise")
     error = caught.value
     assert (error.thing, error.must) == ("user 'nobody'", "in the log")
     assert error.came == "1 of 2 users it does not hold"
     assert error.do == "Use unknown='fallback' to get what suits everybody."
     with pytest.warns(UserWarning, match="user 'nobody' must be in the log"):
-        assert len(tastes.trained().recommend(["nobody"], 3, unknown="warn")) == 3
-    assert len(tastes.trained().recommend(["nobody"], 3)) == 3
+        assert len(small_data.film_network().recommend(["nobody"], 3, unknown="warn")) == 3
+    assert len(small_data.film_network().recommend(["nobody"], 3)) == 3
 
 
 @pytest.mark.parametrize("k", [0, -1, 31, 2.5, True, "3"])
 def test_that_a_number_of_items_out_of_range_is_refused_in_python(k: Any) -> None:
     with pytest.raises(TargetError, match=r"k must be a whole number from 1 to 30 \(the catalogue\); found"):
-        tastes.trained().recommend(["u1"], k)
+        small_data.film_network().recommend(["u1"], k)
 
 
 # Over HTTP.
@@ -89,7 +89,7 @@ def test_that_a_number_of_items_out_of_range_is_refused_in_python(k: Any) -> Non
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    model: NetworkRecommender = tastes.trained()
+    model: NetworkRecommender = small_data.film_network()
     database = Database(tmp_path_factory.mktemp("http") / "penchant.db")
     app = create_app(BundleEngine(model, "1"), SQLiteEventLog(database), SQLiteRecordStore(database), None)
     with TestClient(app) as client:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from tests import tastes
+from tests import small_data
 from tests.cli.given import FAST, Ran, penchant
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "messages.md"
@@ -70,17 +70,17 @@ def seventh(column: str, value: object) -> pl.Expr:
 
 def events_with(column: str, value: object) -> Callable[[Path], None]:
     """Events with a bad value here and there."""
-    return lambda recipe: tastes.events().with_columns(seventh(column, value)).write_csv(recipe.parent / "events.csv")
+    return lambda recipe: small_data.film_events().with_columns(seventh(column, value)).write_csv(recipe.parent / "events.csv")
 
 
 def label_2(recipe: Path) -> None:
     recipe.write_text(FAST.replace('label = "rating >= 4"', 'label = "liked"'), encoding="utf8")
     liked = (pl.col("rating") >= 4).cast(pl.Int64).alias("liked")
-    tastes.events().with_columns(liked).with_columns(seventh("liked", 2)).write_csv(recipe.parent / "events.csv")
+    small_data.film_events().with_columns(liked).with_columns(seventh("liked", 2)).write_csv(recipe.parent / "events.csv")
 
 
 def item_twice(recipe: Path) -> None:
-    pl.concat([tastes.films(), tastes.films().head(1)]).write_csv(recipe.parent / "films.csv")
+    pl.concat([small_data.films(), small_data.films().head(1)]).write_csv(recipe.parent / "films.csv")
 
 
 def cleaning(*rules: str) -> Callable[[Path], object]:
@@ -131,8 +131,8 @@ def of_another_encoding(recipe: Path) -> None:
 
 def of_two_minds(recipe: Path) -> None:
     events_from('path = "log-*.parquet"')(recipe)
-    tastes.events().write_parquet(recipe.parent / "log-1.parquet")
-    tastes.events().with_columns(pl.concat_list("rating")).write_parquet(recipe.parent / "log-2.parquet")
+    small_data.film_events().write_parquet(recipe.parent / "log-1.parquet")
+    small_data.film_events().with_columns(pl.concat_list("rating")).write_parquet(recipe.parent / "log-2.parquet")
 
 
 def movielens_without_users(recipe: Path) -> None:
@@ -228,7 +228,7 @@ def page(messages: list[tuple[Case, str]]) -> str:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        sound = tastes.write_files(Path(folder) / "sound")
+        sound = small_data.write_film_files(Path(folder) / "sound")
         penchant("train", sound)
         found = []
         for place, case in enumerate(CASES):

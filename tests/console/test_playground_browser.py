@@ -58,7 +58,7 @@ def visit(browser: Browser, films: Running, faults: list[str]) -> Iterator[Calla
     contexts = []
 
     def open_playground(**settings: object) -> Page:
-        context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}, "locale": "en"} | settings))  # type: ignore[arg-type]
+        context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}, "locale": "en"} | settings))
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))

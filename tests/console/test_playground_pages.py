@@ -32,7 +32,7 @@ def client(tmp_path: Path, playground: Playground) -> Iterator[TestClient]:
     keys = Keys(records)
     key = keys.add("test")
     with TestClient(create_app(FilmEngine(), SQLiteEventLog(database), records, keys, playground), follow_redirects=False) as client:
-        client.key = key  # type: ignore[attr-defined]
+        client.key = key
         while client.get("/health/ready").status_code != 200:
             pass
         yield client
@@ -67,7 +67,7 @@ def test_that_a_key_logs_in_and_anything_else_does_not(client: TestClient) -> No
     assert (refused.status_code, refused.headers["location"]) == (303, "/login?refused=key")
     assert client.post("/login", content=b"x" * 5000).status_code == 413
     assert client.get("/").status_code == 303
-    client.post("/login", data={"key": client.key})  # type: ignore[attr-defined]
+    client.post("/login", data={"key": client.key})
     assert client.get("/").status_code == 200
 
 

@@ -38,7 +38,7 @@ def test_that_each_default_rule_takes_out_its_rows_and_says_so() -> None:
 @pytest.mark.parametrize(("rule", "kept"), [("keep_last", ["late"]), ("keep_first", ["early"]), ("keep_all", ["early", "late"])])
 def test_that_duplicates_are_decided_by_the_recipe(rule: str, kept: list[str]) -> None:
     twice = log([("a", "x", NOON)] * 2).with_columns(note=pl.Series(["early", "late"]))
-    assert clean(twice, None, None, CleanSettings(duplicates=rule), now=NOW).events["note"].to_list() == kept  # type: ignore[arg-type]
+    assert clean(twice, None, None, CleanSettings(duplicates=rule), now=NOW).events["note"].to_list() == kept
 
 
 def test_that_another_kind_of_event_is_no_duplicate() -> None:

@@ -12,6 +12,7 @@ import pytest
 from penchant.data import dataset as dataset_module
 from penchant.data.dataset import Dataset, event_columns, labels_of
 from penchant.schema.errors import DataError, PenchantError, RecipeError
+from penchant.schema.recipe import Recipe
 from tests.small_data import DAY, NOON, dataset, recipe
 
 LINES = """
@@ -52,6 +53,19 @@ ITEMS = {"item_id": ["x", "y", "z"], "year": [1999, 2000, None]}
 
 def small() -> Dataset:
     return dataset(EVENTS, LINES, USERS, ITEMS)
+
+
+@pytest.mark.parametrize(("rule", "kept"), [("keep_last", "yxz"), ("keep_first", "xyz"), ("keep_all", "xyxz")])
+def test_that_an_item_twice_in_a_list_is_a_duplicate_event(rule: str, kept: str, tmp_path: Path) -> None:
+    """One row's list is one moment; the same item in the list of another moment is another event."""
+    frame = pl.DataFrame({"user_id": ["a", "a"], "timestamp": [NOON, NOON + 1], "seen": [list("xyxz"), ["x"]]})
+    frame.write_parquet(tmp_path / "lists.parquet")
+    lines = (
+        f'[data]\nevents = {{ path = "lists.parquet", item_list = "seen" }}\nclean.duplicates = "{rule}"\n[tasks.next]\nkind = "next_item"'
+    )
+    data = Dataset.read(Recipe.parse(lines, tmp_path), now=NOON + DAY)
+    assert data.log.series("item_id").to_list() == [*kept, "x"]
+    assert [(action.rule, action.rows) for action in data.actions] == ([] if rule == "keep_all" else [("duplicates", 1)])
 
 
 def refusal(build: Any) -> PenchantError:

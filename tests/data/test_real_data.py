@@ -24,7 +24,7 @@ def guessed(name: str, folder: Path, *files: str) -> Recipe:
 
 def test_that_movielens_100k_has_its_published_counts_and_no_error() -> None:
     folder = real_data("ml-100k")
-    tables = {role: read_table(SourceSettings(path=f"ml-100k.{end}"), folder, role).frame  # type: ignore[arg-type]
+    tables = {role: read_table(SourceSettings(path=f"ml-100k.{end}"), folder, role).frame
               for role, end in (("events", "inter"), ("users", "user"), ("items", "item"))}  # fmt: skip
     report = check(tables["events"], tables["users"], tables["items"], now=NOW)
     assert report.counts == {"events": 100_000, "users": 943, "items": 1_682}

@@ -1,5 +1,6 @@
 """Several values at once."""
 
+import numpy as np
 import polars as pl
 
 from penchant.data.log import Column
@@ -38,6 +39,14 @@ def test_that_another_separator_may_be_given() -> None:
 
 def test_that_rare_values_are_unknown() -> None:
     assert fitted(["a|b", "b"], minimum_count=2).transform(pl.Series(["a|b"])).tolist() == [[1, 2, 0]]
+
+
+def test_that_a_cells_events_count_for_each_of_its_values() -> None:
+    """a is of 1 + 2 events, b of 2, c of 4; the cells without a value count for none."""
+    values, events = pl.Series(["a", "", "a|b", None, "c"]), np.array([1, 9, 2, 9, 4])
+    for least, expected in ((1, [2, 3, 4]), (3, [2, 1, 3]), (4, [1, 1, 2]), (5, [1, 1, 1])):
+        categories = Categories(CategoriesSettings(maximum_per_row=3, minimum_count=least)).fit(values, events)
+        assert categories.transform(pl.Series(["a|b|c"])).tolist() == [expected], least
 
 
 def test_that_a_list_is_the_same_as_its_text_and_as_its_packed_form() -> None:

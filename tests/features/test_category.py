@@ -41,6 +41,16 @@ def test_that_rare_values_count_as_unknown() -> None:
     assert fitted(["b", "c", "a", "c", "b"], maximum_values=1).transform(pl.Series(["b", "c"])).tolist() == [2, 0]
 
 
+def test_that_rare_is_told_by_events_and_the_order_by_rows() -> None:
+    """a stands in one row of 5 events, b in two rows of 2 together, c in one row of 1."""
+    values, events = pl.Series(["c", "b", "a", "b", None]), np.array([1, 1, 5, 1, 9])
+    asked = pl.Series(["a", "b", "c"])
+    assert Category(CategorySettings()).fit(values, events).transform(asked).tolist() == [3, 2, 4]
+    assert Category(CategorySettings(minimum_count=2)).fit(values, events).transform(asked).tolist() == [3, 2, 0]
+    assert Category(CategorySettings(minimum_count=3)).fit(values, events).transform(asked).tolist() == [2, 0, 0]
+    assert Category(CategorySettings(maximum_values=1)).fit(values, events).transform(asked).tolist() == [2, 0, 0]
+
+
 def test_that_a_whole_number_is_the_same_value_however_it_is_kept() -> None:
     category = fitted([3, 4, 4])
     for same in (pl.Series([3, 4]), pl.Series([3.0, 4.0]), pl.Series(["3", "4"]), pl.Series([3, 4], dtype=pl.Int8)):

@@ -79,6 +79,36 @@ def test_that_features_are_fitted_on_the_training_rows_only() -> None:
     assert features.forms("item")["genres"].size == 4  # padding, unknown, a, b: x is of items that are not in training
 
 
+def test_that_a_users_and_an_items_values_are_rare_by_their_training_events() -> None:
+    """Training has x three times, y twice, z once, and v, whom u0 alone knows, once. The test part would make z and v frequent."""
+    pairs = ["u0 x", "u1 x", "u1 x", "u1 y", "u2 y", "u2 z", "u0 v", "u0 z", "u0 z", "u0 v", "u0 v"]
+    frame = {
+        "user_id": [pair[:2] for pair in pairs],
+        "item_id": [pair[3:] for pair in pairs],
+        "timestamp": [NOON + 60.0 * place for place in range(len(pairs))],
+    }
+    least = """
+    [features]
+    user.user_id = { kind = "category", minimum_count = 3 }
+    user.land = { kind = "category", minimum_count = 3 }
+    item.item_id = { kind = "category", minimum_count = 2 }
+    item.maker = { kind = "category", minimum_count = 3 }
+    item.genres = { kind = "categories", minimum_count = 4 }
+    [tasks.next]
+    kind = "next_item"
+    """
+    users = {"user_id": ["u0", "u1", "u2", "u3"], "land": ["hill", "shore", "hill", "hill"]}
+    items = {"item_id": list("vwxyz"), "maker": ["M", "M", "L", "M", "M"], "genres": ["g", "g", "g|h", "h", "g"]}
+    data = dataset(frame, least, users, items)
+    features = FeatureSet(data.recipe).fit(data.part(np.flatnonzero(data.log.time < NOON + 60.0 * 7)))
+    encoded = features.encode_log(data.log)
+    assert encoded.user["user_id"].tolist() == [0, 2, 0, 0]  # u1 has 3 events, u0 and u2 have 2 each, u3 none
+    assert encoded.user["land"].tolist() == [2, 3, 2, 2]  # hill 4 events of two users, shore 3 of one
+    assert encoded.item["item_id"].tolist() == [0, 0, 2, 3, 0]  # v, w, x, y, z
+    assert encoded.item["maker"].tolist() == [2, 2, 3, 2, 2]  # M 4 events of three items, L 3 of one
+    assert encoded.item["genres"][:, 0].tolist() == [2, 2, 2, 3, 2]  # g 5 events of v, x, z; h 5 of x and y
+
+
 def test_that_every_array_is_what_its_form_promises_for_the_whole_log() -> None:
     data, features = fitted()
     encoded = features.encode_log(data.log)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from penchant.funnel.candidates import Candidates
 from penchant.funnel.funnel import Funnel, exclude
@@ -17,14 +18,20 @@ class Reversed:
 
     given: list[list[int]] = field(default_factory=list)
 
-    def __call__(self, query: str, candidates: Candidates) -> Candidates:
-        self.given.append(candidates.items.tolist())
-        return Candidates(candidates.items, -candidates.scores, {"query": np.full(len(candidates), len(query), dtype=np.float32)})
+    def __call__(self, query: str, candidates: list[Candidates]) -> list[Candidates]:
+        self.given += [one.items.tolist() for one in candidates]
+        return [Candidates(one.items, -one.scores, {"query": np.full(len(one), len(query), dtype=np.float32)}) for one in candidates]
 
 
-def ten(query: str) -> Candidates:
-    """Items 0 to 9; the higher, the better."""
-    return Candidates(np.arange(10), np.arange(10, dtype=np.float32))
+def ten(query: str) -> list[Candidates]:
+    """Items 0 to 9, once for each word; the higher, the better."""
+    return [Candidates(np.arange(10), np.arange(10, dtype=np.float32)) for _ in query.split()]
+
+
+def run(ranker: Reversed, width: int, n: int, excluded: NDArray[np.int64] = NONE) -> Candidates:
+    """What comes of one request."""
+    (best,) = Funnel(ten, ranker, width).run("abc", [n], [excluded])
+    return best
 
 
 @pytest.fixture
@@ -33,27 +40,33 @@ def ranker() -> Reversed:
 
 
 def test_that_only_the_best_retrieved_are_ranked(ranker: Reversed) -> None:
-    best = Funnel(ten, ranker, 4).run("abc", 2, NONE)
+    best = run(ranker, 4, 2)
     assert ranker.given == [[9, 8, 7, 6]]
     assert best.items.tolist() == [6, 7]
     assert best.tasks["query"].tolist() == [3, 3]
 
 
 def test_that_excluded_items_neither_come_nor_take_anothers_place(ranker: Reversed) -> None:
-    best = Funnel(ten, ranker, 4).run("abc", 10, np.array([9, 7]))
+    best = run(ranker, 4, 10, np.array([9, 7]))
     assert ranker.given == [[8, 6, 5, 4, 3, 2, 1, 0]]
     assert best.items.tolist() == [0, 1, 2, 3, 4, 5, 6, 8]
 
 
 def test_that_at_least_as_many_are_ranked_as_asked_for(ranker: Reversed) -> None:
-    assert len(Funnel(ten, ranker, 2).run("abc", 5, NONE)) == 5
+    assert len(run(ranker, 2, 5)) == 5
 
 
 def test_that_nothing_left_is_an_empty_list(ranker: Reversed) -> None:
-    assert len(Funnel(ten, ranker, 4).run("abc", 3, np.arange(10))) == 0
+    assert len(run(ranker, 4, 3, np.arange(10))) == 0
+
+
+def test_that_requests_together_keep_their_own_wishes(ranker: Reversed) -> None:
+    many, few = Funnel(ten, ranker, 3).run("two words", [4, 1], [NONE, np.array([9])])
+    assert ranker.given == [[9, 8, 7, 6], [8, 7, 6]]
+    assert (many.items.tolist(), few.items.tolist()) == ([6, 7, 8, 9], [6])
 
 
 def test_that_excluding_nothing_changes_nothing() -> None:
-    candidates = ten("")
+    (candidates,) = ten("abc")
     assert exclude(candidates, NONE) is candidates
     assert exclude(candidates, np.array([99])).items.tolist() == list(range(10))

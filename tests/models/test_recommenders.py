@@ -5,12 +5,13 @@ import polars as pl
 import pytest
 
 from penchant.data.dataset import Dataset
+from penchant.features.feature_set import FeatureSet
 from penchant.models.collaborative.item_knn import ItemKNN
 from penchant.models.collaborative.popularity import Popularity
 from penchant.models.contract import check_recommender
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.queries import Queries
-from penchant.models.recommender import Recommender
+from penchant.models.recommender import Recommender, usual_scenario
 from penchant.schema.errors import TargetError
 from penchant.training.trainer import NetworkTrainer, fit_network
 from tests.small_data import DAY, NEXT, NOON, SMALL, dataset, ring, two_worlds, weather
@@ -78,7 +79,7 @@ def test_that_item_knn_is_its_definition(similarity: str) -> None:
         "timestamp": NOON + np.arange(len(pairs)),
     }
     data = dataset(events)
-    model = ItemKNN(neighbours=9, shrinkage=2.0, similarity=similarity).fit(data)  # type: ignore[arg-type]
+    model = ItemKNN(neighbours=9, shrinkage=2.0, similarity=similarity).fit(data)
     bought = np.zeros((15, 9))
     bought[pairs[:, 0], pairs[:, 1]] = 1
     similarities = dense_similarities(bought, model)
@@ -139,6 +140,44 @@ def test_that_the_network_uses_a_context_that_decides_the_item() -> None:
     sunny = data.log.series("sky", test.rows).to_numpy() == "sun"
     predicted = model.predict(test)["outside"]
     assert predicted[sunny].min() > predicted[~sunny].max()
+
+
+def scenes() -> Dataset:
+    """Four events of each of 8 users in the rain, two in the sun, and four more in the sun from the next day on."""
+    sky = ["rain"] * 4 + ["a sun"] * 6
+    rows = [
+        (f"u{user}", f"i{(user + place) % 5}", NOON + user + 60.0 * place + DAY * (place > 5), sky[place], user % 2 == 0)
+        for user in range(8)
+        for place in range(10)
+    ]
+    frame = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp", "sky", "outside"], orient="row")
+    lines = NEXT + OUTSIDE + '[scenario]\ncolumn = "sky"\n[serving]\nrank_by = { outside = 1.0 }\n'
+    return dataset(frame, lines + SMALL + LEARN)
+
+
+def test_that_a_scenario_nobody_names_is_the_training_parts_most_frequent() -> None:
+    data = scenes()
+    model = fit_network(data.recipe, data.part(np.flatnonzero(data.log.time < NOON + DAY)))
+    assert usual_scenario(model.features) == "rain"
+    asked = {"users": ["u0", "u1"], "k": 5, "exclude_seen": False}
+    time = {"time": NOON + DAY}
+    unnamed, rain, sun = (model.recommend(**asked, context=time, scenario=name) for name in (None, "rain", "a sun"))
+    assert unnamed.equals(rain)
+    assert not unnamed.equals(sun)
+    in_context = model.recommend(**asked, context=time | {"sky": "a sun"})
+    assert in_context.equals(sun)
+    assert model.recommend(**asked, context=time | {"sky": "a sun"}, scenario="rain").equals(rain)
+    pairs = unnamed.filter(user_id="u0")
+    assert np.allclose(model.score(["u0"] * 5, pairs["item_id"], time), pairs["score"].to_numpy(), atol=1e-5)
+
+
+def test_that_nothing_stands_for_a_scenario_where_there_is_none() -> None:
+    data = dataset(weather(users=8), NEXT + SMALL)
+    assert usual_scenario(FeatureSet(data.recipe).fit(data)) is None
+    assert usual_scenario(None) is None
+    empty = dataset(weather(users=8).with_columns(sky=pl.lit(None, dtype=pl.String)), NEXT + '[scenario]\ncolumn = "sky"\n')
+    assert usual_scenario(FeatureSet(empty.recipe).fit(empty)) is None
+    assert len(Popularity().fit(empty).recommend(["u0"], 1, exclude_seen=False)) == 1
 
 
 def test_that_an_item_without_events_in_training_can_still_be_scored() -> None:

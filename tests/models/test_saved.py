@@ -17,9 +17,9 @@ from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.saved import read_network, write_network
 from penchant.storage.bundles import BundleStore
 from penchant.training.trainer import fit_network
-from tests import tastes
+from tests import small_data
 
-WITH_TEXT = tastes.RECIPE.replace("[scenario]", 'item.words = { kind = "text", column = "title" }\n\n[scenario]').replace(
+WITH_TEXT = small_data.FILM_RECIPE.replace("[scenario]", 'item.words = { kind = "text", column = "title" }\n\n[scenario]').replace(
     "= 8\nb", "= 1\nb"
 )
 
@@ -39,7 +39,7 @@ def written() -> Iterator[NetworkRecommender]:
     """A network that reads titles, from a language model that is none."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LanguageModel, "encode", vectors)
-        data = tastes.dataset(WITH_TEXT)
+        data = small_data.film_dataset(WITH_TEXT)
         yield fit_network(data.recipe, data)
 
 
@@ -63,14 +63,14 @@ def read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> NetworkRecommender:
 def test_that_recommendations_are_the_same_bit_for_bit(written: NetworkRecommender, read: NetworkRecommender) -> None:
     users = [*(f"u{number}" for number in range(20)), "nobody"]
     for options in ({}, {"scenario": "search"}, {"context": {"daypart": "night"}, "exclude_seen": False}):
-        moment = {"time": tastes.NOW, **options.get("context", {})}  # type: ignore[dict-item]
-        one, other = (model.recommend(users, 10, **{**options, "context": moment}) for model in (written, read))  # type: ignore[arg-type]
+        moment = {"time": small_data.FILM_NOW, **options.get("context", {})}
+        one, other = (model.recommend(users, 10, **{**options, "context": moment}) for model in (written, read))
         assert one.equals(other)
     assert len(one) == 210
 
 
 def test_that_predictions_are_the_same_bit_for_bit(written: NetworkRecommender, read: NetworkRecommender) -> None:
-    data = tastes.dataset(WITH_TEXT)
+    data = small_data.film_dataset(WITH_TEXT)
     own = data.part(np.arange(200))
     of_written = written.predict(type(own)(written.recipe, written.log_, own.rows))
     of_read = read.predict(type(own)(read.recipe, read.log_, own.rows))
@@ -92,17 +92,19 @@ def test_that_the_log_comes_back_as_it_was(written: NetworkRecommender, read: Ne
 
 
 def test_that_events_with_missing_values_come_back_missing(tmp_path: Path) -> None:
-    last = {"user_id": "u0", "item_id": "a1", "timestamp": tastes.NOW - 1, "rating": None, "tab": None, "daypart": None}
-    data = tastes.dataset(tastes.RECIPE.replace("epochs = 8", "epochs = 1"), more=pl.DataFrame([last], schema=tastes.events().schema))
-    read = tastes.copy_of(fit_network(data.recipe, data), tmp_path)
-    row = int(np.flatnonzero(read.log_.time == tastes.NOW - 1)[0])
+    last = {"user_id": "u0", "item_id": "a1", "timestamp": small_data.FILM_NOW - 1, "rating": None, "tab": None, "daypart": None}
+    data = small_data.film_dataset(
+        small_data.FILM_RECIPE.replace("epochs = 8", "epochs = 1"), more=pl.DataFrame([last], schema=small_data.film_events().schema)
+    )
+    read = small_data.copy_of(fit_network(data.recipe, data), tmp_path)
+    row = int(np.flatnonzero(read.log_.time == small_data.FILM_NOW - 1)[0])
     assert [read.log_.series(name, np.array([row])).to_list() for name in ("rating", "tab", "daypart")] == [[None], [None], [None]]
 
 
 def test_that_a_log_without_a_history_rule_keeps_every_event(tmp_path: Path) -> None:
-    data = tastes.dataset(tastes.RECIPE.replace('where = "rating >= 2"\n', "").replace("epochs = 8", "epochs = 1"))
-    read = tastes.copy_of(fit_network(data.recipe, data), tmp_path)
-    assert len(read.log_.history_rows) == len(read.log_) == tastes.USERS * tastes.EVENTS
+    data = small_data.film_dataset(small_data.FILM_RECIPE.replace('where = "rating >= 2"\n', "").replace("epochs = 8", "epochs = 1"))
+    read = small_data.copy_of(fit_network(data.recipe, data), tmp_path)
+    assert len(read.log_.history_rows) == len(read.log_) == small_data.VIEWERS * small_data.EVENTS_EACH
 
 
 def test_that_the_recipe_comes_back_without_the_folder_it_lay_in(

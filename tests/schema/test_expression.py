@@ -55,6 +55,34 @@ def test_that_a_text_means_the_same_by_hand_on_a_frame_and_on_rows(text: str, ex
     assert [Expression(text).value(row) for row in ROWS] == expected
 
 
+@pytest.mark.parametrize("name", ["class", "short desc", "true", "col", "*", "^rat.*$", "it's", "ﬁlm", "'"])
+def test_that_a_column_of_any_name_can_be_named(name: str) -> None:
+    frame = FRAME.rename({"rating": name})
+    expression = Expression(f'col("{name}") > 2 and price != 9')
+    assert expression.columns == {name, "price"}
+    assert on_frame(expression.text, frame) == [expression.value(row) for row in frame.to_dicts()] == [True, None, None, False]
+    assert on_frame(f'-col("{name}")', frame) == [-5.0, -3.0, None, 0.0]
+
+
+def test_that_col_of_a_plain_word_is_that_column_and_col_itself_is_one_too() -> None:
+    assert Expression("col('rating') + rating").columns == {"rating"}
+    assert on_frame("col('rating') + rating") == [10.0, 6.0, None, 0.0]
+    assert Expression("col > 1").value({"col": 2}) is True
+    assert Expression("col('absent')").value({"col": 2}) is None
+
+
+@pytest.mark.parametrize("text", ["class == 2", "rating > 1 and class", "col(class) == 2", "event == 'from' or class", "class in (1, 2)"])
+def test_that_a_word_of_python_is_answered_with_how_to_name_the_column(text: str) -> None:
+    with pytest.raises(RecipeError, match=r"found the bare word 'class'\. For example: \"col\('class'\) == 1\""):
+        Expression(text)
+
+
+@pytest.mark.parametrize("text", ["event == 'class", "rating >", "event == 'from' or", "a in in", "classes ="])
+def test_that_other_text_that_does_not_parse_is_not_taken_for_a_word_of_python(text: str) -> None:
+    with pytest.raises(RecipeError, match="found text that does not parse"):
+        Expression(text)
+
+
 def test_that_arithmetic_does_not_wrap_in_the_small_types_of_packed_columns() -> None:
     frame = pl.DataFrame({"n": pl.Series([5, 127], dtype=pl.Int8), "u": pl.Series([1, 2], dtype=pl.UInt8)})
     assert on_frame("n * 100 + n", frame) == [505.0, 12827.0]
@@ -88,7 +116,7 @@ def test_that_the_columns_are_known_and_constants_are_none_of_them() -> None:
 
 numbers = st.integers(-100, 100).map(str) | st.floats(-100, 100, allow_subnormal=False).map(lambda x: repr(round(x, 3)))
 amounts = st.recursive(
-    st.sampled_from(["rating", "price"]) | numbers,
+    st.sampled_from(["rating", "price", "col('price')"]) | numbers,
     lambda inner: (
         st.tuples(inner, st.sampled_from("+-*/"), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})") | inner.map(lambda t: f"(- {t})")
     ),
@@ -142,7 +170,9 @@ def test_that_a_frame_and_its_rows_always_agree(text: str, given_rows: list[dict
         "f(x)", "x.y", "x[0]", "lambda: x", "f'{x}'", "x ** 999999999", "x // 2", "x % 2", "x @ y", "x << 9", "~x", "+x",
         "x if y else z", "[x]", "(x, y)", "{1}", "{'a': 1}", "[y for y in x]", "(x := 1)", "await x", "x is y", "x in y", "x in 'abc'",
         "x in ()", "x in (y, 1)", "x in ((1, 2), 3)", "1 < x in (2, 3)", "b'x'", "1j", "...", "9" * 400, "1e999", "9223372036854775808",
-        "", "   ", "x =", "x = 1", "x; y", "import os", "x\ny", "\x00", "\ud800", "'open", "*x", "not", "__import__('os')",
+        "col()", "col('')", "col(rating)", "col(1)", "col('a', 'b')", "col(name='a')", "col(*'a')", "col(b'a')", "x.col('a')", "cols('a')",
+        "x in (col('a'),)", "", "   ", "x =", "x = 1", "x; y", "import os", "x\ny", "\x00", "\ud800", "'open", "*x", "not",
+        "__import__('os')",
     ],
 )  # fmt: skip
 def test_that_anything_outside_the_grammar_is_refused(text: str) -> None:

@@ -1,5 +1,6 @@
 """Who may come in, and what happens when a part fails."""
 
+import gc
 import logging
 import threading
 from collections.abc import Callable
@@ -115,7 +116,7 @@ def test_that_a_fault_inside_is_a_plain_500_and_no_id_reaches_the_log(
     serve: Callable[..., Served], caplog: pytest.LogCaptureFixture
 ) -> None:
     served = serve(FailingEngine())
-    served.engine.failing = frozenset({"recommend"})  # type: ignore[attr-defined]
+    served.engine.failing = frozenset({"recommend"})
     with caplog.at_level(logging.DEBUG):
         answer = served.client.post("/v1/recommendations", json={})
     assert (answer.status_code, answer.json()["code"]) == (500, "internal")
@@ -125,7 +126,7 @@ def test_that_a_fault_inside_is_a_plain_500_and_no_id_reaches_the_log(
 
 def test_that_items_without_finite_numbers_are_left_out_and_said_so(serve: Callable[..., Served]) -> None:
     served = serve(FailingEngine())
-    served.engine.failing = frozenset({"numbers"})  # type: ignore[attr-defined]
+    served.engine.failing = frozenset({"numbers"})
     answer = served.client.post("/v1/recommendations", json={}).json()
     assert [item["item_id"] for item in answer["items"]] == ["i3"]
     assert (answer["degraded"], answer["fallback"]) == (True, "nonfinite_scores")
@@ -133,7 +134,7 @@ def test_that_items_without_finite_numbers_are_left_out_and_said_so(serve: Calla
 
 def test_that_what_is_stored_stays_acknowledged_when_the_engine_fails(serve: Callable[..., Served]) -> None:
     served = serve(FailingEngine())
-    served.engine.failing = frozenset({"apply"})  # type: ignore[attr-defined]
+    served.engine.failing = frozenset({"apply"})
     answer = served.client.post("/v1/events", json={"events": [{"event_id": "e1", "user_id": "u1", "item_id": "i1"}]})
     assert answer.json()["accepted"] == 1
     assert served.client.get("/health/ready").json() == {"status": "ready", "behind": 1}
@@ -145,7 +146,7 @@ def test_that_a_state_that_cannot_be_rebuilt_is_told_and_nothing_is_served(tmp_p
     records = SQLiteRecordStore(database)
     records.put("item", {"i1": {}})
     engine = SmallEngine()
-    engine.upsert_items = lambda _: 1 / 0  # type: ignore[assignment, return-value]
+    engine.upsert_items = lambda _: 1 / 0
     with TestClient(create_app(engine, log, records, None)) as client:
         while client.get("/health/ready").json()["status"] == "starting":
             pass
@@ -160,7 +161,7 @@ def test_that_nothing_is_served_before_the_state_is_rebuilt(tmp_path: Path) -> N
     records.put("item", {"new": {"title": "New"}})
     engine, held = SmallEngine(), threading.Event()
     upsert = engine.upsert_items
-    engine.upsert_items = lambda found: (held.wait(5), upsert(found))[1]  # type: ignore[assignment, method-assign, return-value]
+    engine.upsert_items = lambda found: (held.wait(5), upsert(found))[1]
     with TestClient(create_app(engine, log, records, None)) as client:
         assert client.get("/health/live").status_code == 200
         assert client.get("/health/ready").json()["status"] == "starting"
@@ -195,3 +196,13 @@ def test_that_a_taken_port_is_named(tmp_path: Path) -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(AddressError, match="must be free"):
         run(tmp_path, SmallEngine(), port=taken.getsockname()[1])
+
+
+def test_that_what_is_loaded_is_never_searched_for_garbage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen: list[int] = []
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_, **__: frozen.append(gc.get_freeze_count()))
+    try:
+        run(tmp_path, SmallEngine(), port=0, announce=lambda _: None)
+    finally:
+        gc.unfreeze()
+    assert frozen[0] > 10_000

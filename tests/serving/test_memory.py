@@ -5,17 +5,17 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests import tastes
+from tests import small_data
 
 from penchant.schema.event import Event
 from penchant.serving.memory import Memory, UserPast, frame_of
 
-ROWS = {name: row for row, name in enumerate(tastes.trained().items["item_id"])}
+ROWS = {name: row for row, name in enumerate(small_data.film_network().items["item_id"])}
 
 
 @pytest.fixture
 def memory() -> Memory:
-    return Memory(tastes.trained(), ROWS)
+    return Memory(small_data.film_network(), ROWS)
 
 
 def event(item: str, time: float, user: str = "new", value: float = 5) -> Event:
@@ -23,7 +23,7 @@ def event(item: str, time: float, user: str = "new", value: float = 5) -> Event:
 
 
 def test_that_a_known_users_past_is_the_newest_of_the_log_that_histories_keep(memory: Memory) -> None:
-    rows = tastes.events().filter(pl.col("user_id") == "u3").sort("timestamp")
+    rows = small_data.film_events().filter(pl.col("user_id") == "u3").sort("timestamp")
     kept = rows.filter(pl.col("rating") >= 2)[-8:]
     past = memory.of("u3")
     assert past.items == [ROWS[name] for name in kept["item_id"]]
@@ -46,7 +46,7 @@ def test_that_events_come_into_the_order_of_their_times(memory: Memory) -> None:
 def test_that_each_event_keeps_its_own_columns_when_order_changes(memory: Memory) -> None:
     memory.apply([event("a1", 30, value=2), event("a2", 10, value=5), event("a3", 20, value=4)])
     encoded = [memory.of("new").columns[place]["rating"][0] for place in range(3)]
-    feature = tastes.trained().features.features["history"]["rating"]
+    feature = small_data.film_network().features.features["history"]["rating"]
     assert encoded == pytest.approx(feature.transform(pl.Series([5, 4, 2]))[:, 0])
 
 
@@ -82,15 +82,27 @@ def test_that_a_copy_may_be_added_to_without_changing_the_original(memory: Memor
 
 
 def test_that_an_empty_past_is_one_padded_place_that_nothing_sees(memory: Memory) -> None:
-    arrays = memory.arrays(UserPast())
+    arrays = memory.arrays([UserPast()])
     assert (arrays.items.shape, arrays.length.tolist(), arrays.columns["rating"].shape) == ((1, 1), [0], (1, 1, 2))
 
 
 def test_that_a_past_becomes_a_batch_of_one(memory: Memory) -> None:
     memory.apply([event("a1", 5), event("a2", 7)])
-    arrays = memory.arrays(memory.of("new"))
+    arrays = memory.arrays([memory.of("new")])
     assert arrays.items.tolist() == [[ROWS["a1"], ROWS["a2"]]]
     assert (arrays.times.tolist(), arrays.length.tolist(), arrays.columns["rating"].shape) == ([[5.0, 7.0]], [2], (1, 2, 2))
+
+
+def test_that_pasts_of_different_lengths_are_padded_at_their_ends(memory: Memory) -> None:
+    memory.apply([event("a1", 5, "x"), event("a2", 7, "x"), event("b1", 9, "y")])
+    arrays = memory.arrays([memory.of("x"), UserPast(), memory.of("y")])
+    assert arrays.items.tolist() == [[ROWS["a1"], ROWS["a2"]], [0, 0], [ROWS["b1"], 0]]
+    assert (arrays.times.tolist(), arrays.length.tolist()) == ([[5, 7], [0, 0], [9, 0]], [2, 0, 1])
+    rating = arrays.columns["rating"]
+    assert (rating.shape, rating.dtype) == ((3, 2, 2), np.float32)
+    np.testing.assert_array_equal(rating[2, 0], rating[0, 1])
+    assert not rating[1].any()
+    assert not rating[2, 1].any()
 
 
 @given(st.lists(st.integers(0, 20), max_size=30), st.integers(1, 10))

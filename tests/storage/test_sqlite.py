@@ -106,7 +106,7 @@ def test_that_an_append_is_not_acknowledged_before_its_commit(tmp_path: Path) ->
     database.write(lambda writer: writer.set_trace_callback(lambda statement: seen.append((statement, future.done())))).result()
     held = threading.Event()
     database.write(lambda _: held.wait(5))
-    future = log.submit([an_event("e1")])  # type: ignore[assignment]
+    future = log.submit([an_event("e1")])
     held.set()
     future.result()
     log.close()
@@ -119,7 +119,7 @@ def test_that_a_failed_sync_refuses_its_batch_and_every_later_one_without_trying
     log = SQLiteEventLog(database)
     log.append([an_event("before")])
     failing = FailingWriter(database._writer, "COMMIT")
-    database._writer = failing  # type: ignore[assignment]
+    database._writer = failing
     with pytest.raises(StorageError, match="disk I/O error"):
         log.append([an_event("lost")])
     failing.statement = "never"

@@ -15,7 +15,7 @@ from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 from penchant.schema.errors import TargetError
 from penchant.studies.baselines import PRIOR, ItemMean, fit_baselines, tune_item_knn
-from penchant.studies.evaluate import evaluate
+from penchant.studies.evaluate import ITEM_MEAN, _Findings, evaluate
 from penchant.studies.lists import measure_lists
 from penchant.studies.workflow import evaluate as evaluate_named
 from penchant.studies.workflow import train as train_recipe
@@ -135,6 +135,23 @@ def test_that_a_network_is_measured_on_every_task_beside_the_item_mean() -> None
     assert [chart.title for chart in evaluation.training] == ["Training loss", "Validation"]
     assert evaluation.training[0].curves[0].x == (1.0, 2.0)
     assert Evaluation.from_json(evaluation.to_json()).tables.keys() == evaluation.tables.keys()
+
+
+def test_that_rows_without_a_label_are_left_out_and_the_model_comes_before_the_item_mean_by_hand() -> None:
+    """The model is right and the item mean one too high wherever there is a label; where there is none both are far off."""
+    events = {"user_id": list("abcd"), "item_id": list("xxyy"), "timestamp": NOON + np.arange(4.0), "rating": [1, 2, None, 4]}
+    data = dataset(events, '[tasks.stars]\nkind = "regression"\nlabel = "rating"')
+    slices = {"all": np.ones(4, dtype=bool), "last": np.arange(4) > 1}
+    found = _Findings("ours", FEW)
+    found.add_task("stars", {"ours": np.array([1.0, 2, 9, 4]), ITEM_MEAN: np.array([2.0, 3, 99, 5])}, data, slices)
+    ours, mean = (found.tables[name]["stars"] for name in ("ours", ITEM_MEAN))
+    assert [(part["rmse"].value, part["rmse"].n) for part in (ours["all"], ours["last"])] == [(0, 3), (0, 1)]
+    assert [(part["rmse"].value, part["rmse"].n) for part in (mean["all"], mean["last"])] == [(1, 3), (1, 1)]
+    assert ("mae" in ours["all"], "mae" in ours["last"]) == (True, False)
+    (comparison,) = found.comparisons
+    assert (comparison.model, comparison.baseline, comparison.metric) == ("ours", ITEM_MEAN, "rmse")
+    assert (comparison.difference.metric.value, comparison.difference.verdict) == (-1, "better")
+    assert found.calibration == {}
 
 
 def test_that_an_items_mean_is_drawn_towards_the_overall_mean_by_hand() -> None:

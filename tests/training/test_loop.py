@@ -20,7 +20,7 @@ class Line:
         torch.manual_seed(7)
         self.network: nn.Module = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 1))
         if sparse:
-            self.network.append(nn.Embedding(5, 1, sparse=True))  # type: ignore[operator]
+            self.network.append(nn.Embedding(5, 1, sparse=True))
         self.x = torch.randn(32, 3)
         self.y = self.x.sum(1)
         self.metrics = metrics or (lambda line: {"line.rmse": float(line.error())})
@@ -152,7 +152,7 @@ def test_that_a_checkpoint_that_is_absent_or_of_another_network_is_refused(tmp_p
 def after(epochs: int) -> list[float]:
     """The weights when each epoch of a run of four ends, after this many."""
     seen: list[list[float]] = []
-    line = Line(lambda line: seen.append(weights_of(line)) or {})  # type: ignore[func-returns-value]
+    line = Line(lambda line: seen.append(weights_of(line)) or {})
     train(line, settings())
     return seen[epochs - 1]
 

@@ -12,7 +12,7 @@ from penchant.schema.errors import DataError, RecipeError
 from penchant.training.loop import Interrupted, Progress
 from penchant.training.objective import NetworkObjective
 from penchant.training.trainer import NetworkTrainer, fit_network
-from tests.small_data import NEXT, SMALL, dataset, weather
+from tests.small_data import NEXT, NOON, SMALL, dataset, weather
 
 LINES = (
     NEXT
@@ -103,7 +103,7 @@ def test_that_losses_have_a_gradient_for_every_weight_that_is_used() -> None:
     one = objective(small())
     losses = one.losses(one.epoch(0)[0], 0)
     assert sorted(losses) == ["next", "outside"]
-    sum(losses.values(), torch.zeros(())).backward()  # type: ignore[no-untyped-call]
+    sum(losses.values(), torch.zeros(())).backward()
     without = [name for name, parameter in one.network.named_parameters() if parameter.grad is None]
     assert without == []
 
@@ -119,3 +119,23 @@ def test_that_a_task_without_anything_to_learn_from_is_refused() -> None:
         objective(small(LINES.replace(NEXT, NEXT + "positive_where = \"sky == 'hail'\"\n")))
     with pytest.raises(RecipeError, match="task 'outside', key 'label'"):
         objective(small(LINES.replace('label = "outside"\n', "")))
+
+
+@pytest.mark.parametrize("horizon", [1, 2, 4, 9])
+def test_that_what_follows_a_wanted_event_is_the_users_next_wanted_ones_by_hand(horizon: int) -> None:
+    """a wants p, r and s, and t outside the part; b wants q and r. What is not wanted (a's q, b's p) stands between and is left out."""
+    events = {
+        "user_id": list("aaaaabbb"),
+        "item_id": list("pqrstqpr"),
+        "timestamp": NOON + np.arange(8.0),
+        "stars": [5, 1, 5, 5, 5, 5, 1, 5],
+    }
+    data = dataset(events, f'{NEXT}horizon = {horizon}\npositive_where = "stars > 3"\n{SMALL}')
+    part = data.part(np.array([0, 1, 2, 3, 5, 6, 7]))
+    p, q, r, s, none = 0, 1, 2, 3, -1
+    expected = [[p, r, s], [r, s, none], [s, none, none], [q, r, none], [r, none, none]]
+    padded = np.array([[*row, *[none] * 6] for row in expected])[:, :horizon]
+    one = objective(part)
+    assert one._following(np.array([0, 2, 3, 5, 7])).tolist() == padded.tolist()
+    assert one._following(np.array([7, 0])).tolist() == padded[[4, 0]].tolist()
+    assert one._following(np.array([], dtype=np.int64)).shape == (0, horizon)

@@ -1,7 +1,7 @@
 """The commands and their options; what each does lies in `commands/`, loaded when it runs.
 
-Exit codes: 0 done · 1 another mistake of the caller · 2 recipe or usage · 3 data · 4 unknown target · 5 not fitted · 6 bundle · 7 storage ·
-8 address · 9 the gate refused · 130 interrupted (training can be resumed).
+Exit codes: 0 done · 1 another mistake of the caller, or data that training would refuse (check) · 2 recipe or usage · 3 data ·
+4 unknown target · 5 not fitted · 6 bundle · 7 storage · 8 address · 9 the gate refused · 130 interrupted (training can be resumed).
 """
 
 import logging
@@ -76,7 +76,7 @@ def init(
 
 @app.command()
 def check(recipe: RecipePath, home: Home = None, json: Json = False, debug: Debug = False) -> None:
-    """Count and locate defects in the data; write a report."""
+    """Count and locate defects in the data; write a report. Exit code 1 when training would refuse the data."""
     _run("check", debug, json, recipe=recipe, home=home)
 
 

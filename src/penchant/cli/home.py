@@ -19,10 +19,12 @@ class HomeFolder:
 
     @property
     def checkpoint(self) -> Path:
+        """Where an interrupted training goes on from; may not exist yet."""
         return self.path / "checkpoint"
 
     @property
     def state(self) -> Path:
+        """The service's events and records; may not exist yet."""
         return self.path / "state"
 
     def report(self, name: str) -> Path:
@@ -32,4 +34,5 @@ class HomeFolder:
         return folder / name
 
     def bundles(self) -> BundleStore:
+        """The store of trained bundles; its folder is made with the first."""
         return BundleStore(self.path / "bundles")

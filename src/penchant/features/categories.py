@@ -18,8 +18,11 @@ class CategoriesSettings(Settings):
     separator: str = "|"
     """Between values of a text cell; list columns need none."""
     maximum_per_row: int = Field(16, ge=1)
+    """The first values of a cell; further ones are left out."""
     minimum_count: int = Field(1, ge=1)
+    """Values of fewer training events count as unknown. A user's or item's value counts in each of their events."""
     maximum_values: int = Field(1_000_000, ge=1)
+    """How many values are kept: those of the most training events."""
 
 
 class Categories:
@@ -34,14 +37,19 @@ class Categories:
 
     @property
     def form(self) -> Form:
+        """A bag of indices below 2 + the number of values kept; 2 before fitting."""
         return Form("bag", FIRST + len(self.values_))
 
-    def fit(self, values: pl.Series) -> Self:
-        singles = self._lists(values).explode().drop_nulls()
-        self.values_ = frequent(singles, self.settings.minimum_count, self.settings.maximum_values)
+    def fit(self, values: pl.Series, events: Array | None = None) -> Self:
+        """Choose the values that get an index of their own; each counts once per cell, empty and missing cells for nothing."""
+        lists = self._lists(values)
+        singles = lists.filter(lists.list.len() > 0).explode()
+        of_each = None if events is None else np.repeat(events, lists.list.len().to_numpy())
+        self.values_ = frequent(singles, self.settings.minimum_count, self.settings.maximum_values, of_each)
         return self
 
     def transform(self, values: pl.Series) -> Array:
+        """Bags `[n, maximum_per_row]`, int64, in the cell's order, repeats within a cell left out; zeros for an empty or missing cell."""
         bags = np.zeros((len(values), self.settings.maximum_per_row), dtype=np.int64)
         lists = self._lists(values).list.head(self.settings.maximum_per_row)
         lengths = lists.list.len().fill_null(0).cast(pl.Int64).to_numpy()
@@ -62,8 +70,10 @@ class Categories:
         return cleaned.fill_null(pl.Series([[]], dtype=pl.List(pl.String)))
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """`values`: the texts in the order of their indices; no arrays."""
         return {"values": self.values_.to_list()}, {}
 
     def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
+        """Take the values of a `state`."""
         self.values_ = pl.Series(facts["values"], dtype=pl.String)
         return self

@@ -18,13 +18,13 @@ class CategorySettings(Settings):
     """Which values get an index of their own."""
 
     minimum_count: int = Field(1, ge=1)
-    """Rarer training values count as unknown."""
+    """Values of fewer training events count as unknown. A user's or item's value counts in each of their events."""
     maximum_values: int = Field(10_000_000, ge=1)
-    """The most frequent values kept."""
+    """How many values are kept: those of the most training events."""
 
 
 class Category:
-    """`[n]` indices: 0 unknown or rare, 1 missing, 2 and up the training values, most frequent first."""
+    """`[n]` indices: 0 unknown or rare, 1 missing, 2 and up the training values, those of most users, items or events first."""
 
     kind: ClassVar[str] = "category"
     settings_class: ClassVar[type[Settings]] = CategorySettings
@@ -36,13 +36,17 @@ class Category:
 
     @property
     def form(self) -> Form:
+        """An index below 2 + the number of values kept; 2 before fitting."""
         return Form("index", FIRST + len(self.values_))
 
-    def fit(self, values: pl.Series) -> Self:
-        self.values_, self._places = frequent(as_text(values), self.settings.minimum_count, self.settings.maximum_values), None
+    def fit(self, values: pl.Series, events: Array | None = None) -> Self:
+        """Choose the values that get an index of their own, from `[n]` training values; missing ones count for nothing."""
+        settings = self.settings
+        self.values_, self._places = frequent(as_text(values), settings.minimum_count, settings.maximum_values, events), None
         return self
 
     def transform(self, values: pl.Series) -> Array:
+        """Indices `[n]`, int64; values of any type are compared as text, so that 3, 3.0 and "3" are one value."""
         texts = as_text(values)
         return self._look_up_few(texts) if len(texts) <= FEW else lookup(texts, self.values_)
 
@@ -53,17 +57,28 @@ class Category:
         return np.array([MISSING if text is None else self._places.get(text, UNKNOWN) for text in texts.to_list()], dtype=np.int64)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """`values`: the texts in the order of their indices; no arrays."""
         return {"values": self.values_.to_list()}, {}
 
     def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
+        """Take the values of a `state`."""
         self.values_, self._places = pl.Series(facts["values"], dtype=pl.String), None
         return self
 
 
-def frequent(texts: pl.Series, minimum_count: int, maximum_values: int) -> pl.Series:
-    """The distinct texts that occur often enough, most frequent first, ties in text order."""
-    counts = pl.DataFrame({"text": texts}).drop_nulls().group_by("text").len().filter(pl.col("len") >= minimum_count)
-    return counts.sort("len", "text", descending=[True, False])["text"].head(maximum_values)
+def frequent(texts: pl.Series, minimum_count: int, maximum_values: int, events: Array | None = None) -> pl.Series:
+    """The distinct texts of enough training events, those of most rows first, ties in text order.
+
+    Args:
+        texts: Training values `[n]`; missing ones are left out.
+        minimum_count: Events that a text needs.
+        maximum_values: Texts that are kept, those of most events.
+        events: How many events each row is of `[n]`; one each when None.
+    """
+    rows = pl.DataFrame({"text": texts, "events": np.ones(len(texts), dtype=np.int64) if events is None else events}).drop_nulls()
+    counts = rows.group_by("text").agg(pl.len().alias("rows"), pl.col("events").sum()).filter(pl.col("events") >= minimum_count)
+    kept = counts.sort("events", "text", descending=[True, False]).head(maximum_values)
+    return kept.sort("rows", "text", descending=[True, False])["text"]
 
 
 def lookup(texts: pl.Series, known: pl.Series) -> Array:

@@ -105,9 +105,13 @@ class FeatureContract:
         feature = build(self.part, "contract").fit(self.values.head(1)).fit(self.values)
         assert _told(feature) == _told(self.fitted())
 
+    def test_that_training_values_without_counts_are_of_one_event_each(self) -> None:
+        counted = build(self.part, "contract").fit(self.values, np.ones(len(self.values), dtype=np.int64))
+        assert _told(counted) == _told(self.fitted())
+
     def test_that_training_values_may_all_be_missing_or_none(self) -> None:
         for values in (pl.Series([None, None], dtype=self.values.dtype), self.values.clear()):
-            feature = build(self.part, "contract").fit(values)
+            feature = build(self.part, "contract").fit(values, np.full(len(values), 3))
             check_form(feature.form, feature.transform(self.values), len(self.values))
 
     def test_that_the_order_of_rows_changes_no_row(self) -> None:

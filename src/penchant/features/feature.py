@@ -40,8 +40,13 @@ class Feature(Protocol):
     def form(self) -> Form:
         """How the arrays are read; known once fitted."""
 
-    def fit(self, values: pl.Series) -> Self:
-        """Learn from training values (missing allowed)."""
+    def fit(self, values: pl.Series, events: Array | None = None) -> Self:
+        """Learn from training values.
+
+        Args:
+            values: `[n]`, missing ones allowed; one per user or item, or one per event.
+            events: How many training events each is of, whole numbers `[n]`; one each when None.
+        """
 
     def transform(self, values: pl.Series) -> Array:
         """Values `[n]` to an array of this feature's form; unknown and missing values never fail."""

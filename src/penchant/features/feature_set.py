@@ -50,6 +50,12 @@ class Gathered(NDArrayOperatorsMixin):
         return getattr(function, method)(*arrays, **settings)
 
 
+REMEMBERED = 4096
+"""Values of requests whose arrays are kept."""
+LONGEST_REMEMBERED = 256
+"""Characters of such a value as Python writes it."""
+
+
 @dataclass(frozen=True)
 class Encoded:
     """A log as model inputs: one array per feature.
@@ -84,6 +90,7 @@ class FeatureSet:
         self.features: dict[Owner, dict[str, Feature]] = {
             owner: {name: build(part, f"features, {owner}.{name}") for name, part in parts.items()} for owner, parts in self.parts.items()
         }
+        self._remembered: dict[tuple[Owner, str, str], Array] = {}
 
     def _names(self) -> list[tuple[Owner, str]]:
         return [(owner, name) for owner in OWNERS for name in self.features[owner]]
@@ -97,13 +104,14 @@ class FeatureSet:
         return sorted({column for name, part in self.parts[owner].items() for column in part.reads(name)})
 
     def fit(self, data: Dataset) -> "FeatureSet":
-        """Fit every feature on the values of this part: its events, and the users and items in them."""
-        users = data.log.users.select(pl.all().gather(np.unique(data.log.user[data.rows])))
-        items = data.log.items.select(pl.all().gather(np.unique(data.log.item[data.rows])))
+        """Fit every feature on the values of this part: its events, and the users and items in them, told how many events each has."""
+        self._remembered.clear()
+        log, rows = data.log, data.rows
+        tables = {"user": _with_events(log.users, log.user[rows]), "item": _with_events(log.items, log.item[rows])}
         for owner, name in self._names():
             columns = self.parts[owner][name].reads(name)
-            table = users if owner == "user" else items if owner == "item" else data.log.take(list(columns), data.rows)
-            self.features[owner][name].fit(_values(table, columns))
+            table, events = tables[owner] if owner in tables else (log.take(list(columns), rows), None)
+            self.features[owner][name].fit(_values(table, columns), events)
         return self
 
     def encode(self, owner: Owner, table: pl.DataFrame) -> dict[str, Array]:
@@ -113,6 +121,27 @@ class FeatureSet:
         return {
             name: feature.transform(_values(table, self.parts[owner][name].reads(name))) for name, feature in self.features[owner].items()
         }
+
+    def encode_one(self, owner: Owner, record: Mapping[str, Any]) -> dict[str, Array]:
+        """Arrays `{name: [1, *]}` of one record, as `encode` gives them for a table of it alone; not to be written to.
+
+        Requests bring the same few values again and again, so what a short value became is remembered.
+        """
+        return {name: self._one(owner, name, record) for name in self.features[owner]}
+
+    def _one(self, owner: Owner, name: str, record: Mapping[str, Any]) -> Array:
+        columns = self.parts[owner][name].reads(name)
+        values = [record.get(column) for column in columns]
+        written = repr(values)  # tells 1 from 1.0, True and "1"
+        array = self._remembered.get((owner, name, written))
+        if array is None:
+            table = pl.DataFrame({column: pl.Series([value], strict=False) for column, value in zip(columns, values, strict=True)})
+            array = self.features[owner][name].transform(_values(table, columns))
+            if len(written) <= LONGEST_REMEMBERED:
+                if len(self._remembered) >= REMEMBERED:
+                    self._remembered.clear()
+                self._remembered[owner, name, written] = array
+        return array
 
     def encode_log(self, log: Log) -> Encoded:
         """A whole log. Texts stored as codes are transformed once per distinct value."""
@@ -143,6 +172,7 @@ class FeatureSet:
 
     def load(self, directory: Path) -> "FeatureSet":
         """Restore what `save` wrote for the same recipe."""
+        self._remembered.clear()
         facts: Mapping[str, Any] = json.loads((directory / "features.json").read_text(encoding="utf8"))
         arrays = load_file(directory / "features.safetensors")
         for owner, name in self._names():
@@ -150,6 +180,12 @@ class FeatureSet:
             own = {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
             self.features[owner][name].restore(facts[f"{owner}.{name}"], own)
         return self
+
+
+def _with_events(table: pl.DataFrame, rows: Array) -> tuple[pl.DataFrame, Array | None]:
+    """The table's rows that events are of, given the row of each event, and how many events each has `[rows]`."""
+    present, events = np.unique(rows, return_counts=True)
+    return table.select(pl.all().gather(present)), events
 
 
 def _values(table: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:

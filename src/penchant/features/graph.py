@@ -79,7 +79,7 @@ class Graph:
     def form(self) -> Form:
         return Form("vector", 2 + self.settings.width + 2 * len(self.columns_))
 
-    def fit(self, values: pl.Series) -> Self:
+    def fit(self, values: pl.Series, events: Array | None = None) -> Self:
         nodes, adjacency = read_graph(self.settings.edges, self.settings.directory)
         ids, numbers, _ = self._taken(values)
         columns = [name for name in _fields(values)[1:] if name != self.settings.neighbours]

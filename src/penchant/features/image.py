@@ -77,7 +77,7 @@ class Image:
             do = f"Correct `path` of the feature; it is relative to '{self.settings.directory}'."
             raise DataError(f"images '{self.settings.path}'", must="a folder or a zip file", came=came, do=do) from None
 
-    def fit(self, values: pl.Series) -> Self:
+    def fit(self, values: pl.Series, events: Array | None = None) -> Self:
         vectors, _ = self._vectors(values, self._place)
         for note in self.notes:
             logger.warning("%s", note)

@@ -32,9 +32,14 @@ class Number:
 
     @property
     def form(self) -> Form:
+        """A vector of 2: the scaled amount and whether it is missing."""
         return Form("vector", 2)
 
-    def fit(self, values: pl.Series) -> Self:
+    def fit(self, values: pl.Series, events: Array | None = None) -> Self:
+        """Learn mean and deviation of `[n]` amounts, missing ones left out; alike, they deviate by 1; without any, the mean is 0.
+
+        Every user or item counts once, however many `events` they have.
+        """
         numbers = self._scaled(values)
         present = numbers[~np.isnan(numbers)]
         self.mean_ = float(present.mean()) if len(present) else 0.0
@@ -42,6 +47,7 @@ class Number:
         return self
 
     def transform(self, values: pl.Series) -> Array:
+        """Vectors `[n, 2]`, float32, finite; what is no number is missing, 0 and 1."""
         standard = (self._scaled(values) - self.mean_) / self.deviation_
         missing = np.isnan(standard)
         return np.stack([np.clip(np.where(missing, 0, standard), -BOUND, BOUND), missing], axis=1).astype(np.float32)
@@ -51,8 +57,10 @@ class Number:
         return np.sign(numbers) * np.log1p(np.abs(numbers)) if self.settings.logarithm else numbers
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """`mean` and `deviation`, after the logarithm if there is one; no arrays."""
         return {"mean": self.mean_, "deviation": self.deviation_}, {}
 
     def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
+        """Take the mean and deviation of a `state`."""
         self.mean_, self.deviation_ = facts["mean"], facts["deviation"]
         return self

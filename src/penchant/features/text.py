@@ -45,9 +45,17 @@ class Text:
 
     @property
     def form(self) -> Form:
+        """A vector as wide as the model's; 0 before fitting."""
         return Form("vector", len(self.mean_))
 
-    def fit(self, values: pl.Series) -> Self:
+    def fit(self, values: pl.Series, events: Array | None = None) -> Self:
+        """Learn the mean vector and the spread of `[n]` texts, empty ones left out; zeros and 1 where there is no text.
+
+        Every user or item counts once, however many `events` they have.
+
+        Raises:
+            RecipeError: when the model or its package is not there.
+        """
         texts = [text for text in texts_of(values) if text]
         vectors = self.model.encode(texts) if texts else np.zeros((1, self.model.width), dtype=np.float32)
         self.mean_ = vectors.mean(axis=0)
@@ -55,6 +63,11 @@ class Text:
         return self
 
     def transform(self, values: pl.Series) -> Array:
+        """Vectors `[n, width]`, float32; several columns are joined by ". ", lists by a space.
+
+        Raises:
+            RecipeError: when the model or its package is not there.
+        """
         texts = texts_of(values)
         present = np.array([bool(text) for text in texts], dtype=bool)
         result = np.zeros((len(texts), len(self.mean_)), dtype=np.float32)
@@ -67,9 +80,11 @@ class Text:
         return [f"meaning {place}" for place in range(1, len(self.mean_) + 1)]
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """`scale`, and the array `mean` `[width]`."""
         return {"scale": self.scale_}, {"mean": self.mean_}
 
     def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
+        """Take the scale and mean of a `state`; the model is read when the first text comes."""
         self.scale_, self.mean_ = facts["scale"], arrays["mean"]
         return self
 

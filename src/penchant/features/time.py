@@ -32,12 +32,15 @@ class Time:
 
     @property
     def form(self) -> Form:
+        """A vector of 7: three circles and whether the time is missing."""
         return Form("vector", 2 * len(PERIODS) + 1)
 
-    def fit(self, values: pl.Series) -> Self:
+    def fit(self, values: pl.Series, events: Array | None = None) -> Self:
+        """Nothing is learnt: a clock is the same for everybody."""
         return self
 
     def transform(self, values: pl.Series) -> Array:
+        """Vectors `[n, 7]`, float32, from seconds since 1970 (UTC) or datetimes; zeros and a last 1 where the time is missing."""
         seconds = as_number(values) + self.settings.hours_from_utc * 3600
         missing = np.isnan(seconds)
         angles = [2 * np.pi * (seconds + THURSDAY * (period == 7 * DAY)) / period for period in PERIODS]
@@ -45,7 +48,9 @@ class Time:
         return np.stack([*(np.where(missing, 0, circle) for circle in circles), missing], axis=1).astype(np.float32)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Nothing."""
         return {}, {}
 
     def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
+        """Nothing to take."""
         return self

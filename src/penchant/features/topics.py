@@ -60,7 +60,7 @@ class Topics:
     def form(self) -> Form:
         return Form("vector", self.settings.topics)
 
-    def fit(self, values: pl.Series) -> Self:
+    def fit(self, values: pl.Series, events: Array | None = None) -> Self:
         texts = [words for words in map(words_of, texts_of(values)) if words]
         found = Counter(word for words in texts for word in set(words))
         kept = self._kept(found, len(texts))

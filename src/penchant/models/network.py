@@ -3,7 +3,7 @@
 items     S = content + id                                  [items, width]
 history   H = causal transformer(profile, events)           [batch, 1 + length, width]
 user      u = H at the last visible event, then a layer in which context and scenario query the visible history
-retrieve  u · S
+retrieve  u · S, and what it is worth that the user chose the item before
 rank      (u, S, u * S, what S finds in H, context) -> scenario gates -> experts -> one representation per task -> heads
 """
 
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from penchant.features.feature_set import FeatureSet
 from penchant.models.batch import Batch
 from penchant.models.blocks.attention import Attention
+from penchant.models.blocks.context import Likeness
 from penchant.models.blocks.dropout import Dropout
 from penchant.models.blocks.embedding import FeatureEmbedding
 from penchant.models.blocks.feed_forward import feed_forward, start_at_zero
@@ -43,6 +44,9 @@ class Network(nn.Module):
         self.context = _part("context", settings.context, features.forms("context"), width, dropout)
         self.scenario = FeatureEmbedding(features.forms("scenario"), width) if features.features["scenario"] else None
         self.asks = UserQuery(width, dropout)
+        shared = self._shared(features)
+        self.likeness = Likeness(shared, self.asks.attention.heads) if shared and self.context.match else None
+        self.repeats = _part("repeats", settings.repeats, shared, self.history.order)
         tasks = {name: build(name, part, width) for name, part in recipe.tasks.items()}
         self.retrieval: NextItem | None = next((task for task in tasks.values() if task.face == "retrieval"), None)
         self.tasks = nn.ModuleDict({name: task for name, task in tasks.items() if task.face == "ranking"})
@@ -52,6 +56,12 @@ class Network(nn.Module):
             self.gate_in = _part("scenario", gates, width, 5 * width)
             self.experts = _part("experts", settings.experts, 5 * width, width, len(self.tasks), dropout)
             self.gates_out = nn.ModuleList([_part("scenario", gates, width, width) for _ in self.tasks])
+
+    @staticmethod
+    def _shared(features: FeatureSet) -> list[str]:
+        """The circumstances that are known of past events too, each described alike, so that equal indices are equal values."""
+        past, now = features.parts["history"], features.parts["context"]
+        return [name for name, form in features.forms("context").items() if form.shape == "index" and past.get(name) == now[name]]
 
     @property
     def ranking_tasks(self) -> dict[str, RankingTask]:
@@ -71,11 +81,11 @@ class Network(nn.Module):
         history = self.history(profile, items[batch.history], batch.history_columns, batch.gap)
         context = self.context(batch.context, batch.recency)
         scenario = self.scenario(batch.scenario).sum(-2) if self.scenario is not None else torch.zeros_like(context)
-        positions = torch.arange(history.shape[1], device=history.device)
-        age = batch.visible.unsqueeze(-1) - positions  # position 0 is the profile, so there is always one
-        last = history.gather(1, batch.visible.unsqueeze(-1).expand(-1, -1, self.width))
-        users = self.asks(last, context + scenario, history, age)
-        return Encoding(users, history, context + scenario, scenario, age)
+        age = self.history.age(batch.visible, history.shape[1])
+        near = self.likeness(batch.context, batch.history_columns) if self.likeness is not None else None
+        users = self.asks(self.history.latest(history, batch.visible), context + scenario, history, age, near)
+        repeats = self.repeats.weigh(age, batch.context, batch.history_columns)
+        return Encoding(users, history, context + scenario, scenario, age, batch.history, repeats)
 
     def rank(self, encoding: "Encoding", candidates: Tensor) -> dict[str, Tensor]:
         """Raw outputs `{task: [batch, targets, k]}` for candidate vectors `[batch, targets, k, width]`."""
@@ -100,10 +110,15 @@ class Encoding:
         context: Circumstances and scenario `[batch, targets, width]`.
         scenario: Scenario alone `[batch, targets, width]`.
         age: How many events each position lies before each target, below 0 where not visible, `[batch, targets, 1 + length]`.
+        past: Item rows of the past events `[batch, length]`.
+        repeats: What each of them is worth for its own item, `[batch, targets, length]`; None where repeats count nothing.
     """
 
-    def __init__(self, users: Tensor, history: Tensor, context: Tensor, scenario: Tensor, age: Tensor) -> None:
+    def __init__(
+        self, users: Tensor, history: Tensor, context: Tensor, scenario: Tensor, age: Tensor, past: Tensor, repeats: Tensor | None
+    ) -> None:
         self.users, self.history, self.context, self.scenario, self.age = users, history, context, scenario, age
+        self.past, self.repeats = past, repeats
 
 
 class UserQuery(nn.Module):
@@ -118,10 +133,10 @@ class UserQuery(nn.Module):
         self.norms = nn.ModuleList([nn.LayerNorm(width) for _ in range(3)])
         self.dropout = Dropout(dropout)
 
-    def forward(self, last: Tensor, context: Tensor, history: Tensor, age: Tensor) -> Tensor:
+    def forward(self, last: Tensor, context: Tensor, history: Tensor, age: Tensor, near: Tensor | None) -> Tensor:
         """User vectors `[batch, targets, width]`."""
         user = last + context
-        user = user + self.dropout(self.attention(self.norms[0](user), history, age))
+        user = user + self.dropout(self.attention(self.norms[0](user), history, age, near))
         moved: Tensor = self.norms[2](user + self.dropout(self.feed_forward(self.norms[1](user))))
         return moved
 

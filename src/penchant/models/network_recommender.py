@@ -141,8 +141,11 @@ class NetworkRecommender(Recommender):
         if self.network.retrieval is None:
             rows = np.tile(np.arange(len(self.item_vectors)), (len(encoding.users), 1))
             return self.combine(self.judge(encoding, rows))
-        scores: NDArray[np.float32] = (encoding.users[:, 0] @ self.item_vectors.T).float().numpy()
-        return scores
+        scores = encoding.users[:, 0] @ self.item_vectors.T
+        if encoding.repeats is not None:
+            scores = scores + self.network.repeats.everywhere(encoding.past, encoding.repeats[:, 0], len(self.item_vectors))
+        found: NDArray[np.float32] = scores.float().numpy()
+        return found
 
     def _score_pairs(self, queries: Queries, rows: NDArray[np.integer]) -> NDArray[np.float32]:
         if self.ranks_by_retrieval:
@@ -173,10 +176,14 @@ class NetworkRecommender(Recommender):
     @torch.inference_mode()
     def judge(self, encoding: Encoding, items: NDArray[np.integer]) -> dict[str, Tensor]:
         """Raw output of every task for candidate rows `[batch, k]`: `{task: [batch, k]}`, retrieval included."""
-        candidates = self.item_vectors[torch.from_numpy(items)].unsqueeze(1)
+        rows = torch.from_numpy(items)
+        candidates = self.item_vectors[rows].unsqueeze(1)
         outputs = {name: output[:, 0] for name, output in self.network.rank(encoding, candidates).items()} if self.network.tasks else {}
         if self.network.retrieval is not None:
-            outputs[self.network.retrieval.name] = (candidates[:, 0] * encoding.users).sum(-1)
+            scores = (candidates[:, 0] * encoding.users).sum(-1)
+            if encoding.repeats is not None:
+                scores = scores + self.network.repeats.at(encoding.past, encoding.repeats[:, 0], rows)
+            outputs[self.network.retrieval.name] = scores
         return outputs
 
     def combine(self, outputs: Mapping[str, Tensor]) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from penchant.data.dataset import Dataset
 from penchant.data.log import Log
+from penchant.features.feature_set import FeatureSet
 from penchant.models.queries import Queries, moment_columns
 from penchant.schema.errors import NotFittedError, TargetError, did_you_mean
 from penchant.schema.recipe import Recipe
@@ -75,7 +76,7 @@ class Recommender(ABC):
             users: User ids; one never seen gets what suits everybody.
             k: Items per user, 1 up to the catalogue's size.
             context: Values of context columns, the same for all; `time` stands for `timestamp` (seconds or datetime).
-            scenario: Value of the scenario column.
+            scenario: Value of the scenario column; when neither it nor the context names one, the training part's most frequent.
             exclude_seen: Leave out items the user has events with.
             unknown: What to do about user ids never seen.
 
@@ -99,7 +100,7 @@ class Recommender(ABC):
         return frame.with_columns(items.alias("item_id"), pl.Series("score", scores.ravel())).filter(pl.Series(kept))
 
     def score(self, users: Sequence[Any], items: Sequence[Any], context: Mapping[str, Any] | None = None) -> NDArray[np.float32]:
-        """Scores of user-item pairs `[n]`, on the scale `recommend` orders by.
+        """Scores of user-item pairs `[n]`, on the scale `recommend` orders by, in the same scenario.
 
         Raises:
             TargetError: for an item that is not in the catalogue, or not one item per user.
@@ -205,8 +206,10 @@ class Recommender(ABC):
                 do="For example 1650888000 or datetime(2022, 4, 25).",
             )
         time = time.timestamp() if isinstance(time, datetime) else float(time)
-        if scenario is not None and self.recipe_.scenario.column:
-            values[self.recipe_.scenario.column] = scenario
+        if self.recipe_.scenario.column:
+            named = {} if scenario is None else {self.recipe_.scenario.column: scenario}
+            usual = usual_scenario(getattr(self, "features", None))  # models without features do not look at the scenario
+            values = {self.recipe_.scenario.column: usual} | values | named
         known = moment_columns(self.recipe_)
         for name in values:
             if name not in known:
@@ -214,3 +217,9 @@ class Recommender(ABC):
                     f"context '{name}'", must="a context column of the recipe", came="an unknown name", do=did_you_mean(name, known)
                 )
         return pl.DataFrame({"timestamp": [time] * count, **{name: [value] * count for name, value in values.items()}})
+
+
+def usual_scenario(features: FeatureSet | None) -> str | None:
+    """What stands for a scenario that nobody names: the most frequent of the training part; None where there is none."""
+    fitted = features.features["scenario"].values() if features else ()
+    return next((value for feature in fitted for value in feature.state()[0]["values"]), None)

@@ -3,19 +3,23 @@
 One text is read once and then used on a whole frame (`polars()`) and on one row (`value(row)`), so that
 a label, a filter or a history rule means the same offline and online.
 
-Grammar: column names, numbers, 'text', true, false, null; + - * /; == != < <= > >=; in (…), not in (…);
-and, or, not; parentheses. A comparison with a missing value is missing, and a missing condition does not hold.
+Grammar: column names; col('name') for a column whose name is no plain word or is a word of Python (class, from);
+numbers, 'text', true, false, null; + - * /; == != < <= > >=; in (…), not in (…); and, or, not; parentheses.
+A comparison with a missing value is missing, and a missing condition does not hold.
 Arithmetic is done in float64 whatever the column's type; division by zero is missing. As a condition, a number other than 0 holds.
 """
 
 import ast
+import keyword
 import operator
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite, isnan
 from typing import Any
 
 import polars as pl
+from polars import selectors
 
 from penchant.schema.errors import RecipeError
 
@@ -27,11 +31,17 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Gt: operator.gt, ast.GtE: operator.ge,
 }  # fmt: skip
 _CONSTANTS = {"true": True, "false": False, "null": None}
+_QUOTED = re.compile(r"'[^']*(?:'|$)|\"[^\"]*(?:\"|$)")
+_RESERVED = frozenset(keyword.kwlist) - {"and", "or", "not", "in"}
 
 
 @dataclass(frozen=True)
 class Expression:
     """A checked column expression.
+
+    Attributes:
+        text: As it was written.
+        columns: The columns it reads; `true`, `false` and `null` are none.
 
     Raises:
         RecipeError: when the text is not of the grammar above.
@@ -39,23 +49,33 @@ class Expression:
 
     text: str
     columns: frozenset[str] = field(init=False)
+    _tree: ast.expr = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         try:
             tree = ast.parse(self.text.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
-            raise self._refused("text that does not parse") from None
+            raise self._unreadable() from None
         names: set[str] = set()
         self._check(tree, names, depth=0)
         object.__setattr__(self, "columns", frozenset(names))
         object.__setattr__(self, "_tree", tree)
 
-    def _refused(self, came: str) -> RecipeError:
+    def _unreadable(self) -> RecipeError:
+        """Text that does not parse; where a word of Python stands in it, a column of that name may have been meant."""
+        reserved = next((word for word in re.findall(r"\w+", _QUOTED.sub(" ", self.text)) if word in _RESERVED), None)
+        if reserved is None:
+            return self._refused("text that does not parse")
+        return self._refused(
+            f"the bare word '{reserved}'", f"For example: \"col('{reserved}') == 1\" where the column '{reserved}' is meant."
+        )
+
+    def _refused(self, came: str, do: str = "For example: \"rating >= 4\" or \"event in ('click', 'buy')\".") -> RecipeError:
         return RecipeError(
             f"expression '{self.text[:200]}'",
-            must="column names, numbers and 'texts' joined by + - * / == != < <= > >= in, and, or, not",
+            must="column names, col('name'), numbers and 'texts' joined by + - * / == != < <= > >= in, and, or, not",
             came=came,
-            do="For example: \"rating >= 4\" or \"event in ('click', 'buy')\".",
+            do=do,
         )
 
     def _check(self, node: ast.AST, names: set[str], depth: int) -> None:
@@ -65,6 +85,9 @@ class Expression:
             case ast.Name(id=name):
                 if name not in _CONSTANTS:
                     names.add(name)
+                return
+            case ast.Call(func=ast.Name(id="col"), args=[ast.Constant(value=str(name))], keywords=[]) if name:
+                names.add(name)
                 return
             case ast.Constant(value=int() | float() as number):
                 if abs(number) >= 2**63 or not isfinite(number):
@@ -91,11 +114,11 @@ class Expression:
 
     def polars(self) -> pl.Expr:
         """The expression over a frame's columns."""
-        return _to_polars(self._tree)  # type: ignore[attr-defined]
+        return _to_polars(self._tree)
 
     def value(self, row: Mapping[str, Any]) -> Any:
         """The expression's value for one row; columns the row lacks are missing (None), and so is what a type does not allow."""
-        return _of_row(self._tree, row)  # type: ignore[attr-defined]
+        return _of_row(self._tree, row)
 
     def holds(self, row: Mapping[str, Any]) -> bool:
         """Whether the condition holds for one row; missing counts as no."""
@@ -116,6 +139,8 @@ def _to_polars(node: ast.AST) -> pl.Expr:
     match node:
         case ast.Name(id=name):
             return pl.lit(_CONSTANTS[name]) if name in _CONSTANTS else pl.col(name)
+        case ast.Call(args=[ast.Constant(value=str(name))]):
+            return selectors.by_name(name).as_expr()  # pl.col would read "*" and "^…$" as patterns
         case ast.Constant(value=value):
             return pl.lit(value)
         case ast.BoolOp(op=op, values=values):
@@ -152,6 +177,8 @@ def _of_row(node: ast.AST, row: Mapping[str, Any]) -> Any:
     match node:
         case ast.Name(id=name):
             return _CONSTANTS[name] if name in _CONSTANTS else row.get(name)
+        case ast.Call(args=[ast.Constant(value=str(name))]):
+            return row.get(name)
         case ast.Constant(value=value):
             return value
         case ast.BoolOp(op=op, values=values):

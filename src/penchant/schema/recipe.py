@@ -142,7 +142,10 @@ class SourceSettings(Settings):
     time_zone: str | None = None
     """Zone of times that name none (`Europe/Berlin`); UTC when absent."""
     item_list: str | None = None
-    """A column that holds a list of items in time order: one event is made of each."""
+    """A column that holds a list of items in time order: one event is made of each, all at the row's time.
+
+    An item that stands in a list twice is a duplicate event, one moment with one item; keep both with `clean.duplicates = "keep_all"`.
+    """
 
     @property
     def shown(self) -> str:
@@ -314,6 +317,7 @@ class NetworkSettings(Settings):
     candidate: Part = Part(kind="cross_attention")
     scenario: Part = Part(kind="gates")
     experts: Part = Part(kind="mmoe")
+    repeats: Part = Part(kind="none")
 
 
 class SplitSettings(Settings):

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -38,12 +39,12 @@ SHARE_SHOWN = 0.05  # the next-item share a full bar stands for
 
 @dataclass(frozen=True)
 class Asked:
-    """A request, encoded; and why the answer will be less personal than it could be, if it will."""
+    """Requests, encoded; and of each why its answer will be less personal than it could be, if it will."""
 
     encoding: Encoding
     scores: NDArray[np.float32]
-    """Retrieval's score of every catalogue item `[items]`."""
-    fallback: str | None
+    """Retrieval's score of every catalogue item `[requests, items]`."""
+    fallbacks: list[str | None]
 
 
 class BundleEngine:
@@ -76,17 +77,24 @@ class BundleEngine:
         """The best items; when the network fails, the most popular ones, marked as degraded."""
         excluded = self._excluded(request)
         try:
-            asked = self._ask(request)
-            return self._answer(self._funnel.run(asked, request.n, excluded), asked.fallback)
+            return self._recommend([request], [excluded])[0]
         except Exception as error:
             return self._popular_of(np.setdiff1d(np.arange(len(self._ids)), excluded), request.n, error)
+
+    def recommend_many(self, requests: Sequence[RecommendationRequest]) -> list[RecommendationAnswer]:
+        """What `recommend` answers to each, in one pass through the network."""
+        if len(requests) > 1 and self.recommender.network.retrieval is not None:  # else each request fills a pass by itself
+            with suppress(Exception):  # one that fails must not take the others along
+                return self._recommend(requests, [self._excluded(request) for request in requests])
+        return [self.recommend(request) for request in requests]
 
     def rank(self, request: RankRequest) -> RecommendationAnswer:
         """The given items, best first; unknown ones are left out. When the network fails, the most popular first, marked as degraded."""
         rows = np.array([self._rows[name] for name in request.items if name in self._rows], dtype=np.int64)
         try:
-            asked = self._ask(request)
-            return self._answer(self._rank(asked, Candidates(rows, np.zeros(len(rows), dtype=np.float32))).best(request.n), asked.fallback)
+            asked = self._ask([request])
+            (ranked,) = self._rank(asked, [Candidates(rows, np.zeros(len(rows), dtype=np.float32))])
+            return self._answer(ranked.best(request.n), asked.fallbacks[0])
         except Exception as error:
             return self._popular_of(rows, request.n, error)
 
@@ -185,24 +193,34 @@ class BundleEngine:
         column = self.recommender.recipe.scenario.column
         return moment | ({column: request.scenario or next(iter(self._scenarios), None)} if column else {})
 
-    def _ask(self, request: RecommendationRequest) -> Asked:
-        recommender, past, moment = self.recommender, self._past(request), self._moment(request)
-        frame = frame_of([moment])
-        arrays = self.memory.arrays(past)
-        context = recommender.features.encode("context", frame)
-        scenario = recommender.features.encode("scenario", frame)
-        moments = Moments(
-            times=np.array([[moment["timestamp"]]]),
-            visible=arrays.length[:, None],
-            present=np.ones((1, 1), dtype=bool),
-            context={name: array[:, None] for name, array in context.items()},
-            scenario={name: array[:, None] for name, array in scenario.items()},
+    def _recommend(self, requests: Sequence[RecommendationRequest], excluded: Sequence[NDArray[np.int64]]) -> list[RecommendationAnswer]:
+        asked = self._ask(requests)
+        found = self._funnel.run(asked, [request.n for request in requests], excluded)
+        return [self._answer(best, fallback) for best, fallback in zip(found, asked.fallbacks, strict=True)]
+
+    def _ask(self, requests: Sequence[RecommendationRequest]) -> Asked:
+        recommender, features = self.recommender, self.recommender.features
+        pasts, profiles = [self._past(request) for request in requests], [self._profile(request) for request in requests]
+        moments = [self._moment(request) for request in requests]
+        arrays = self.memory.arrays(pasts)
+        batch = assemble(
+            {name: array[:, 0] for name, array in _stacked([profile for profile, _ in profiles]).items()},
+            arrays,
+            Moments(
+                times=np.array([[moment["timestamp"]] for moment in moments]),
+                visible=arrays.length[:, None],
+                present=np.ones((len(requests), 1), dtype=bool),
+                context=_stacked([features.encode_one("context", moment) for moment in moments]),
+                scenario=_stacked([features.encode_one("scenario", moment) for moment in moments]),
+            ),
         )
-        profile, has_profile = self._profile(request)
+        encoding = recommender.encode(batch)
+        personal = zip(requests, pasts, profiles, strict=True)
+        return Asked(encoding, recommender.retrieve(encoding), [self._fallback(one, past, told) for one, past, (_, told) in personal])
+
+    def _fallback(self, request: RecommendationRequest, past: UserPast, has_profile: bool) -> str | None:
         known = request.user_id is not None and (self.memory.knows(request.user_id) or request.user_id in self._profiles)
-        fallback = None if known or past.items or has_profile else ("unknown_user" if request.user_id else "anonymous")
-        encoding = recommender.encode(assemble(profile, arrays, moments))
-        return Asked(encoding, recommender.retrieve(encoding)[0], fallback)
+        return None if known or past.items or has_profile else "unknown_user" if request.user_id else "anonymous"
 
     def _profile(self, request: RecommendationRequest) -> tuple[dict[str, NDArray[Any]], bool]:
         """The profile's features, and whether anything is known of it."""
@@ -212,22 +230,31 @@ class BundleEngine:
             return {name: array[row : row + 1] for name, array in self.recommender.encoded(self.recommender.log_).user.items()}, True
         nobody = {"user_id": request.user_id or ""}  # an id that is unknown, not missing
         stored = self._users.row(row, named=True) if row is not None else nobody
-        return self.recommender.features.encode("user", frame_of([{**stored, **changed}])), bool(changed) or row is not None
+        return self.recommender.features.encode_one("user", {**stored, **changed}), bool(changed) or row is not None
 
-    def _retrieve(self, asked: Asked) -> Candidates:
-        return Candidates(np.arange(len(asked.scores)), asked.scores)
+    def _retrieve(self, asked: Asked) -> list[Candidates]:
+        everything = np.arange(asked.scores.shape[1])
+        return [Candidates(everything, scores) for scores in asked.scores]
 
-    def _rank(self, asked: Asked, candidates: Candidates) -> Candidates:
-        if not len(candidates):
+    def _rank(self, asked: Asked, candidates: list[Candidates]) -> list[Candidates]:
+        longest = max(map(len, candidates))
+        if not longest:
             return candidates
         network = self.recommender.network
+        rows = np.zeros((len(candidates), longest), dtype=np.int64)
+        for place, one in enumerate(candidates):
+            rows[place, : len(one)] = one.items
         with torch.inference_mode():
-            outputs = self.recommender.judge(asked.encoding, candidates.items[None])
-            tasks = {name: task.predict(outputs[name]).float().numpy()[0] for name, task in network.ranking_tasks.items()}
+            outputs = self.recommender.judge(asked.encoding, rows)
+            tasks = {name: task.predict(outputs[name]).float().numpy() for name, task in network.ranking_tasks.items()}
             if network.retrieval is not None:
-                total = torch.from_numpy(asked.scores).logsumexp(0)
-                tasks = {network.retrieval.name: (outputs[network.retrieval.name] - total).exp().numpy()[0]} | tasks
-            return Candidates(candidates.items, self.recommender.combine(outputs)[0], tasks)
+                totals = torch.from_numpy(asked.scores).logsumexp(1, keepdim=True)
+                tasks = {network.retrieval.name: (outputs[network.retrieval.name] - totals).exp().numpy()} | tasks
+            scores = self.recommender.combine(outputs)
+        return [
+            Candidates(one.items, scores[place, : len(one)], {name: values[place, : len(one)] for name, values in tasks.items()})
+            for place, one in enumerate(candidates)
+        ]
 
     def _popular_of(self, rows: NDArray[np.int64], n: int, error: Exception) -> RecommendationAnswer:
         """The items with most events first. Logs the error without a traceback, which could carry ids."""
@@ -262,6 +289,11 @@ class BundleEngine:
         column = next((column for column, meaning in means.items() if meaning == "value" and column in log.columns), None)
         values = sorted(log.series(column).drop_nulls().unique().to_list()) if column else []
         return EventDescription(name=name, values=[float(value) for value in values] if len(values) <= 10 else [])
+
+
+def _stacked(records: Sequence[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Arrays `{name: [1, *]}` of each record as `{name: [records, 1, *]}`."""
+    return {name: np.stack([record[name] for record in records]) for name in records[0]}
 
 
 def _known(feature: Feature) -> list[Any]:

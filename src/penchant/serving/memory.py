@@ -86,10 +86,15 @@ class Memory:
         """
         known = [event for event in events if event.item_id in self._rows]
         lines = [self._line(event) for event in known]
-        arrays = self._recommender.features.encode("history", frame_of(lines)) if lines and self._empty else {}
+        arrays = self._columns(lines) if lines and self._empty else {}
         for place, event in enumerate(known):
             kept = self._where is None or self._where.holds(lines[place])
             yield event, {name: array[place] for name, array in arrays.items()} if kept else None
+
+    def _columns(self, lines: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
+        """History features of these events `{name: [events, *]}`."""
+        features = self._recommender.features
+        return features.encode_one("history", lines[0]) if len(lines) == 1 else features.encode("history", frame_of(lines))
 
     def _add(self, past: UserPast, event: Event, columns: dict[str, Array] | None) -> None:
         row = self._rows[event.item_id]
@@ -97,13 +102,18 @@ class Memory:
         if columns is not None:
             past.add(row, event.timestamp, columns, self._recommender.recipe.history.length)
 
-    def arrays(self, past: UserPast) -> Past:
-        """A past as a batch of one."""
-        if not past.items:
-            padding = {name: np.zeros((1, 1, *array.shape[1:]), dtype=array.dtype) for name, array in self._empty.items()}
-            return Past(np.zeros((1, 1), dtype=np.int64), np.zeros((1, 1)), padding, np.zeros(1, dtype=np.int64))
-        columns = {name: np.stack([event[name] for event in past.columns])[None] for name in self._empty}
-        return Past(np.array([past.items]), np.array([past.times]), columns, np.array([len(past.items)]))
+    def arrays(self, pasts: Sequence[UserPast]) -> Past:
+        """Pasts as a batch, each padded at its end to the longest, which has one place at least."""
+        lengths = np.array([len(past.items) for past in pasts])
+        shape = (len(pasts), max(int(lengths.max()), 1))
+        items, times = np.zeros(shape, dtype=np.int64), np.zeros(shape)
+        columns = {name: np.zeros((*shape, *array.shape[1:]), dtype=array.dtype) for name, array in self._empty.items()}
+        for place, past in enumerate(pasts):
+            if past.items:
+                items[place, : lengths[place]], times[place, : lengths[place]] = past.items, past.times
+                for name, column in columns.items():
+                    column[place, : lengths[place]] = [event[name] for event in past.columns]
+        return Past(items, times, columns, lengths)
 
     def _line(self, event: Event) -> dict[str, Any]:
         """The event as a row of the log: its context, its amount, and what the recipe says its name means."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypedDict
+from typing import Any, Protocol, TypedDict, runtime_checkable
 
 from penchant.schema.event import Event
 
@@ -185,4 +185,13 @@ class Engine(Protocol):
 
     def item(self, item_id: str) -> dict[str, Any] | None:
         """What is known of an item, or None."""
+        ...
+
+
+@runtime_checkable
+class ManyAtOnce(Protocol):
+    """An engine that answers several requests at less cost than one by one; it need not."""
+
+    def recommend_many(self, requests: Sequence[RecommendationRequest]) -> list[RecommendationAnswer]:
+        """What `Engine.recommend` answers to each, in their order."""
         ...

@@ -8,7 +8,16 @@ from itertools import islice
 from typing import Any, Literal, TypeVar
 
 from penchant.schema.event import Event
-from penchant.serving.protocol import Description, Engine, RankRequest, RecommendationAnswer, RecommendationRequest, ScoredItem
+from penchant.serving.protocol import (
+    Description,
+    Engine,
+    ManyAtOnce,
+    RankRequest,
+    RecommendationAnswer,
+    RecommendationRequest,
+    ScoredItem,
+)
+from penchant.serving.together import Together
 from penchant.storage.events import Appended, EventLog
 from penchant.storage.state import RecordStore
 
@@ -16,6 +25,10 @@ T = TypeVar("T")
 State = Literal["starting", "ready", "failed"]
 Record = dict[str, Any]
 
+MOST_TOGETHER = 8
+"""Requests answered at once; more would hold up whoever comes next for longer than they save."""
+MOST_TAKEN_IN = 64
+"""Calls with events taken in at once, so that they do not wait behind requests that came after them."""
 _REBUILD_BATCH = 1000
 _log = logging.getLogger(__name__)
 
@@ -32,6 +45,9 @@ class Service:
     def __init__(self, engine: Engine, log: EventLog, records: RecordStore) -> None:
         self._engine, self._log, self._records = engine, log, records
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        most = MOST_TOGETHER if isinstance(engine, ManyAtOnce) else 1
+        self._recommendations = Together(self._thread, self._recommend, most)
+        self._events = Together(self._thread, self._take_in_events, MOST_TAKEN_IN)
         self._closing = False
         self.state: State = "starting"
         self.behind = 0
@@ -57,7 +73,7 @@ class Service:
 
     async def recommend(self, request: RecommendationRequest) -> RecommendationAnswer:
         """See `Engine.recommend`."""
-        return await self._ask(self._engine.recommend, request)
+        return await self._recommendations.ask(request)
 
     async def rank(self, request: RankRequest) -> RecommendationAnswer:
         """See `Engine.rank`."""
@@ -83,7 +99,7 @@ class Service:
         """
         appended = await asyncio.wrap_future(self._log.submit(events))
         # Also when none is new: their first copies may still wait for the engine, and the answer must come after them.
-        await self._ask(self._take_in, self._engine.apply_events, appended.stored)
+        await self._events.ask(appended.stored)
         return appended
 
     async def put_items(self, records: Mapping[str, Record]) -> None:
@@ -100,8 +116,20 @@ class Service:
         """Lets the engine finish what it has begun and makes everything durable."""
         self._closing = True
         self._thread.shutdown(wait=True, cancel_futures=True)
+        self._recommendations.close()
+        self._events.close()
         self._log.close()
         self._records.close()
+
+    def _recommend(self, requests: list[RecommendationRequest]) -> list[RecommendationAnswer]:
+        if isinstance(self._engine, ManyAtOnce):
+            return self._engine.recommend_many(requests)
+        return [self._engine.recommend(request) for request in requests]
+
+    def _take_in_events(self, calls: list[Sequence[Event]]) -> list[None]:
+        for stored in calls:
+            self._take_in(self._engine.apply_events, stored)
+        return [None] * len(calls)
 
     async def _ask(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)

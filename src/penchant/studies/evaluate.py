@@ -1,6 +1,7 @@
 """One evaluation of a model and its baselines on a part it has not seen: lists over all items, and every task's predictions."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from penchant.data.dataset import Dataset, labels_of
 from penchant.evaluation.intervals import Bootstrap
 from penchant.evaluation.metrics.auc import auc
-from penchant.evaluation.metrics.calibration import calibration_curve, calibration_error
+from penchant.evaluation.metrics.calibration import CalibrationPoint, calibration_curve, calibration_error
 from penchant.evaluation.metrics.decisions import accuracy, f1, precision, recall
 from penchant.evaluation.metrics.grouped_auc import grouped_auc
 from penchant.evaluation.metrics.log_loss import log_loss
@@ -54,56 +55,69 @@ def evaluate(
         curves: Rows of the training's progress.
         title: Of the report.
     """
-    bootstrap = bootstrap or Bootstrap()
-    models = {name: model, **(baselines or {})}
-    tables: Tables = {each: {} for each in models}
-    comparisons: list[Comparison] = []
-    retrieval = test.recipe.retrieval_task
-    if retrieval and len(test.positives):
-        lists = measure_lists(models, test, cutoffs)
-        for each, values in lists.values.items():
-            tables[each][retrieval] = _list_tables(values, lists.slices, bootstrap)
-        headline = f"ndcg@{cutoffs[0]}"
-        comparisons += [
-            Comparison(name, each, retrieval, headline, bootstrap.mean_difference(lists.values[name][headline], values[headline]))
-            for each, values in lists.values.items()
-            if each != name
-        ]
-    calibration = {}
+    found = _Findings(name, bootstrap or Bootstrap())
+    found.add_lists({name: model, **(baselines or {})}, test, cutoffs)
     if isinstance(model, NetworkRecommender):
-        predictions = model.predict(test)
-        user, slices = test.log.user[test.rows], _row_slices(test)
-        for task, prediction in predictions.items():
-            label = labels_of(test, task)
-            known = ~np.isnan(label)
-            if not known.any():
-                continue
+        slices = _row_slices(test)
+        for task, prediction in model.predict(test).items():
             scores = {name: prediction.astype(float)} | ({ITEM_MEAN: ItemMean(train, task).predict(test)} if train is not None else {})
-            binary = test.recipe.tasks[task].kind == "binary"
-            metrics = BINARY if binary else AMOUNT
-            for each, score in scores.items():
-                tables.setdefault(each, {})[task] = {
-                    part: _row_metrics(metrics, label, score, user, known & mask, bootstrap, headline_only=part != ALL)
-                    for part, mask in slices.items()
-                }
-            if ITEM_MEAN in scores:
-                first = next(iter(metrics))
-                difference = bootstrap.metric_difference(
-                    metrics[first], label[known], scores[name][known], scores[ITEM_MEAN][known], user[known]
-                )
-                comparisons.append(Comparison(name, ITEM_MEAN, task, first, difference))
-            if binary:
-                calibration[task] = {each: calibration_curve(label[known], score[known]) for each, score in scores.items()}
+            found.add_task(task, scores, test, slices)
     return Evaluation(
         title=title,
         model=name,
-        protocol=_protocol(test, cutoffs, bootstrap),
-        tables=tables,
-        comparisons=tuple(comparisons),
+        protocol=_protocol(test, cutoffs, found.bootstrap),
+        tables=found.tables,
+        comparisons=tuple(found.comparisons),
         training=_charts(curves),
-        calibration=calibration,
+        calibration=found.calibration,
         facts=_facts(test),
     )
+
+
+@dataclass
+class _Findings:
+    """What was measured so far of the model `name` and of what stands beside it."""
+
+    name: str
+    bootstrap: Bootstrap
+    tables: Tables = field(default_factory=dict)
+    comparisons: list[Comparison] = field(default_factory=list)
+    calibration: dict[str, dict[str, tuple[CalibrationPoint, ...]]] = field(default_factory=dict)
+
+    def add_lists(self, models: Mapping[str, Recommender], test: Dataset, cutoffs: Sequence[int]) -> None:
+        """Every model's lists, and the first cutoff's NDCG against each baseline; empty tables where nothing was wanted."""
+        self.tables |= {each: {} for each in models}
+        retrieval = test.recipe.retrieval_task
+        if not retrieval or not len(test.positives):
+            return
+        lists = measure_lists(models, test, cutoffs)
+        headline = f"ndcg@{cutoffs[0]}"
+        for each, values in lists.values.items():
+            self.tables[each][retrieval] = _list_tables(values, lists.slices, self.bootstrap)
+            if each != self.name:
+                difference = self.bootstrap.mean_difference(lists.values[self.name][headline], values[headline])
+                self.comparisons.append(Comparison(self.name, each, retrieval, headline, difference))
+
+    def add_task(self, task: str, scores: Mapping[str, NDArray[np.float64]], test: Dataset, slices: Slices) -> None:
+        """Predictions `{model: [rows]}` of a label task; rows without a label are left out, a task without any label too."""
+        label, user = labels_of(test, task), test.log.user[test.rows]
+        known = ~np.isnan(label)
+        if not known.any():
+            return
+        binary = test.recipe.tasks[task].kind == "binary"
+        metrics = BINARY if binary else AMOUNT
+        for each, score in scores.items():
+            self.tables.setdefault(each, {})[task] = {
+                part: _row_metrics(metrics, label, score, user, known & mask, self.bootstrap, headline_only=part != ALL)
+                for part, mask in slices.items()
+            }
+        if ITEM_MEAN in scores:
+            headline = next(iter(metrics))
+            one, other = scores[self.name][known], scores[ITEM_MEAN][known]
+            difference = self.bootstrap.metric_difference(metrics[headline], label[known], one, other, user[known])
+            self.comparisons.append(Comparison(self.name, ITEM_MEAN, task, headline, difference))
+        if binary:
+            self.calibration[task] = {each: calibration_curve(label[known], score[known]) for each, score in scores.items()}
 
 
 def _list_tables(values: PerUser, slices: Slices, bootstrap: Bootstrap) -> dict[str, dict[str, Metric]]:

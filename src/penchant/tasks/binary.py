@@ -26,6 +26,11 @@ class Binary(RankingTask):
     settings_class = BinarySettings
 
     def fit(self, labels: NDArray[np.float32]) -> None:
+        """Check the labels `[n]` and start the head at their logit; at even odds where there is none.
+
+        Raises:
+            DataError: for a label other than 0 and 1.
+        """
         wrong = ~np.isin(labels, (0, 1))
         if wrong.any():
             first = int(np.flatnonzero(wrong)[0])
@@ -40,13 +45,17 @@ class Binary(RankingTask):
             self.head.bias.fill_(np.log(rate / (1 - rate)))
 
     def loss(self, output: Tensor, label: Tensor) -> Tensor:
+        """Cross-entropy of each element in nats, from logits."""
         return F.binary_cross_entropy_with_logits(output, label, reduction="none")
 
     def predict(self, output: Tensor) -> Tensor:
+        """Probabilities, 0 to 1."""
         return torch.sigmoid(output)
 
     def utility(self, output: Tensor) -> Tensor:
+        """Log-probabilities, at most 0, so that adding them up multiplies probabilities."""
         return F.logsigmoid(output)
 
     def metrics(self, label: NDArray[np.floating], prediction: NDArray[np.floating], user: NDArray[np.integer]) -> dict[str, float]:
+        """`auc` and `log_loss` of labels and probabilities `[n]`; `user` is not looked at."""
         return {"auc": auc(label, prediction), "log_loss": log_loss(label, prediction)}

@@ -83,7 +83,7 @@ class RankingTaskContract:
             task.head.bias.add_(1.0)
         for _ in range(120):
             optimiser.zero_grad()
-            task.loss(task(still), label).mean().backward()  # type: ignore[no-untyped-call]
+            task.loss(task(still), label).mean().backward()  # type: ignore[no-untyped-call]  # torch does not type it
             optimiser.step()
         assert np.isclose(float(task.predict(task(still))[0].detach()), self.labels.mean(), rtol=1e-2, atol=1e-2)
 

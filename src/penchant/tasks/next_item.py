@@ -51,7 +51,14 @@ class NextItem(nn.Module):
         return self.known[places], np.log(self.probability[places] * size).astype(np.float32)
 
     def loss(
-        self, queries: Tensor, positives: Tensor, positive_rows: Tensor, negatives: Tensor, negative_rows: Tensor, expected: Tensor
+        self,
+        queries: Tensor,
+        positives: Tensor,
+        positive_rows: Tensor,
+        negatives: Tensor,
+        negative_rows: Tensor,
+        expected: Tensor,
+        added: Tensor | None = None,
     ) -> Tensor:
         """Softmax loss of each query, the mean over its wanted items.
 
@@ -61,6 +68,7 @@ class NextItem(nn.Module):
             positive_rows: Their rows `[m]` or `[m, h]`, -1 where a query wants fewer; every query wants at least one.
             negatives: Vectors of the drawn items `[n, width]`; their rows `negative_rows` `[n]`.
             expected: Log of each drawn item's expected count `[n]`.
+            added: To the scores of the wanted and then the drawn items, `[m, h + n]`; nothing when absent.
 
         Returns:
             Loss `[m]`.
@@ -68,7 +76,10 @@ class NextItem(nn.Module):
         positives, positive_rows = positives.reshape(len(queries), -1, queries.shape[-1]), positive_rows.reshape(len(queries), -1)
         present = positive_rows >= 0
         wanted = (positives @ queries.unsqueeze(-1)).squeeze(-1)
-        drawn = (queries @ negatives.T - expected).masked_fill(_among(positive_rows, negative_rows), float("-inf"))
+        drawn = queries @ negatives.T - expected
+        if added is not None:
+            wanted, drawn = wanted + added[:, : wanted.shape[1]], drawn + added[:, wanted.shape[1] :]
+        drawn = drawn.masked_fill(_among(positive_rows, negative_rows), float("-inf"))
         everything = torch.logaddexp(drawn.logsumexp(1), wanted.masked_fill(~present, float("-inf")).logsumexp(1))
         return everything - (wanted * present).sum(1) / present.sum(1)
 

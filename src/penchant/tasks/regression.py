@@ -41,6 +41,11 @@ class Regression(RankingTask):
         self.register_buffer("deviation", torch.ones(()))
 
     def fit(self, labels: NDArray[np.float32]) -> None:
+        """Check the labels `[n]` and learn their mean and deviation; 0 and 1 stay where there is none.
+
+        Raises:
+            DataError: for an infinite label.
+        """
         if np.isinf(labels).any():
             raise DataError(
                 f"label '{self.part.label}' of task '{self.name}'",
@@ -53,15 +58,19 @@ class Regression(RankingTask):
             self.deviation.fill_(max(float(labels.std()), 1e-6))
 
     def loss(self, output: Tensor, label: Tensor) -> Tensor:
+        """Half the squared error of each element, in standard deviations of the training labels."""
         return (output - (label - self.mean) / self.deviation).square() / 2
 
     def predict(self, output: Tensor) -> Tensor:
+        """Amounts in the label's unit, within the recipe's minimum and maximum where it has them."""
         amount = output * self.deviation + self.mean
         low, high = self.settings.minimum, self.settings.maximum
         return amount if low is None and high is None else amount.clamp(low, high)
 
     def utility(self, output: Tensor) -> Tensor:
+        """The output as it is: standard deviations above the training mean."""
         return output
 
     def metrics(self, label: NDArray[np.floating], prediction: NDArray[np.floating], user: NDArray[np.integer]) -> dict[str, float]:
+        """`rmse` and `mae` of labels and predictions `[n]` in the label's unit; `user` is not looked at."""
         return {"rmse": rmse(label, prediction), "mae": mae(label, prediction)}

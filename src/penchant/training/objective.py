@@ -10,6 +10,7 @@ from penchant.data.windows import windows_of
 from penchant.evaluation.metrics.hits import find_hits
 from penchant.evaluation.metrics.ndcg import ndcg
 from penchant.models.batch import gather
+from penchant.models.network import Encoding
 from penchant.models.network_recommender import NetworkRecommender, packs
 from penchant.models.queries import Queries
 from penchant.schema.errors import DataError
@@ -100,17 +101,26 @@ class NetworkObjective:
         encoding = self.network.encode(read.with_history(in_history), vectors)
         losses = self._ranking_losses(encoding, vectors[in_targets], read.rows, read.present) if self.network.tasks else {}
         if retrieval is not None and wanted.any():
-            users = encoding.users[torch.from_numpy(wanted)]
+            asks = torch.from_numpy(wanted)
             loss = retrieval.loss(
-                users,
+                encoding.users[asks],
                 vectors[in_following],
                 torch.from_numpy(following),
                 vectors[in_drawn],
                 torch.from_numpy(drawn),
                 torch.from_numpy(expected),
+                self._repeats(encoding, asks, in_following, in_drawn, len(unique)),
             )
             losses[retrieval.name] = loss.mean()
         return losses
+
+    def _repeats(self, encoding: Encoding, asks: Tensor, following: Tensor, drawn: Tensor, items: int) -> Tensor | None:
+        """What repeats add to the wanted and the drawn items `[m, h + n]` of the targets that ask; None where they count nothing."""
+        if encoding.repeats is None:
+            return None
+        past = encoding.past.unsqueeze(1).expand_as(encoding.repeats)[asks]
+        everywhere = self.network.repeats.everywhere(past, encoding.repeats[asks], items)
+        return torch.cat([everywhere.gather(1, following), everywhere[:, drawn]], dim=1)
 
     def _following(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The items of the wanted events from each of these on, `[rows, horizon]`; -1 after the user's last one in this part."""

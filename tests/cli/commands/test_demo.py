@@ -1,4 +1,4 @@
-"""The demo from its data to its last line, on a small log in MovieLens' form with the tastes of `tests.tastes`."""
+"""The demo from its data to its last line, on a small log in MovieLens' form with the films' tastes of `tests.small_data`."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from penchant.cli.commands import demo
 from penchant.cli.terminal import Terminal
 from penchant.schema.errors import StorageError
 from penchant.schema.recipe import Recipe
-from tests import tastes
+from tests import small_data
 from tests.cli.given import penchant
 
 RECIPE = """
@@ -54,16 +54,18 @@ def write(path: Path, header: str, rows: list[tuple[Any, ...]]) -> None:
 
 
 def films_of_movielens(folder: Path) -> None:
-    """The log of `tastes` with users 1 to 60 and films 50, 172, 181 (all alpha, odd) and others."""
-    names = tastes.films()["item_id"].to_list()
+    """The films' log with users 1 to 60 and films 50, 172, 181 (all alpha, odd) and others."""
+    names = small_data.films()["item_id"].to_list()
     numbers = {name: number for number, name in enumerate(names, start=1)} | {"a1": 50, "a3": 172, "a5": 181}
     folder.mkdir(parents=True)
-    events = tastes.events().with_columns(pl.col("user_id").str.slice(1).cast(pl.Int64) + 1, pl.col("item_id").replace_strict(numbers))
+    events = small_data.film_events().with_columns(
+        pl.col("user_id").str.slice(1).cast(pl.Int64) + 1, pl.col("item_id").replace_strict(numbers)
+    )
     ratings = events.select("user_id", "item_id", "rating", "timestamp").rows()
     write(folder / "ml-100k.inter", "user_id:token item_id:token rating:float timestamp:float", ratings)
-    people = [(number + 1, 20 + number, "M" if number % 3 == 0 else "F", "student", 1) for number in range(tastes.USERS)]
+    people = [(number + 1, 20 + number, "M" if number % 3 == 0 else "F", "student", 1) for number in range(small_data.VIEWERS)]
     write(folder / "ml-100k.user", "user_id:token age:token gender:token occupation:token zip_code:token", people)
-    films = [(numbers[row["item_id"]], row["title"], row["year"], row["genre"]) for row in tastes.films().to_dicts()]
+    films = [(numbers[row["item_id"]], row["title"], row["year"], row["genre"]) for row in small_data.films().to_dicts()]
     write(folder / "ml-100k.item", "item_id:token movie_title:token_seq release_year:token class:token_seq", films)
 
 

@@ -14,10 +14,10 @@ from penchant.cli.bundle import read_bundle
 from penchant.cli.commands import recommend
 from penchant.cli.home import HomeFolder
 from penchant.models.network_recommender import NetworkRecommender
-from tests import tastes
+from tests import small_data
 from tests.cli.given import penchant
 
-CLOCK = ("--context", f"time={tastes.NOW}")
+CLOCK = ("--context", f"time={small_data.FILM_NOW}")
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_that_every_user_goes_into_a_file(suffix: str, read: Any, trained: Path,
     ran = penchant("recommend", trained, "--users", "all", "-k", 4, "--out", out, *CLOCK)
     frame = read(out)
     assert (ran.code, frame.columns, len(frame)) == (0, ["user_id", "rank", "item_id", "score"], 240)
-    assert frame["user_id"].n_unique() == tastes.USERS
+    assert frame["user_id"].n_unique() == small_data.VIEWERS
     assert [len(block) for block in asked] == [25, 25, 10]
     one = penchant("recommend", trained, "--users", "u7", "-k", 4, "--json", *CLOCK).json["recommendations"]
     assert frame.filter(pl.col("user_id") == "u7")["item_id"].to_list() == [row["item_id"] for row in one]
@@ -154,7 +154,7 @@ def test_that_a_killed_process_leaves_parts_the_next_one_uses(trained: Path, tmp
 def test_that_seen_items_may_come_again(trained: Path) -> None:
     few = penchant("recommend", trained, "--users", "u0", "-k", 30, "--json").json["recommendations"]
     many = penchant("recommend", trained, "--users", "u0", "-k", 30, "--include-seen", "--json").json["recommendations"]
-    seen = tastes.events().filter(pl.col("user_id") == "u0")["item_id"].n_unique()
+    seen = small_data.film_events().filter(pl.col("user_id") == "u0")["item_id"].n_unique()
     assert (len(few), len(many)) == (30 - seen, 30)
 
 
@@ -163,7 +163,7 @@ def test_that_context_and_scenario_reach_the_model(scenario: str, daypart: str, 
     options = ("--scenario", scenario, "--context", f"daypart={daypart}", *CLOCK)
     rows = penchant("recommend", trained, "--users", "u1", "-k", 20, "--json", *options).json["recommendations"]
     model, _ = read_bundle(HomeFolder.of(trained, None), "champion")
-    wanted = model.recommend(["u1"], 20, scenario=scenario, context={"daypart": daypart, "time": tastes.NOW})
+    wanted = model.recommend(["u1"], 20, scenario=scenario, context={"daypart": daypart, "time": small_data.FILM_NOW})
     assert [row["item_id"] for row in rows] == wanted["item_id"].to_list()
     assert [row["score"] for row in rows] == pytest.approx(wanted["score"].to_list(), abs=1e-5)
 

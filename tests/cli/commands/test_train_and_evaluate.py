@@ -13,10 +13,10 @@ from penchant.cli.commands import train
 from penchant.cli.home import HomeFolder
 from penchant.evaluation.summary import Evaluation
 from penchant.training.loop import Progress
-from tests import tastes
+from tests import small_data
 from tests.cli.given import Ran, files, penchant
 
-TWO_EPOCHS = tastes.RECIPE.replace("epochs = 8", "epochs = 2").replace("batch_events = 256", "batch_events = 128")
+TWO_EPOCHS = small_data.FILM_RECIPE.replace("epochs = 8", "epochs = 2").replace("batch_events = 256", "batch_events = 128")
 
 
 def weights(recipe: Path, version: str = "1") -> bytes:
@@ -102,11 +102,12 @@ def test_that_there_must_be_something_to_resume(tmp_path: Path) -> None:
 
 
 def test_that_a_model_no_better_than_popularity_is_refused_and_kept_without_the_alias(tmp_path: Path) -> None:
-    idle = tastes.RECIPE.replace("epochs = 8", "epochs = 1").replace("learning_rate = 0.01", "learning_rate = 1e-9")
+    idle = small_data.FILM_RECIPE.replace("epochs = 8", "epochs = 1").replace("learning_rate = 0.01", "learning_rate = 1e-9")
+    idle = idle.replace("[network]", '[network]\nitem = { kind = "content_and_id", sessions = 0 }')  # nor anything at the start
     recipe = files(tmp_path, idle)
     random = np.random.default_rng(1)
-    popular = [f"a{min(number, 14)}" for number in random.geometric(0.25, len(tastes.events())) - 1]
-    tastes.events().with_columns(item_id=pl.Series(popular)).write_csv(tmp_path / "events.csv")  # everybody wants the same
+    popular = [f"a{min(number, 14)}" for number in random.geometric(0.25, len(small_data.film_events())) - 1]
+    small_data.film_events().with_columns(item_id=pl.Series(popular)).write_csv(tmp_path / "events.csv")  # everybody wants the same
     ran = penchant("train", recipe)
     assert ran.code == 9
     assert ran.err.startswith("error    bundle 1 must be better than popularity; found next ndcg@10 ")
@@ -118,7 +119,7 @@ def test_that_a_model_no_better_than_popularity_is_refused_and_kept_without_the_
 
 
 def test_that_a_recipe_without_lists_is_judged_by_its_tasks(tmp_path: Path) -> None:
-    tasks_only = tastes.RECIPE.replace('[tasks.next]\nkind = "next_item"\n', "")
+    tasks_only = small_data.FILM_RECIPE.replace('[tasks.next]\nkind = "next_item"\n', "")
     recipe = files(tmp_path, tasks_only)
     ran = penchant("train", recipe)
     assert ran.code == 0
@@ -144,8 +145,8 @@ def test_that_evaluation_repeats_what_training_said(training: tuple[Path, Ran], 
 
 
 def test_that_a_bundle_is_not_judged_on_another_catalogue(own: Path) -> None:
-    tastes.events().head(600).write_csv(own.parent / "events.csv")
-    tastes.films().head(29).write_csv(own.parent / "films.csv")
+    small_data.film_events().head(600).write_csv(own.parent / "events.csv")
+    small_data.films().head(29).write_csv(own.parent / "films.csv")
     assert penchant("evaluate", own).code == 6
 
 

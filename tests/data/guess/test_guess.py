@@ -80,6 +80,20 @@ def test_that_users_who_do_not_come_back_are_split_by_their_own_last_events(tmp_
     assert recipe.split.kind == "last"
 
 
+@pytest.mark.parametrize(("apart", "often"), [(DAY, True), (60, False)], ids=["on other days", "within minutes"])
+def test_that_coming_back_on_another_day_makes_repeats_count(tmp_path: Path, apart: int, often: bool) -> None:
+    rows = [f"u{n % 50},i{n % 50 + 50 * (n // 50 % 2)},{START + n % 50 + n // 50 * apart}" for n in range(300)]
+    written(tmp_path, "log.csv", "user_id,item_id,timestamp\n" + "\n".join(rows))
+    recipe = Recipe.parse(guess(tmp_path).recipe_text, tmp_path)
+    assert (recipe.network.repeats.kind, recipe.serving.exclude_seen) == (("counts", False) if often else ("none", True))
+
+
+def test_that_being_shown_again_is_not_coming_back(tmp_path: Path) -> None:
+    rows = [f"u{n % 50},i{n % 50},{START + n * DAY},{'click' if n < 50 else 'impression'}" for n in range(300)]
+    written(tmp_path, "log.csv", "user_id,item_id,timestamp,event_type\n" + "\n".join(rows))
+    assert Recipe.parse(guess(tmp_path).recipe_text, tmp_path).serving.exclude_seen
+
+
 def test_that_an_order_gives_no_hour(tmp_path: Path) -> None:
     written(tmp_path, "log.csv", "user_id,item_id\n" + "\n".join(f"u{n % 3},i{n % 4}" for n in range(30)))
     recipe = Recipe.parse(guess(tmp_path).recipe_text, tmp_path)

@@ -15,7 +15,7 @@ MIDNIGHT = 19_107 * 86_400.0
 
 
 def seconds(values: list[object], **options: object) -> list[float | None]:
-    return as_seconds(pl.Series("t", values), options.get("unit"), "file 'a'")[0].to_list()  # type: ignore[arg-type]
+    return as_seconds(pl.Series("t", values), options.get("unit"), "file 'a'")[0].to_list()
 
 
 @pytest.mark.parametrize(

@@ -37,3 +37,11 @@ def test_that_heads_reach_differently_far() -> None:
 def test_that_heads_must_share_the_width_evenly() -> None:
     with pytest.raises(RecipeError, match="multiple of its 3"):
         Attention(8, 3)
+
+
+def test_that_nearness_outweighs_age_by_hand() -> None:
+    attention = Attention(2, 1)
+    attention.start_as_average()
+    keys, age = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]]), torch.tensor([[[1, 0]]])
+    near = torch.tensor([[[[0.5, 0.0]]]])  # makes up for the one event of age at a slope of a half
+    torch.testing.assert_close(attention(torch.randn(1, 1, 2), keys, age, near)[0, 0], torch.tensor([0.5, 0.5]))

@@ -17,6 +17,5 @@ def run(terminal: Terminal, directory: Path, force: bool) -> None:
     path.write_text(found.recipe_text, encoding="utf8")
     for line in found.lines:
         terminal.line(line.confidence, f"{line.what}: {line.guessed}  ({line.why})")
-    terminal.result(recipe=str(path), guesses=[asdict(line) for line in found.lines])
     terminal.line("wrote", f"{path}\nread it through, then: penchant train {path}")
-    terminal.result(recipe=str(path), guesses=[vars(line) if hasattr(line, "__dict__") else str(line) for line in found.lines])
+    terminal.result(recipe=str(path), guesses=[asdict(line) for line in found.lines])

@@ -103,11 +103,9 @@ def _seconds(text: str) -> float:
 
 
 def _scenario(model: NetworkRecommender, scenario: str | None) -> str | None:
-    """The scenario meant: the most frequent one when none is named, as the service has it."""
+    """The scenario named, checked; None leaves it to the model."""
     known = [value for feature in model.features.features["scenario"].values() for value in getattr(feature, "values_", ())]
-    if scenario is None:
-        return next(iter(known), None)
-    if scenario not in known:
+    if scenario is not None and scenario not in known:
         came = "a name it does not hold" if scenario.strip() else "an empty name"
         do = did_you_mean(scenario, known) if known else "Leave --scenario out: the recipe has one scenario."
         raise TargetError(f"scenario '{scenario}'", must="a scenario of the training data", came=came, do=do)

@@ -34,6 +34,11 @@ class GateError(PenchantError):
 
 
 def run(terminal: Terminal, recipe: Path, home: Path | None, resume: bool, seed: int | None) -> None:
+    """Train, judge, keep the bundle, and say how to serve it.
+
+    Raises:
+        GateError: when it is no better than popularity; the bundle is kept without its alias.
+    """
     settings = with_seed(read_recipe(recipe), seed)
     version, evaluation, place = train_bundle(terminal, settings, HomeFolder.of(recipe, home), resume)
     terminal.line("next", f"penchant serve {recipe}")

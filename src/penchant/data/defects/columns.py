@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from penchant.data.averages import mean
 from penchant.data.defects.defect import Defect, TableName, Tables, percent
 
 _NEARLY = 0.95
@@ -42,4 +43,4 @@ def _near_unique(table: TableName, column: str, different: int, share: float) ->
 def _is_near_unique(values: pl.Series, different: int) -> bool:
     if values.len() < _ENOUGH_ROWS or different < _NEARLY * values.len() or not (values.dtype.is_integer() or values.dtype == pl.String):
         return False
-    return values.dtype != pl.String or float(values.str.len_chars().mean() or 0) < _LONG_TEXT  # type: ignore[arg-type]
+    return values.dtype != pl.String or mean(values.str.len_chars()) < _LONG_TEXT

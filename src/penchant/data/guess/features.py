@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from penchant.data.averages import mean
 from penchant.data.guess.words import CODES, COUNTERS, OUTCOMES, words
 
 _FEW = 50
@@ -44,15 +45,15 @@ def _of_lists(values: pl.Series) -> tuple[dict[str, str], str]:
 
 def _of_text(values: pl.Series) -> tuple[dict[str, str], str]:
     different, rows = values.n_unique(), values.len()
-    length = float(values.str.len_chars().mean() or 0)  # type: ignore[arg-type]
-    if bool(values.str.contains(r"^https?://").mean() > _MOSTLY_DIFFERENT):  # type: ignore[operator]
+    length = mean(values.str.len_chars())
+    if mean(values.str.contains(r"^https?://")) > _MOSTLY_DIFFERENT:
         return {}, "links"
     for separator in _SEPARATORS:
-        share = float(values.str.contains(separator, literal=True).mean() or 0)  # type: ignore[arg-type]
+        share = mean(values.str.contains(separator, literal=True))
         parts = values.str.split(separator).explode()
-        if share > 0.2 and parts.n_unique() <= min(1000, _MOSTLY_DIFFERENT * rows) and parts.str.len_chars().mean() < _LONG_TEXT:  # type: ignore[operator]
+        if share > 0.2 and parts.n_unique() <= min(1000, _MOSTLY_DIFFERENT * rows) and mean(parts.str.len_chars()) < _LONG_TEXT:
             return {"kind": "categories", "separator": separator}, f"{parts.n_unique():,} different values separated by '{separator}'"
-    spaces = float(values.str.count_matches(" ").mean() or 0)  # type: ignore[arg-type]
+    spaces = mean(values.str.count_matches(" "))
     if different > _FEW and (length >= _LONG_TEXT or (spaces >= 1 and different > _MOSTLY_DIFFERENT * rows)):
         return {"kind": "text"}, f"text of {length:.0f} characters on average"
     if different > max(_FEW, _MOSTLY_DIFFERENT * rows):

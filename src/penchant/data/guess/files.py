@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from penchant.data.averages import mean, median
 from penchant.data.guess.words import ORDERS, TIMES, words
 from penchant.data.sources.formats import SourceFile, format_of, open_file, plain_name
 from penchant.data.sources.layouts import layout_of
@@ -248,7 +249,7 @@ def _names(file_name: str, raw: pl.DataFrame) -> tuple[str, ...]:
         column = raw[:, position]
         if column.dtype.is_numeric() and column.n_unique() <= 11 and "rating" not in names:
             names[position] = "rating"
-        elif column.dtype.is_numeric() and float(column.median() or 0) >= 1e8 and "timestamp" not in names:  # type: ignore[arg-type]
+        elif column.dtype.is_numeric() and median(column) >= 1e8 and "timestamp" not in names:
             names[position] = "timestamp"
     return tuple(names)
 
@@ -279,7 +280,7 @@ def _share_known(seen: pl.Series | None, known: pl.Series | None) -> float:
     if seen is None or known is None:
         return 0.0
     different = seen.unique()
-    return float(different.is_in(known.implode()).mean() or 0.0)  # type: ignore[arg-type]
+    return mean(different.is_in(known.implode()))
 
 
 def _sequence(one: Found, events: Found) -> Found | None:
@@ -303,6 +304,6 @@ def _time_column(raw: pl.DataFrame) -> str | None:
         if not TIMES & set(words(column.name)) or not (column.dtype.is_temporal() or column.dtype.is_numeric()):
             continue
         seconds, _ = as_seconds(column, None, "the table")
-        if float(seconds.median() or 0) >= 1e8:  # type: ignore[arg-type]
+        if median(seconds) >= 1e8:
             return column.name
     return None

@@ -7,17 +7,21 @@ from typing import Any, Literal
 
 import polars as pl
 
+from penchant.data.averages import mean, median
+from penchant.data.defects.defect import DAY
 from penchant.data.guess.features import feature_of, is_counter
 from penchant.data.guess.files import Found, Roles, roles_of, tables_in
 from penchant.data.guess.labels import Labels, labels_of
 from penchant.data.guess.toml import key, toml
 from penchant.data.guess.words import SCENARIOS, TIMES, TITLES, words
 from penchant.schema.errors import DataError
+from penchant.schema.expression import Expression
 from penchant.schema.recipe import Recipe
 
 Confidence = Literal["sure", "likely", "unsure"]
 _CLOCK = 1e8
 _WARM = 0.5
+_OFTEN = 0.1
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ def guess(directory: Path) -> Guess:
         raise DataError(f"folder '{directory}'", must="a folder with tables", came="none there", do="Give the folder with the event log.")
     roles = roles_of(tables_in(directory), directory)
     writer = _Writer(roles, directory)
-    for part in (writer.data, writer.features, writer.scenario, writer.tasks, writer.history, writer.split, writer.rest):
+    for part in (writer.data, writer.features, writer.scenario, writer.tasks, writer.history, writer.repeats, writer.split, writer.rest):
         part()
     text = "\n".join(writer.text).strip() + "\n"
     Recipe.parse(text, directory, "guessed recipe")
@@ -116,7 +120,7 @@ class _Writer:
             self._owner("user", self.users, {"user_id"}, {})
         self._owner("item", pl.DataFrame() if self.items is None else self.items, {"item_id"}, {"item_id": {"kind": "category"}})
         outcomes = {*self.labels.columns, *self.labels.outcomes}
-        clock = float(self.events["timestamp"].median() or 0) >= _CLOCK  # type: ignore[arg-type]
+        clock = median(self.events["timestamp"]) >= _CLOCK
         hour: dict[str, dict[str, str]] = {"hour": {"kind": "time", "column": "timestamp"}} if clock else {}
         self._owner("context", self.events, {"user_id", "item_id", "timestamp", *outcomes, self.scenario_column or ""}, hour)
         if outcomes:
@@ -179,6 +183,19 @@ class _Writer:
             self.heading("history.columns")
             self.text += [f"{key(name)} = {toml({'kind': 'category'})}" for name in self.labels.columns]
 
+    def repeats(self) -> None:
+        """People who come back to the same items are recommended them again."""
+        chosen = self.labels.tasks["next"].get("positive_where")
+        share = _share_repeated(self.events.filter(Expression(str(chosen)).polars()) if chosen else self.events)
+        if share < _OFTEN:
+            return
+        why = f"{share:.0%} of the events come back to an item on another day."
+        self.heading("network.repeats", why)
+        self.text.append('kind = "counts"')
+        self.heading("serving", "Items seen before are recommended again.")
+        self.text.append("exclude_seen = false")
+        self.say("repeats", "counted", why, "likely")
+
     def split(self) -> None:
         settings, why = _split(self.events, bool(self.roles.sequences))
         self.heading("split", why)
@@ -211,15 +228,22 @@ def _share_fixed_by(owner: str, column: pl.Series, events: pl.DataFrame) -> floa
     return float(fixed) / float(several["len"].sum() or 1)
 
 
+def _share_repeated(events: pl.DataFrame) -> float:
+    """Share of events that come back to an item on another day; without a clock, at another place in the order."""
+    day = DAY if median(events["timestamp"]) >= _CLOCK else 1.0
+    visits = events.select("user_id", "item_id", (pl.col("timestamp") / day).floor()).unique()
+    return 1 - visits.select("user_id", "item_id").n_unique() / max(visits.height, 1)
+
+
 def _split(events: pl.DataFrame, several_sources: bool) -> tuple[dict[str, Any], str]:
     """By time where the newest events are still about users known before; else the newest of each user."""
     time = events["timestamp"]
-    if float(time.median() or 0) < _CLOCK:  # type: ignore[arg-type]
+    if median(time) < _CLOCK:
         return {"kind": "last", "valid": 0.1, "test": 0.1}, "There is no clock time, so the newest events of each user are held back."
     valid_from, test_from = (float(time.quantile(share) or 0) for share in (0.8, 0.9))
     known = events.filter(time < valid_from)["user_id"].unique()
     tested = events.filter(time >= test_from)["user_id"].unique()
-    warm = float(tested.is_in(known.implode()).mean() or 0.0)  # type: ignore[arg-type]
+    warm = mean(tested.is_in(known.implode()))
     if warm < _WARM:
         why = f"Only {warm:.0%} of the users in the newest tenth were there before, so the newest events of each user are held back."
         return {"kind": "last", "valid": 0.1, "test": 0.1}, why

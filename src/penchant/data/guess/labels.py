@@ -50,7 +50,7 @@ def _rating(events: pl.DataFrame, labels: Labels) -> str | None:
         if not (RATINGS & set(words(column.name)) and column.dtype.is_numeric() and is_expressible(column.name)):
             continue
         values = column.drop_nulls()
-        best = float(values.max() or 0)  # type: ignore[arg-type]
+        best = float(values.to_numpy().max(initial=0))
         if values.n_unique() > 21 or values.n_unique() < 3 or not 3 <= best <= 10:
             continue
         condition = f"{column.name} >= {_SHARE_OF_BEST * best:g}"

@@ -50,6 +50,7 @@ class SourceFile:
 
     @property
     def shown(self) -> str:
+        """What an error calls it: the name the user wrote, without its folder's path."""
         return self.settings.shown
 
     @property

@@ -40,15 +40,18 @@ class Attention(nn.Module):
             nn.init.eye_(self.key_value.weight[width:])
             nn.init.eye_(self.out.weight)
 
-    def forward(self, queries: Tensor, keys: Tensor, age: Tensor) -> Tensor:
+    def forward(self, queries: Tensor, keys: Tensor, age: Tensor, nearness: Tensor | None = None) -> Tensor:
         """What each query finds `[batch, q, width]`.
 
         Args:
             queries, keys: As above.
-            age: How many events each key lies before each query, below 0 where it must not be seen, `[batch or 1, q, k]`.
+            age: How many events each key lies before each query, below 0 where it must not be seen, `[batch or 1, q or 1, k]`.
+            nearness: Added to what each head makes of query and key, `[batch or 1, heads or 1, q, k]`; nothing when absent.
         """
         key, value = self.key_value(keys).chunk(2, dim=-1)
         bias = -self.slopes.view(-1, 1, 1) * age.unsqueeze(1)
+        if nearness is not None:
+            bias = bias + nearness
         attended = F.scaled_dot_product_attention(
             self._split(self.query(queries)),
             self._split(key),

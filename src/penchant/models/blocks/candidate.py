@@ -37,8 +37,9 @@ class CrossAttention(nn.Module):
             age: How many events each position lies before the target, below 0 where not visible, `[batch, targets, positions]`.
         """
         queries = self.norm(candidates + context.unsqueeze(2))
-        ages = age.unsqueeze(2).expand(-1, -1, candidates.shape[2], -1).flatten(1, 2)
-        found: Tensor = self.attention(queries.flatten(1, 2), history, ages)
+        if age.shape[1] > 1:  # the candidates of one moment share their ages; those of several each need their own
+            age = age.unsqueeze(2).expand(-1, -1, candidates.shape[2], -1).flatten(1, 2)
+        found: Tensor = self.attention(queries.flatten(1, 2), history, age)
         return found.view(candidates.shape)
 
 

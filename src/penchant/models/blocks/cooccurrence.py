@@ -5,6 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+SPARE = 8  # directions sought beyond those kept, without which the random search misses strong ones (Halko et al. 2011, section 4.2)
 SHRINKAGE = 5.0  # added to every count, so that items seen a few times start near zero
 
 
@@ -25,9 +26,10 @@ def cooccurrence_vectors(session: NDArray[np.integer], item: NDArray[np.integer]
     rank = min(width, len(sessions), items)
     if not rank:
         return torch.zeros(items, width)
-    _, strength, directions = torch.svd_lowrank(matrix, q=rank, niter=4)
+    spare = min(rank + SPARE, len(sessions), items)
+    _, strength, directions = torch.svd_lowrank(matrix, q=spare, niter=4)
     vectors = torch.zeros(items, width)
-    vectors[:, :rank] = directions * strength
+    vectors[:, :rank] = (directions * strength)[:, :rank]
     turn = torch.linalg.qr(torch.randn(width, width)).Q  # spreads every direction over all numbers, for heads that read a part of them
     turned: Tensor = vectors @ turn
     return turned

@@ -21,13 +21,15 @@ class TransformerSettings(Settings):
 
     layers: int = Field(2, ge=1, le=24)
     heads: int = Field(2, ge=1)
+    order: bool = True
+    """Whether the order of events tells anything. Without it a history is a set: no places, no gaps, no event counts less for its age."""
 
 
 class Transformer(nn.Module):
     """Causal self-attention over profile and history.
 
     The profile stands before the first event, so that position v of the output knows the profile and the first v
-    events, and a user without history is position 0.
+    events, and a user without history is position 0. Where order tells nothing, the events before v are still all that v knows.
     """
 
     kind: ClassVar[str] = "transformer"
@@ -35,6 +37,7 @@ class Transformer(nn.Module):
 
     def __init__(self, settings: TransformerSettings, forms: dict[str, Form], width: int, length: int, dropout: float) -> None:
         super().__init__()
+        self.order = settings.order
         self.columns = FeatureEmbedding(forms, width) if forms else None
         self.gap = nn.Embedding(GAPS, width)
         self.place = nn.Embedding(length + 1, width)
@@ -56,17 +59,44 @@ class Transformer(nn.Module):
         Returns:
             `[batch, 1 + length, width]`.
         """
-        events = items * items.shape[-1] ** 0.5 + self.gap(gap)
+        events = items * items.shape[-1] ** 0.5
+        if self.order:
+            events = events + self.gap(gap)
         if self.columns is not None:
             events = events + self.columns(columns).sum(-2)
         tokens = torch.cat([profile.unsqueeze(1), events], dim=1)
-        tokens = self.dropout(tokens + self.place.weight[: tokens.shape[1]])
+        if self.order:
+            tokens = tokens + self.place.weight[: tokens.shape[1]]
+        tokens = self.dropout(tokens)
         places = torch.arange(tokens.shape[1], device=tokens.device)
-        age = (places.unsqueeze(1) - places).unsqueeze(0)
+        age = self.age(places.unsqueeze(0), len(places))
         for layer in self.layers:
             tokens = layer(tokens, age)
         encoded: Tensor = self.norm(tokens)
         return encoded
+
+    def age(self, visible: Tensor, positions: int) -> Tensor:
+        """How many events each position lies before the last visible one; 0 for all of them where order tells nothing.
+
+        Args:
+            visible: How many events may be seen, `[batch, targets]`.
+            positions: The profile and the events, however many are visible.
+
+        Returns:
+            `[batch, targets, positions]`, below 0 where not visible; the profile at position 0 always is.
+        """
+        age = visible.unsqueeze(-1) - torch.arange(positions, device=visible.device)
+        return age if self.order else age.clamp(max=0)
+
+    def latest(self, encoded: Tensor, visible: Tensor) -> Tensor:
+        """Where the user stands `[batch, targets, width]`: the state after the last visible event; in a set none is last, so the profile's.
+
+        Args:
+            encoded: What `forward` gave.
+            visible: As above.
+        """
+        place = visible if self.order else torch.zeros_like(visible)
+        return encoded.gather(1, place.unsqueeze(-1).expand(-1, -1, encoded.shape[-1]))
 
 
 class Layer(nn.Module):

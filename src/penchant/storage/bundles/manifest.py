@@ -68,9 +68,11 @@ class Manifest(BaseModel):
 
     @property
     def metadata(self) -> Metadata:
+        """What was said of the bundle when it was made, without its files."""
         return Metadata(self.metrics, self.provenance, self.code_version, self.created)
 
     def to_json(self) -> bytes:
+        """The manifest as the bytes that are written: strict JSON, UTF-8."""
         return strict_json.dump(self.model_dump())
 
 
