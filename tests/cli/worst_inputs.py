@@ -1,4 +1,4 @@
-"""The ten worst inputs: how each is made, and what a person then reads. `python -m tests.cli.worst_inputs` writes docs/messages.md anew."""
+"""The worst inputs: how each is made, and what a person then reads. `python -m tests.cli.worst_inputs` writes docs/messages.md anew."""
 
 import shutil
 import tempfile
@@ -15,7 +15,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "messages.md"
 INTRODUCTION = """# What Penchant says when something is wrong
 
 Every message says which thing, what it must be, what was found, and what to do. Nothing ends in a traceback; the exit code
-says what kind of mistake it was (2 recipe, 3 data, 4 target). These are the ten worst inputs as `penchant` answers them.
+says what kind of mistake it was (2 recipe, 3 data, 4 target). These are the worst inputs as `penchant` answers them.
 A test keeps this page true; `python -m tests.cli.worst_inputs` writes it anew.
 """
 
@@ -71,6 +71,11 @@ def events_with(column: str, value: object) -> Callable[[Path], None]:
     return lambda recipe: small_data.film_events().with_columns(seventh(column, value)).write_csv(recipe.parent / "events.csv")
 
 
+def daypart(line: str) -> Callable[[Path], object]:
+    """The recipe with another kind, and its keys, for the part of the day."""
+    return recipe_with('context.daypart = { kind = "category" }', f"context.daypart = {{ kind = {line} }}")
+
+
 def label_2(recipe: Path) -> None:
     recipe.write_text(FAST.replace('label = "rating >= 4"', 'label = "liked"'), encoding="utf8")
     liked = (pl.col("rating") >= 4).cast(pl.Int64).alias("liked")
@@ -102,6 +107,20 @@ CASES = (
          ("items that repeat an earlier row", "duplicates: left out 1 items", "1 of 31 rows", "[data.clean] duplicates decides")),
     Case("A file that is not there", lambda recipe: (recipe.parent / "events.csv").unlink(), ("train",), 3,
          ("file 'events.csv'", "a file", "nothing there", "Correct `path` in the recipe")),
+    Case("Buckets and a threshold for rare values", daypart('"category", hash = 100, minimum_count = 2'), ("train",), 2,
+         ("features, context.daypart", "without minimum_count", "hash and minimum_count", "Take minimum_count out, or hash.")),
+    Case("A number cut into one bin", daypart('"number", encoding = "piecewise_linear", bins = 1'), ("train",), 2,
+         ("features, context.daypart, key 'bins'", "greater than or equal to 2", "1", "Change it in the recipe.")),
+    Case("Latitude and longitude the wrong way round", daypart('"place", tells = "distance", to = [151.2, -33.9]'), ("train",), 2,
+         ("features, context.daypart", "within 90 degrees of latitude", "to = [151.2, -33.9]", "Latitude is first.")),
+    Case("Vectors that are not there", daypart('"vector", file = "no-such-vectors.parquet"'), ("train",), 2,
+         ("vectors 'no-such-vectors.parquet'", "a .parquet file", "no file there", "with the ids in vectors.txt")),
+    Case("A rate of nothing", daypart('"counters", by = ["user_id"], rate = true'), ("train",), 2,
+         ("features, context.daypart", "given 'of' when it has a rate", "rate = true alone", 'of = "is_like"')),
+    Case("Counters of a candidate", daypart('"counters", by = ["item_id"]'), ("train",), 2,
+         ("features, context.daypart", "before an item is chosen", "by item_id", "Count by user_id")),
+    Case("A window nobody can read", daypart('"counters", by = ["user_id"], windows = ["a week"]'), ("train",), 2,
+         ("features, context.daypart", "windows are as '90s'", "'a week'", "Write seconds, minutes, hours, days or weeks so.")),
 )  # fmt: skip
 
 
