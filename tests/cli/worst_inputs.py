@@ -73,6 +73,11 @@ def events_with(column: str, value: object) -> Callable[[Path], None]:
     return lambda recipe: small_data.film_events().with_columns(seventh(column, value)).write_csv(recipe.parent / "events.csv")
 
 
+def daypart(line: str) -> Callable[[Path], object]:
+    """The recipe with another kind, and its keys, for the part of the day."""
+    return recipe_with('context.daypart = { kind = "category" }', f"context.daypart = {{ kind = {line} }}")
+
+
 def label_2(recipe: Path) -> None:
     recipe.write_text(FAST.replace('label = "rating >= 4"', 'label = "liked"'), encoding="utf8")
     liked = (pl.col("rating") >= 4).cast(pl.Int64).alias("liked")
@@ -211,6 +216,20 @@ CASES = (
          ("events", "complete in user_id and item_id", "8 of 720 rows without user_id or item_id, first row 7", 'missing_ids = "drop"')),
     Case("Items in capitals here and there", capitals, ("check",), 0,
          ("events whose item_id differs", "written another way (such as 'A1')", "8 of 720 rows", "[data.clean] ids decides")),
+    Case("Buckets and a threshold for rare values", daypart('"category", hash = 100, minimum_count = 2'), ("train",), 2,
+         ("features, context.daypart", "without minimum_count", "hash and minimum_count", "Take minimum_count out, or hash.")),
+    Case("A number cut into one bin", daypart('"number", encoding = "piecewise_linear", bins = 1'), ("train",), 2,
+         ("features, context.daypart, key 'bins'", "greater than or equal to 2", "1", "Change it in the recipe.")),
+    Case("Latitude and longitude the wrong way round", daypart('"place", tells = "distance", to = [151.2, -33.9]'), ("train",), 2,
+         ("features, context.daypart", "within 90 degrees of latitude", "to = [151.2, -33.9]", "Latitude is first.")),
+    Case("Vectors that are not there", daypart('"vector", file = "no-such-vectors.parquet"'), ("train",), 2,
+         ("vectors 'no-such-vectors.parquet'", "a .parquet file", "no file there", "with the ids in vectors.txt")),
+    Case("A rate of nothing", daypart('"counters", by = ["user_id"], rate = true'), ("train",), 2,
+         ("features, context.daypart", "given 'of' when it has a rate", "rate = true alone", 'of = "is_like"')),
+    Case("Counters of a candidate", daypart('"counters", by = ["item_id"]'), ("train",), 2,
+         ("features, context.daypart", "before an item is chosen", "by item_id", "Count by user_id")),
+    Case("A window nobody can read", daypart('"counters", by = ["user_id"], windows = ["a week"]'), ("train",), 2,
+         ("features, context.daypart", "windows are as '90s'", "'a week'", "Write seconds, minutes, hours, days or weeks so.")),
 )  # fmt: skip
 
 

@@ -1,11 +1,15 @@
 """One value out of many."""
 
+from hashlib import blake2b
+
 import numpy as np
 import polars as pl
+import pytest
 
 from penchant.features.category import Category, CategorySettings
 from penchant.features.contract import FeatureContract
 from penchant.features.feature import Form
+from penchant.schema.errors import RecipeError
 from penchant.schema.recipe import FeaturePart
 
 
@@ -65,3 +69,32 @@ def test_that_true_is_one() -> None:
 
 def test_that_nothing_learnt_leaves_unknown_and_missing() -> None:
     assert np.array_equal(fitted([None]).transform(pl.Series(["a", None])), [0, 1])
+
+
+class TestCategoryHashed(FeatureContract):
+    part, values = FeaturePart.model_validate({"kind": "category", "hash": 1000}), pl.Series(["b", "a", "b", None, ""])
+
+
+def test_that_a_bucket_is_the_same_everywhere_and_always() -> None:
+    """A bucket is blake2b of 8 bytes, read as a little-endian number."""
+    category = Category(CategorySettings(hash=1000))
+    expected = 2 + int.from_bytes(blake2b(b"a", digest_size=8).digest(), "little") % 1000
+    assert category.transform(pl.Series(["a", None, "a"])).tolist() == [expected, 1, expected]
+    assert category.form == Form("index", 1002)
+    assert category.transform(pl.Series([3])).tolist() == category.transform(pl.Series(["3"])).tolist()
+
+
+def test_that_buckets_fill_evenly() -> None:
+    counts = np.bincount(Category(CategorySettings(hash=10)).transform(pl.Series(range(10_000))), minlength=12)
+    assert counts[:2].tolist() == [0, 0]
+    assert counts[2:].min() > 900
+
+
+def test_that_a_threshold_and_buckets_contradict_each_other() -> None:
+    with pytest.raises(RecipeError, match="without minimum_count"):
+        FeaturePart.model_validate({"kind": "category", "hash": 10, "minimum_count": 2}).read(CategorySettings, "features, user.id")
+
+
+def test_that_indices_turn_back_into_values() -> None:
+    assert fitted(["b", "a", "b"]).inverse(np.array([2, 3, 0, 1, 99])).to_list() == ["b", "a", None, None, None]
+    assert fitted(["b", "a", "b"]).names() == ["unknown", "missing", "b", "a"]

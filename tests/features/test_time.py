@@ -45,3 +45,24 @@ def test_that_the_clock_may_stand_elsewhere() -> None:
 
 def test_that_a_missing_time_is_the_middle_of_every_circle() -> None:
     assert Time(TimeSettings()).transform(pl.Series([None, float("nan")])).tolist() == [[0, 0, 0, 0, 0, 0, 1]] * 2
+
+
+class TestTimeWithAgeAndRecency(FeatureContract):
+    part = FeaturePart.model_validate({"kind": "time", "columns": ["now", "then"], "age": True, "recency": True, "cycles": ["hour"]})
+    values = pl.DataFrame({"now": [1.7e9, 1.6e9, None, 1.5e9], "then": [1.6e9, None, 1e9, 1.5e9]}).select(pl.struct(pl.all())).to_series()
+
+
+def test_that_age_is_counted_from_the_newest_training_moment() -> None:
+    time = Time(TimeSettings(cycles=(), age=True)).fit(pl.Series([SUNDAY.timestamp(), SUNDAY.timestamp() - 9e5, None]))
+    found = time.transform(pl.Series([SUNDAY.timestamp(), SUNDAY.timestamp() + 86_400, SUNDAY.timestamp() - 3 * 86_400, None]))
+    np.testing.assert_allclose(found, [[0, 0], [np.log(2) / 10, 0], [-np.log(4) / 10, 0], [0, 1]], rtol=1e-6)
+    assert time.names() == ["age", "missing"]
+
+
+def test_that_recency_is_the_logarithm_of_the_days_since() -> None:
+    day = 86_400.0
+    moments = (
+        pl.DataFrame({"now": [10 * day, 10 * day, 10 * day], "then": [9 * day, 7 * day, None]}).select(pl.struct(pl.all())).to_series()
+    )
+    time = Time(TimeSettings(cycles=(), recency=True)).fit(moments)  # log 2 and log 4: deviations -1 and 1
+    np.testing.assert_allclose(time.transform(moments), [[-1, 0, 0], [1, 0, 0], [0, 1, 0]], rtol=1e-5)

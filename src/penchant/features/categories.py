@@ -69,6 +69,15 @@ class Categories:
         cleaned = values.list.eval(element.filter(element.str.len_chars() > 0).unique(maintain_order=True))
         return cleaned.fill_null(pl.Series([[]], dtype=pl.List(pl.String)))
 
+    def names(self) -> list[str]:
+        """What each index stands for."""
+        return ["nothing", "unknown", *self.values_.to_list()]
+
+    def inverse(self, array: Array) -> pl.Series:
+        """The known texts of bags `[n, m]` as lists; padding and unknown values are left out."""
+        texts = self.values_.to_list()
+        return pl.Series([[texts[index - FIRST] for index in bag if index >= FIRST] for bag in array.tolist()], dtype=pl.List(pl.String))
+
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """`values`: the texts in the order of their indices; no arrays."""
         return {"values": self.values_.to_list()}, {}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from penchant.features.feature import Array, Feature, Form, build
+from penchant.features.feature import Array, Feature, Form, build, names_of
 from penchant.schema.recipe import FeaturePart
 
 STRANGERS = (
@@ -55,6 +55,10 @@ class FeatureContract:
         """The feature, fitted on `values`."""
         return build(self.part, "contract").fit(self.values)
 
+    def shown(self, feature: Feature) -> Feature:
+        """A restored feature ready for use; one that depends on the past is shown it here."""
+        return feature
+
     def test_that_training_values_become_what_the_form_promises(self) -> None:
         feature = self.fitted()
         check_form(feature.form, feature.transform(self.values), len(self.values))
@@ -89,7 +93,7 @@ class FeatureContract:
     def test_that_what_was_learnt_survives_json(self) -> None:
         feature = self.fitted()
         facts, arrays = feature.state()
-        again = build(self.part, "contract").restore(json.loads(json.dumps(facts, allow_nan=False)), arrays)
+        again = self.shown(build(self.part, "contract").restore(json.loads(json.dumps(facts, allow_nan=False)), arrays))
         assert again.form == feature.form
         for values in (self.values, *self.strangers):
             assert np.array_equal(again.transform(values), feature.transform(values))
@@ -100,6 +104,34 @@ class FeatureContract:
         for strange in self.strangers:
             feature.transform(strange)
         assert _told(feature) == before
+
+    def test_that_each_number_or_index_has_a_name(self) -> None:
+        feature = self.fitted()
+        names = names_of(feature)
+        assert len(names) == feature.form.size
+        assert all(isinstance(name, str) for name in names)
+
+    def test_that_what_is_turned_back_becomes_the_same_again(self) -> None:
+        """Of kinds with an `inverse`, and of the training values that are told apart (a bucket is not)."""
+        feature = self.fitted()
+        turn_back = getattr(feature, "inverse", None)
+        if turn_back is None:
+            return
+        encoded = feature.transform(self.values)
+        found = turn_back(encoded)
+        assert len(found) == len(self.values)
+        if found.drop_nulls().len():
+            assert np.allclose(feature.transform(found), encoded, rtol=1e-4, atol=1e-4)
+
+    def test_that_a_row_never_depends_on_the_rows_after_it(self) -> None:
+        """Rows in the order of time: later ones taken away, or others in their place."""
+        feature = self.fitted()
+        whole = feature.transform(self.values)
+        for cut in range(len(self.values)):
+            earlier = self.values.head(cut)
+            assert np.allclose(feature.transform(earlier), whole[:cut], rtol=1e-5, atol=1e-5)
+            others = pl.concat([earlier, self.values.reverse()])
+            assert np.allclose(feature.transform(others)[:cut], whole[:cut], rtol=1e-5, atol=1e-5)
 
     def test_that_fitting_anew_forgets_what_was_learnt_before(self) -> None:
         feature = build(self.part, "contract").fit(self.values.head(1)).fit(self.values)

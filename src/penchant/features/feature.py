@@ -58,11 +58,37 @@ class Feature(Protocol):
         """The inverse of `state`."""
 
 
+@runtime_checkable
+class AsOf(Protocol):
+    """A feature whose value depends on what happened before: it is shown the past, and then each new event."""
+
+    def remember(self, past: pl.Series) -> None:
+        """Take a log's events `[n]`, in any order, as everything that is known; what was known before is forgotten."""
+
+    def observe(self, event: Mapping[str, Any]) -> None:
+        """Add one event `{column: value}`; a column it lacks is missing."""
+
+
 def build(part: FeaturePart, where: str) -> Feature:
     """The unfitted feature a recipe names; `where` is what an error calls it ("features, user.age")."""
     kind, settings = choose(part, "penchant.features", where)
     feature: Feature = kind(settings)
     return feature
+
+
+def names_of(feature: Feature) -> list[str]:
+    """What each index or number of a fitted feature stands for, `[form.size]`, for explanations.
+
+    A kind that has no `names` (the axes of a language model mean nothing one by one) gets them numbered.
+    """
+    named = getattr(feature, "names", None)
+    return list(named()) if named else [f"{place + 1} of {feature.form.size}" for place in range(feature.form.size)]
+
+
+def fields_of(values: pl.Series, count: int) -> list[pl.Series]:
+    """The columns of a feature that reads several: `count` of them, in the recipe's order; those that are not there are missing."""
+    own = [pl.Series(values.struct.field(name)) for name in values.struct.fields] if values.dtype == pl.Struct else [values]
+    return [*own, *(pl.Series([None] * len(values), dtype=pl.Null) for _ in range(count - len(own)))]
 
 
 def as_text(values: pl.Series) -> pl.Series:

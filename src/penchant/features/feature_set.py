@@ -13,7 +13,8 @@ from safetensors.numpy import load_file, save_file
 
 from penchant.data.dataset import Dataset
 from penchant.data.log import Log
-from penchant.features.feature import Array, Feature, Form, build
+from penchant.features.feature import Array, AsOf, Feature, Form, build
+from penchant.schema.errors import RecipeError
 from penchant.schema.recipe import FeaturePart, Recipe
 
 Owner = Literal["user", "item", "context", "history", "scenario"]
@@ -75,8 +76,10 @@ class Encoded:
 class FeatureSet:
     """The recipe's features by owner.
 
+    What depends on the past (counters) is told of the log that was encoded last, and of the events observed since.
+
     Raises:
-        RecipeError: for an unknown kind or setting, naming the feature.
+        RecipeError: for an unknown kind or setting, naming the feature; for counters of what is no circumstance of an event.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -91,6 +94,10 @@ class FeatureSet:
             owner: {name: build(part, f"features, {owner}.{name}") for name, part in parts.items()} for owner, parts in self.parts.items()
         }
         self._remembered: dict[tuple[Owner, str, str], Array] = {}
+        for owner, name in self._names():
+            if isinstance(self.features[owner][name], AsOf) and owner != "context":
+                do = f"Write [features] context.{name}; counters of users may also stand under user."
+                raise RecipeError(f"features, {owner}.{name}", must="a kind that does not count", came="counters", do=do)
 
     def _names(self) -> list[tuple[Owner, str]]:
         return [(owner, name) for owner in OWNERS for name in self.features[owner]]
@@ -131,17 +138,30 @@ class FeatureSet:
 
     def _one(self, owner: Owner, name: str, record: Mapping[str, Any]) -> Array:
         columns = self.parts[owner][name].reads(name)
+        if isinstance(self.features[owner][name], AsOf):  # the same values mean something else when more has happened
+            return self._read(owner, name, record)
         values = [record.get(column) for column in columns]
         written = repr(values)  # tells 1 from 1.0, True and "1"
         array = self._remembered.get((owner, name, written))
         if array is None:
-            table = pl.DataFrame({column: pl.Series([value], strict=False) for column, value in zip(columns, values, strict=True)})
-            array = self.features[owner][name].transform(_values(table, columns))
+            array = self._read(owner, name, record)
             if len(written) <= LONGEST_REMEMBERED:
                 if len(self._remembered) >= REMEMBERED:
                     self._remembered.clear()
                 self._remembered[owner, name, written] = array
         return array
+
+    def _read(self, owner: Owner, name: str, record: Mapping[str, Any]) -> Array:
+        """One feature's array `[1, *]` of one record."""
+        columns = self.parts[owner][name].reads(name)
+        table = pl.DataFrame({column: pl.Series([record.get(column)], strict=False) for column in columns})
+        return self.features[owner][name].transform(_values(table, columns))
+
+    def observe(self, event: Mapping[str, Any]) -> None:
+        """Tell the counters of an event `{column: value}` with its `user_id`, `item_id` and `timestamp` in seconds."""
+        for feature in self.features["context"].values():
+            if isinstance(feature, AsOf):
+                feature.observe(event)
 
     def encode_log(self, log: Log) -> Encoded:
         """A whole log. Texts stored as codes are transformed once per distinct value."""
@@ -157,6 +177,8 @@ class FeatureSet:
         if len(columns) == 1 and packed is not None and packed.values is not None:
             table, codes = feature.transform(packed.table), packed.data  # code -1, a missing value, is the table's last row
             return _per_event(lambda rows: table[codes[rows]], len(log))
+        if isinstance(feature, AsOf):
+            feature.remember(_values(log.take(list(columns), slice(None)), columns))
         return _per_event(lambda rows: feature.transform(_values(log.take(list(columns), rows), columns)), len(log))
 
     def save(self, directory: Path) -> None:

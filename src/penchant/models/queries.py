@@ -23,7 +23,7 @@ class Queries:
         log: Where their pasts lie.
         user: User rows, -1 for somebody the log does not know, `[n]`.
         before: Log rows of the user below this one are known, `[n]`.
-        moment: Time, scenario and context columns, one row per query.
+        moment: Time, scenario and context columns, one row per query; the user's id where something is counted by user.
     """
 
     log: Log
@@ -53,6 +53,7 @@ class Queries:
         """Requests of these user ids after everything the log holds; `moment` has one row per user."""
         known = dict(zip(log.users["user_id"], range(len(log.users)), strict=True))
         user = np.array([known.get(str(name), -1) for name in users], dtype=np.int64)
+        moment = moment.with_columns(pl.Series("user_id", [str(name) for name in users], dtype=pl.String))
         return cls(log, user, np.where(user < 0, 0, log.offsets[user + 1]), moment)
 
     def blocks(self, size: int) -> Iterator["Queries"]:
@@ -79,6 +80,6 @@ class Queries:
 
 def moment_columns(recipe: Recipe) -> list[str]:
     """Event columns that are known when a recommendation is asked for."""
-    columns = {column for name, part in recipe.features.context.items() for column in part.reads(name)}
+    columns = {column for name, part in recipe.features.context.items() for column in part.asks(name)}
     columns |= {recipe.scenario.column} if recipe.scenario.column else set()
     return sorted(columns | {"timestamp"})

@@ -28,6 +28,8 @@ from penchant.schema.errors import RecipeError, did_you_mean
 from penchant.schema.expression import Expression
 
 S = TypeVar("S", bound=BaseModel)
+COUNTERS = "counters"
+"""The feature kind that reads the events before, where others read columns of the present one."""
 
 
 class Settings(BaseModel):
@@ -269,16 +271,56 @@ class FeaturePart(Part):
     """Several columns read together, for kinds that join them (text)."""
 
     def reads(self, name: str) -> tuple[str, ...]:
-        """The columns this feature reads, given its name."""
+        """The columns this feature reads, given its name; counters read what they count, by what, and when."""
+        if self.kind == COUNTERS:
+            return (*self.asks(name), *sorted(self._counted() - {*self.asks(name)}))
         return self.columns or (self.column or name,)
+
+    def asks(self, name: str) -> tuple[str, ...]:
+        """Those of them that must be known when something is asked: never what is counted."""
+        by = self.settings.get("by")
+        return (*(by if isinstance(by, list | tuple) else ()), "timestamp") if self.kind == COUNTERS else self.reads(name)
+
+    def _counted(self) -> frozenset[str]:
+        counted = self.settings.get("of")
+        return Expression(counted).columns if isinstance(counted, str) else frozenset()
 
 
 class FeaturesSettings(Settings):
-    """Features by owner. `item_id` and `user_id` are columns like any other."""
+    """Features by owner. `item_id` and `user_id` are columns like any other.
+
+    Counters of a user change with every event, so that they are kept among the circumstances, as `context."user.<name>"`.
+    """
 
     user: dict[str, FeaturePart] = {}
     item: dict[str, FeaturePart] = {"item_id": FeaturePart(kind="category")}
     context: dict[str, FeaturePart] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _counters_go_with_the_event(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or not all(isinstance(raw.get(owner, {}), dict) for owner in ("user", "item", "context")):
+            return raw
+        if counters := [name for name, part in raw.get("item", {}).items() if _kind(part) == COUNTERS]:
+            do = "Count by user or by context columns, or give the item a number that was computed before the training period."
+            raise ContradictionError("free of counters by item, which ranking cannot ask of each candidate yet", f"item.{counters[0]}", do)
+        moved = {name: part for name, part in raw.get("user", {}).items() if _kind(part) == COUNTERS}
+        if not moved:
+            return raw
+        stay = {name: part for name, part in raw["user"].items() if name not in moved}
+        return raw | {
+            "user": stay,
+            "context": {**raw.get("context", {}), **{f"user.{name}": _of_user(part) for name, part in moved.items()}},
+        }
+
+
+def _kind(part: Any) -> Any:
+    return part.get("kind") if isinstance(part, dict) else getattr(part, "kind", None)
+
+
+def _of_user(part: Any) -> Any:
+    told = part.model_dump() if isinstance(part, FeaturePart) else part
+    return {"by": ["user_id"]} | told
 
 
 class ScenarioSettings(Settings):

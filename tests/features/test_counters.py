@@ -1,0 +1,217 @@
+"""What happened before, counted."""
+
+import json
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from penchant.features.contract import FeatureContract
+from penchant.features.counters import Counters, CountersSettings, CountersState, Tally
+from penchant.features.feature import Array, Feature
+from penchant.features.feature_set import FeatureSet
+from penchant.models.queries import Queries, moment_columns
+from penchant.schema.errors import DataError, RecipeError
+from penchant.schema.recipe import FeaturePart
+from tests.small_data import DAY, NOON, dataset, recipe
+
+LIKES = {"kind": "counters", "of": "liked", "by": ["user_id"], "windows": ["1d", "all"], "rate": True}
+PAST = pl.DataFrame(
+    {
+        "user_id": ["a", "a", "b", "a", None, "a", "b"],
+        "timestamp": [NOON, NOON, NOON, NOON + 2 * DAY, NOON, NOON + 2.5 * DAY, None],
+        "liked": [1, 0, 1, 1, 1, None, 1],
+    }
+)
+
+
+def structs(frame: pl.DataFrame) -> pl.Series:
+    return frame.select(pl.struct(pl.all())).to_series()
+
+
+class TestCounters(FeatureContract):
+    part, values = FeaturePart.model_validate(LIKES), structs(PAST)
+
+    def shown(self, feature: Feature) -> Feature:
+        assert isinstance(feature, Counters)
+        feature.remember(self.values)
+        return feature
+
+
+class TestCountersOfEventsByTwo(TestCounters):
+    part = FeaturePart.model_validate({"kind": "counters", "by": ["user_id", "tab"]})
+    values = structs(PAST.with_columns(tab=pl.Series([1, 1, 2, 1, 1, None, 2])))
+
+
+def sums(by_row: list[tuple[Array, Array]]) -> list[list[tuple[int, float]]]:
+    return [list(zip(seen.tolist(), total.tolist(), strict=True)) for seen, total in by_row]
+
+
+def tally(frame: pl.DataFrame) -> Tally:
+    return Tally(
+        frame["user_id"],
+        frame["timestamp"].fill_null(float("nan")).to_numpy(),
+        frame["liked"].cast(float).fill_null(float("nan")).to_numpy(),
+    )
+
+
+def test_that_windows_are_counted_strictly_before_the_moment_by_hand() -> None:
+    asked = pl.Series(["a", "a", "a", "a", "b", None, "c"])
+    times = np.array([NOON, NOON + 1, NOON + DAY, NOON + DAY + 1, NOON + 3 * DAY, NOON + 9, NOON + 9])
+    day, ever = sums(tally(PAST).read(asked, times, [DAY, np.inf]))
+    assert day == [(0, 0), (2, 1), (2, 1), (0, 0), (0, 0), (0, 0), (0, 0)]  # a day reaches back to its first second, and no further
+    assert ever == [(0, 0), (2, 1), (2, 1), (2, 1), (1, 1), (0, 0), (0, 0)]
+
+
+def test_that_the_rate_is_the_log_odds_of_a_smoothed_share() -> None:
+    counters = Counters(CountersSettings(of="liked", by=("user_id",), rate=True, prior=2.0)).fit(structs(PAST))
+    assert counters.names() == ["sum of liked, ever", "events, ever", "rate, ever"]
+    counters.mean_, counters.deviation_ = [0.0] * 3, [1.0] * 3
+    asked = pl.DataFrame({"user_id": ["a", "c"], "timestamp": [NOON + 9 * DAY] * 2})
+    likely = 5 / 6  # five of the six outcomes that are known
+    expected = [[np.log(3), np.log(4), np.log((2 + 2 * likely) / (1 + 2 * (1 - likely)))], [0, 0, np.log(likely / (1 - likely))]]
+    np.testing.assert_allclose(counters.transform(structs(asked)), expected, rtol=1e-6)
+
+
+def test_that_the_mean_of_amounts_is_drawn_towards_that_of_training() -> None:
+    frame = PAST.with_columns(liked=pl.Series([10, 20, 60, 30, None, None, None]))
+    counters = Counters(CountersSettings(of="liked", by=("user_id",), rate=True, prior=3.0)).fit(structs(frame))
+    counters.mean_, counters.deviation_ = [0.0] * 3, [100.0] * 3
+    asked = pl.DataFrame({"user_id": ["b"], "timestamp": [NOON + DAY]})
+    np.testing.assert_allclose(counters.transform(structs(asked))[0, 2], (60 + 3 * 30) / 4 / 100, rtol=1e-6)
+
+
+KEYS = st.sampled_from(["a", "b", None])
+TIMES = st.sampled_from([NOON + step * DAY / 2 for step in range(6)])
+EVENTS = st.lists(st.tuples(KEYS, TIMES, st.sampled_from([0.0, 1.0, 2.5, float("nan")])), max_size=20)
+WINDOWS = [DAY / 2, DAY, np.inf]
+
+
+def naive(events: list[tuple[Any, float, float]], key: str | None, time: float, window: float) -> tuple[int, float]:
+    mine = [amount for who, when, amount in events if who == key is not None and time - window <= when < time and amount == amount]
+    return len(mine), sum(mine)
+
+
+@given(EVENTS, EVENTS)
+def test_that_a_log_and_a_state_that_grew_event_by_event_count_as_one_does_by_hand(
+    before: list[tuple[Any, float, float]], since: list[tuple[Any, float, float]]
+) -> None:
+    """Events come late, too: `since` is in no order of time."""
+
+    def of(events: list[tuple[Any, float, float]]) -> Tally:
+        keys, times, amounts = zip(*events, strict=True) if events else ((), (), ())
+        return Tally(pl.Series(keys, dtype=pl.String), np.array(times, dtype=float), np.array(amounts, dtype=float))
+
+    state = CountersState(of(before))
+    for key, time, amount in since:
+        if key is not None:
+            state.observe(key, time, amount)
+    asked = [(key, NOON + step * DAY / 4) for key in ("a", "b", None, "c") for step in range(12)]
+    keys, times = pl.Series([key for key, _ in asked]), np.array([time for _, time in asked])
+    expected = [[naive(before + since, key, time, window) for key, time in asked] for window in WINDOWS]
+    assert sums(of(before + since).read(keys, times, WINDOWS)) == expected
+    assert sums(state.read(keys, times, WINDOWS)) == expected
+
+
+RECIPE = """
+[features]
+user.likes = { kind = "counters", of = "rating >= 4", windows = ["1d", "7d", "all"], rate = true }
+user.age = { kind = "number" }
+context.shown = { kind = "counters", by = ["user_id", "device"], windows = ["12h", "all"] }
+[tasks.next]
+kind = "next_item"
+"""
+
+
+def log_of(events: list[tuple[str, float, str, int]]) -> Any:
+    users, times, devices, ratings = zip(*events, strict=True)
+    columns = {"user_id": users, "item_id": [f"i{n}" for n in range(len(events))], "timestamp": times, "device": devices, "rating": ratings}
+    return dataset(columns, RECIPE, {"user_id": ["a", "b"], "age": [20, 40]})
+
+
+ROWS = st.lists(st.tuples(st.sampled_from(["a", "b"]), TIMES, st.sampled_from(["phone", "tv"]), st.integers(1, 5)), min_size=1, max_size=15)
+
+
+@settings(max_examples=25, deadline=None)
+@given(ROWS)
+def test_that_one_request_after_another_sees_what_the_log_shows_of_each_event(events: list[tuple[str, float, str, int]]) -> None:
+    """Offline the whole log at once; online each event is asked about, then observed, its moment's twins after all were asked."""
+    data = log_of(events)
+    features = FeatureSet(data.recipe).fit(data)
+    offline = features.encode_log(data.log).context
+    features.encode_events(data.log.__class__.pack(*_empty(data.log)))
+    lines = data.log.take(["user_id", "item_id", "timestamp", "device", "rating"], slice(None)).to_dicts()
+    for row in np.argsort(data.log.time, kind="stable").tolist():
+        twins = [line for line in lines if line["timestamp"] == lines[row]["timestamp"]]
+        told = {name: value for name, value in lines[row].items() if name != "rating"}
+        for name, array in features.encode_one("context", told).items():
+            np.testing.assert_allclose(array[0], offline[name][row], atol=1e-6)
+        if lines[row] is twins[0]:
+            for twin in twins:
+                features.observe(twin)
+
+
+def _empty(log: Any) -> tuple[Any, ...]:
+    none = log.take(["user_id", "item_id", "timestamp", *log.columns], np.zeros(0, dtype=int))
+    return none, log.users, log.items, list(log.columns)
+
+
+def test_that_queries_are_asked_with_the_users_id_and_never_with_what_is_counted() -> None:
+    data = log_of([("a", NOON, "phone", 5), ("a", NOON + DAY, "tv", 1), ("b", NOON, "tv", 4)])
+    assert moment_columns(data.recipe) == ["device", "timestamp", "user_id"]
+    features = FeatureSet(data.recipe).fit(data)
+    offline = features.encode_log(data.log).context
+    asked = Queries.at_events(data, data.rows).moment
+    for name, array in features.encode("context", asked).items():
+        np.testing.assert_allclose(array, offline[name])
+    now = Queries.now(data.log, ["a", "nobody"], pl.DataFrame({"timestamp": [NOON + DAY] * 2, "device": ["tv", "tv"]})).moment
+    np.testing.assert_allclose(features.encode("context", now)["user.likes"][0], offline["user.likes"][1])
+
+
+def test_that_a_saved_feature_knows_of_nothing_until_it_is_shown_a_log() -> None:
+    part = CountersSettings(by=("user_id",))
+    fitted = Counters(part).fit(structs(PAST))
+    again = Counters(part).restore(json.loads(json.dumps(fitted.state()[0])), {})
+    asked = structs(pl.DataFrame({"user_id": ["a"], "timestamp": [NOON + DAY]}))
+    assert again.transform(asked)[0, 0] < fitted.transform(asked)[0, 0]
+    known = fitted.transform(asked)
+    assert np.array_equal(fitted.restore(*fitted.state()).transform(asked), again.transform(asked))  # also one that knew of something
+    fitted.remember(structs(PAST))
+    assert np.array_equal(fitted.transform(asked), known)
+
+
+def test_that_counters_of_a_user_are_kept_with_the_circumstances_also_after_writing_the_recipe() -> None:
+    told = recipe(RECIPE)
+    assert list(told.features.user) == ["age"]
+    assert list(told.features.context) == ["shown", "user.likes"]
+    assert told.features.context["user.likes"].reads("user.likes") == ("user_id", "timestamp", "rating")
+    assert type(told).model_validate_json(told.model_dump_json()).features == told.features
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('item.likes = { kind = "counters", by = ["item_id"] }', "free of counters by item"),
+        ('context.likes = { kind = "counters", by = ["item_id"] }', "known before an item is chosen"),
+        ('context.likes = { kind = "counters", by = ["user_id"], rate = true }', "given 'of'"),
+        ('context.likes = { kind = "counters", by = ["user_id"], windows = ["7 days"] }', "windows"),
+        ('context.likes = { kind = "counters", of = "device" }', "key 'by'"),
+    ],
+)
+def test_that_counters_nobody_could_ask_for_are_refused(line: str, words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        FeatureSet(recipe(f'[features]\n{line}\n[tasks.next]\nkind = "next_item"'))
+
+
+def test_that_counters_of_a_past_event_are_refused() -> None:
+    with pytest.raises(RecipeError, match="does not count"):
+        FeatureSet(recipe('[history.columns]\nlikes = { kind = "counters", by = ["user_id"] }\n[tasks.next]\nkind = "next_item"'))
+
+
+def test_that_texts_are_not_summed() -> None:
+    frame = PAST.with_columns(liked=pl.lit("yes"))
+    with pytest.raises(DataError, match="numbers or true/false"):
+        Counters(CountersSettings(of="liked", by=("user_id",))).fit(structs(frame))
