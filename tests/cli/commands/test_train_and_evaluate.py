@@ -71,6 +71,7 @@ def test_that_one_json_object_tells_the_result(tmp_path: Path, monkeypatch: pyte
 
 def interrupt_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real Ctrl-C in the middle of training."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs the tests in its background has it ignored
     shown = train._Shown.__call__
 
     def and_interrupt(self: train._Shown, progress: Progress, done: int, batches: int) -> None:
