@@ -19,6 +19,7 @@ from penchant.models.network import Encoding
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.schema.errors import TargetError
 from penchant.schema.event import Event
+from penchant.schema.recipe import COUNTERS
 from penchant.serving.memory import Memory, UserPast, frame_of
 from penchant.serving.protocol import (
     ColumnDescription,
@@ -161,6 +162,7 @@ class BundleEngine:
             context=[
                 _column(part.reads(name)[0], part.kind, features.features["context"][name])
                 for name, part in recipe.features.context.items()
+                if part.kind != COUNTERS  # they are counted, not chosen
             ],
             profile=[
                 _column(part.reads(name)[0], part.kind, features.features["user"][name]) for name, part in recipe.features.user.items()
@@ -189,7 +191,8 @@ class BundleEngine:
 
     def _moment(self, request: RecommendationRequest) -> dict[str, Any]:
         """What is known of now: the clock, unless the request names another time; the scenario, the most frequent when none is named."""
-        moment = {**request.context, "timestamp": _seconds(request.context.get("timestamp"), datetime.now(UTC).timestamp())}
+        now = _seconds(request.context.get("timestamp"), datetime.now(UTC).timestamp())
+        moment = {**request.context, "timestamp": now, "user_id": request.user_id}
         column = self.recommender.recipe.scenario.column
         return moment | ({column: request.scenario or next(iter(self._scenarios), None)} if column else {})
 
