@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from tests import small_data
 
 from penchant.data.dataset import Dataset
 from penchant.features.feature_set import FeatureSet
@@ -16,7 +17,6 @@ from penchant.schema.recipe import Recipe
 from penchant.serving import engine
 from penchant.serving.protocol import RecommendationRequest
 from penchant.training.trainer import fit_network
-from tests import small_data
 
 COUNTERS = """context.daypart = { kind = "category" }
 user.likes = { kind = "counters", of = "rating >= 4", windows = ["7d", "all"], rate = true }
