@@ -143,6 +143,26 @@ def movielens_without_users(recipe: Path) -> None:
     (folder / "movies.csv").write_text("movieId,title,genres\n2,a,b\n", encoding="utf8")
 
 
+def film_feature(line: str) -> Callable[[Path], object]:
+    """The recipe with one more feature of the films."""
+    return lambda recipe: recipe.write_text(FAST.replace("item.year", f"item.{line}\nitem.year", 1), encoding="utf8")
+
+
+def folder_without_weights(recipe: Path) -> None:
+    (recipe.parent / "model").mkdir()
+    (recipe.parent / "model" / "config.json").write_text("{}", encoding="utf8")
+    film_feature(f"words = {{ kind = 'text', column = 'title', model = '{recipe.parent / 'model'}' }}")(recipe)
+
+
+def relations(line: str, table: str = "who,whom,times\na0,a1,1\na1,a2,0\n") -> Callable[[Path], None]:
+    def spoil(recipe: Path) -> None:
+        (recipe.parent / "alike.csv").write_text(table, encoding="utf8")
+        path = recipe.parent / "alike.csv"
+        film_feature(f"alike = {{ kind = 'graph', column = 'item_id', edges = {{ path = '{path}', {line} }} }}")(recipe)
+
+    return spoil
+
+
 CASES = (
     Case("A column that is not there", recipe_with('"rating >= 4"', '"ratng >= 4"'), ("train",), 3,
          ("column 'ratng' of the events (asked for by [tasks.like])", "in the events", "rating, tab", "Did you mean 'rating'?")),
@@ -211,6 +231,23 @@ CASES = (
          ("events", "complete in user_id and item_id", "8 of 720 rows without user_id or item_id, first row 7", 'missing_ids = "drop"')),
     Case("Items in capitals here and there", capitals, ("check",), 0,
          ("events whose item_id differs", "written another way (such as 'A1')", "8 of 720 rows", "[data.clean] ids decides")),
+    Case("A model folder without weights", folder_without_weights, ("train",), 2,
+         ("language model", "a folder with a Hugging Face model", "a folder without model.safetensors (config.json)",
+          "in safetensors form")),
+    Case("A language model by no known name", film_feature("words = { kind = 'text', column = 'title', model = 'englisch' }"),
+         ("train",), 2,
+         ("language model 'englisch'", "one of english, multilingual", "no such folder, package or name", "Give the folder of a model")),
+    Case("Images that are not there", film_feature("poster = { kind = 'image', column = 'item_id', path = '/posters' }"), ("train",), 3,
+         ("images '/posters'", "a folder or a zip file", "nothing there", "Correct `path` of the feature")),
+    Case("A file name without a place for the value",
+         film_feature("poster = { kind = 'image', column = 'item_id', path = '.', pattern = 'a.jpg' }"),
+         ("train",), 2, ("key 'pattern'", "a file name with {} where the value goes", "'a.jpg'", "For example '{}.jpg'.")),
+    Case("Relations between columns that are not there", relations("from = 'who', to = 'wohm'"), ("train",), 2,
+         ("column 'wohm' of the edges", "in '", "columns who, whom, times", "Did you mean 'whom'?")),
+    Case("Relations that weigh nothing", relations("from = 'who', to = 'whom', weight = 'times'"), ("train",), 3,
+         ("column 'times' of the edges", "positive numbers", "1 of 2 that are not, first at relation 2", "Leave such rows out")),
+    Case("A graph without relations", film_feature("alike = { kind = 'graph', column = 'item_id' }"), ("train",), 2,
+         ("key 'edges'", "present", "nothing", "Add it to the recipe.")),
 )  # fmt: skip
 
 
