@@ -148,6 +148,26 @@ def movielens_without_users(recipe: Path) -> None:
     (folder / "movies.csv").write_text("movieId,title,genres\n2,a,b\n", encoding="utf8")
 
 
+def film_feature(line: str) -> Callable[[Path], object]:
+    """The recipe with one more feature of the films."""
+    return lambda recipe: recipe.write_text(FAST.replace("item.year", f"item.{line}\nitem.year", 1), encoding="utf8")
+
+
+def folder_without_weights(recipe: Path) -> None:
+    (recipe.parent / "model").mkdir()
+    (recipe.parent / "model" / "config.json").write_text("{}", encoding="utf8")
+    film_feature(f"words = {{ kind = 'text', column = 'title', model = '{recipe.parent / 'model'}' }}")(recipe)
+
+
+def relations(line: str, table: str = "who,whom,times\na0,a1,1\na1,a2,0\n") -> Callable[[Path], None]:
+    def spoil(recipe: Path) -> None:
+        (recipe.parent / "alike.csv").write_text(table, encoding="utf8")
+        path = recipe.parent / "alike.csv"
+        film_feature(f"alike = {{ kind = 'graph', column = 'item_id', edges = {{ path = '{path}', {line} }} }}")(recipe)
+
+    return spoil
+
+
 CASES = (
     Case("A column that is not there", recipe_with('"rating >= 4"', '"ratng >= 4"'), ("train",), 3,
          ("column 'ratng' of the events (asked for by [tasks.like])", "in the events", "rating, tab", "Did you mean 'rating'?")),
@@ -223,13 +243,30 @@ CASES = (
     Case("Latitude and longitude the wrong way round", daypart('"place", tells = "distance", to = [151.2, -33.9]'), ("train",), 2,
          ("features, context.daypart", "within 90 degrees of latitude", "to = [151.2, -33.9]", "Latitude is first.")),
     Case("Vectors that are not there", daypart('"vector", file = "no-such-vectors.parquet"'), ("train",), 2,
-         ("vectors 'no-such-vectors.parquet'", "a .parquet file", "no file there", "with the ids in vectors.txt")),
+         ("/no-such-vectors.parquet'", "a .parquet file", "no file there", "with the ids in vectors.txt")),
     Case("A rate of nothing", daypart('"counters", by = ["user_id"], rate = true'), ("train",), 2,
          ("features, context.daypart", "given 'of' when it has a rate", "rate = true alone", 'of = "is_like"')),
     Case("Counters of a candidate", daypart('"counters", by = ["item_id"]'), ("train",), 2,
          ("features, context.daypart", "before an item is chosen", "by item_id", "Count by user_id")),
     Case("A window nobody can read", daypart('"counters", by = ["user_id"], windows = ["a week"]'), ("train",), 2,
          ("features, context.daypart", "windows are as '90s'", "'a week'", "Write seconds, minutes, hours, days or weeks so.")),
+    Case("A model folder without weights", folder_without_weights, ("train",), 2,
+         ("language model", "a folder with a Hugging Face model", "a folder without model.safetensors (config.json)",
+          "in safetensors form")),
+    Case("A language model by no known name", film_feature("words = { kind = 'text', column = 'title', model = 'englisch' }"),
+         ("train",), 2,
+         ("language model 'englisch'", "one of english, multilingual", "no such folder, package or name", "Give the folder of a model")),
+    Case("Images that are not there", film_feature("poster = { kind = 'image', column = 'item_id', path = '/posters' }"), ("train",), 3,
+         ("images '/posters'", "a folder or a zip file", "nothing there", "Correct `path` of the feature")),
+    Case("A file name without a place for the value",
+         film_feature("poster = { kind = 'image', column = 'item_id', path = '.', pattern = 'a.jpg' }"),
+         ("train",), 2, ("key 'pattern'", "a file name with {} where the value goes", "'a.jpg'", "For example '{}.jpg'.")),
+    Case("Relations between columns that are not there", relations("from = 'who', to = 'wohm'"), ("train",), 2,
+         ("column 'wohm' of the edges", "in '", "columns who, whom, times", "Did you mean 'whom'?")),
+    Case("Relations that weigh nothing", relations("from = 'who', to = 'whom', weight = 'times'"), ("train",), 3,
+         ("column 'times' of the edges", "positive numbers", "1 of 2 that are not, first at relation 2", "Leave such rows out")),
+    Case("A graph without relations", film_feature("alike = { kind = 'graph', column = 'item_id' }"), ("train",), 2,
+         ("key 'edges'", "present", "nothing", "Add it to the recipe.")),
 )  # fmt: skip
 
 

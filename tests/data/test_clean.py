@@ -175,6 +175,17 @@ def test_that_rejected_rows_are_written_with_reasons_and_numbers_and_old_ones_go
     assert "rejected" not in actions[0].to_json()
 
 
+@pytest.mark.parametrize("content", [b"no parquet", None])
+def test_that_a_table_of_the_users_own_is_not_taken_for_rows_rejected_earlier(content: bytes | None, tmp_path: Path) -> None:
+    own = tmp_path / "items.parquet"
+    own.write_bytes(content) if content else pl.DataFrame({"item_id": ["x"]}).write_parquet(own)
+    before = own.read_bytes()
+    actions = clean(log([(None, "x", NOON), ("a", "x", NOON)]), None, None, CleanSettings(), now=NOW).actions
+    with pytest.raises(DataError, match=r"items.parquet' must be absent, or rows rejected earlier; found another file"):
+        write_rejected(actions, tmp_path)
+    assert (own.read_bytes(), (tmp_path / "events.parquet").exists()) == (before, False)
+
+
 @pytest.mark.parametrize(
     ("rules", "said"),
     [

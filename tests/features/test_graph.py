@@ -9,9 +9,10 @@ import pytest
 
 from penchant.features.contract import FeatureContract
 from penchant.features.feature import build
+from penchant.features.feature_set import FeatureSet
 from penchant.features.graph import Graph, GraphSettings, spectral
 from penchant.schema.errors import DataError, RecipeError
-from penchant.schema.recipe import FeaturePart
+from penchant.schema.recipe import FeaturePart, Recipe
 
 #   a - b - c - d - e    and a relation of f with itself, and one without an end
 PATH = "who,whom,times\na,b,1\nb,c,2\nc,d,1\nd,e,1\nf,f,1\ng,,1\n"
@@ -157,3 +158,10 @@ def test_that_absent_edges_are_named_and_a_key_that_is_none_is_refused(tmp_path:
         graph(tmp_path / "none.csv").fit(pl.Series(["a"]))
     with pytest.raises(RecipeError, match=r"item\.graph, key 'edges' must be present"):
         build(FeaturePart(kind="graph"), "features, item.graph")
+
+
+def test_that_relative_paths_of_a_recipe_start_at_its_folder(edges: Path) -> None:
+    lines = "item.alike = { kind = 'graph', edges = { path = 'edges.csv', from = 'who', to = 'whom' } }"
+    text = f"[features]\n{lines}\n[data]\nevents = {{ path = 'events.csv' }}\n[tasks.next]\nkind = 'next_item'\n"
+    feature = FeatureSet(Recipe.parse(text, edges.parent)).features["item"]["alike"]
+    assert feature.fit(pl.Series(["a"])).transform(pl.Series(["a", "z"]))[:, 0].tolist() == [1, 0]

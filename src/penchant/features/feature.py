@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -69,10 +70,24 @@ class AsOf(Protocol):
         """Add one event `{column: value}`; a column it lacks is missing."""
 
 
-def build(part: FeaturePart, where: str) -> Feature:
-    """The unfitted feature a recipe names; `where` is what an error calls it ("features, user.age")."""
+@runtime_checkable
+class Placed(Protocol):
+    """Settings that name files."""
+
+    def within(self, directory: Path) -> Self:
+        """The same with relative paths starting at `directory`."""
+
+
+def build(part: FeaturePart, where: str, directory: Path = Path(".")) -> Feature:
+    """The unfitted feature a recipe names.
+
+    Args:
+        part: The recipe's lines.
+        where: What an error calls it ("features, user.age").
+        directory: Where the relative paths of its settings start.
+    """
     kind, settings = choose(part, "penchant.features", where)
-    feature: Feature = kind(settings)
+    feature: Feature = kind(settings.within(directory) if isinstance(settings, Placed) else settings)
     return feature
 
 

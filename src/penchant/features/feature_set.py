@@ -91,7 +91,8 @@ class FeatureSet:
             "scenario": {recipe.scenario.column: FeaturePart(kind="category")} if recipe.scenario.column else {},
         }
         self.features: dict[Owner, dict[str, Feature]] = {
-            owner: {name: build(part, f"features, {owner}.{name}") for name, part in parts.items()} for owner, parts in self.parts.items()
+            owner: {name: build(part, f"features, {owner}.{name}", recipe.directory) for name, part in parts.items()}
+            for owner, parts in self.parts.items()
         }
         self._remembered: dict[tuple[Owner, str, str], Array] = {}
         for owner, name in self._names():

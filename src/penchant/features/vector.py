@@ -20,8 +20,12 @@ class VectorSettings(Settings):
 
     file: Path | None = None
     """A `.parquet` file whose first column is the id that the feature's column holds, and whose other columns are a list of
-    numbers or numbers; or a `.npy` file `[n, width]` with the ids in a text file of the same name, one a line. From the working folder
-    where it does not begin with /. Without a file, the column holds lists of numbers, or `columns` are its numbers."""
+    numbers or numbers; or a `.npy` file `[n, width]` with the ids in a text file of the same name, one a line. Relative to the recipe.
+    Without a file, the column holds lists of numbers, or `columns` are its numbers."""
+
+    def within(self, directory: Path) -> "VectorSettings":
+        """The same with a relative path starting at `directory`."""
+        return self if self.file is None else self.model_copy(update={"file": directory / self.file})
 
 
 class Vector:

@@ -71,6 +71,19 @@ def test_that_rejected_rows_are_kept_with_their_reasons_and_numbers(tmp_path: Pa
     assert f"rejected {kept}: 1 rows with their reasons" in ran.out
     assert pl.read_parquet(kept).select("row", "reason").rows() == [(10, "missing_ids")]
     assert penchant("check", recipe, "--json").json["rejected"] == [str(kept)]
+    ran = penchant("check", recipe, "--rejected", tmp_path / "aside", "--json")
+    assert ran.json["rejected"] == [str(tmp_path / "aside" / "events.parquet")]
+    kept.unlink()
+    assert f"rejected {kept}: 1 rows with their reasons" in penchant("train", recipe).out
+    assert kept.is_file()
+
+
+def test_that_a_check_never_deletes_the_data_it_reads(tmp_path: Path) -> None:
+    recipe = files(tmp_path)
+    small_data.film_events().write_parquet(tmp_path / "events.parquet")
+    ran = penchant("check", recipe, "--rejected", tmp_path)
+    assert (ran.code, "must be absent, or rows rejected earlier" in ran.err) == (3, True)
+    assert (tmp_path / "events.parquet").is_file()
 
 
 LIKED = 'kind = "binary"\nlabel = "liked"'

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 
 from penchant.cli.commands import train
 from penchant.cli.home import HomeFolder
+from penchant.data.segments import Merged
 from penchant.evaluation.summary import Evaluation
 from penchant.training.loop import Progress
 from tests import small_data
@@ -38,6 +41,17 @@ def test_that_training_says_what_it_does_and_keeps_a_champion(training: tuple[Pa
     assert {"next.ndcg@10", "like.auc", "stars.rmse"} == set(metadata.metrics)
     assert metadata.provenance["events"] == 720
     assert len(metadata.provenance["data"]) == 64
+
+
+def test_that_the_same_events_have_the_same_fingerprint_in_one_segment_and_in_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = small_data.film_dataset()
+    log = data.log
+    whole = sha256(log.user.tobytes() + log.item.tobytes() + log.time.tobytes()).hexdigest()
+    order = np.arange(len(log))
+    halves = {name: Merged(np.array_split(getattr(log, name), 2), order) for name in ("user", "item", "time")}
+    monkeypatch.setattr(train, "HASHED_AT_ONCE", 100)
+    assert train._fingerprint(data) == whole
+    assert train._fingerprint(replace(data, log=replace(log, **halves))) == whole
 
 
 def test_that_the_planted_tastes_were_found(training: tuple[Path, Ran]) -> None:

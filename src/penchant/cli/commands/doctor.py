@@ -19,7 +19,16 @@ from penchant.cli.terminal import Terminal
 from penchant.features.language_model import PACKAGED
 from penchant.schema.errors import PenchantError
 
-OPTIONAL = {"transformers": "text features", "fastapi": "serving", "uvicorn": "serving"}
+OPTIONAL = {
+    "transformers": "text features",
+    "scikit-learn": "topics",
+    "pillow": "image features",
+    "sqlalchemy": "SQL sources",
+    "psycopg": "PostgreSQL",
+    "duckdb": "DuckDB",
+    "fastapi": "serving",
+    "uvicorn": "serving",
+}
 WAL_RESET_BUG = ((3, 7, 0), (3, 51, 3))  # first version with it, first version without
 FREE_SPACE = 2 * 2**30
 

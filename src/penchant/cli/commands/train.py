@@ -6,7 +6,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from penchant.cli.commands.check import show_actions
+import numpy as np
+
+from penchant.cli.commands.check import keep_rejected, show_actions
 from penchant.cli.commands.evaluate import show
 from penchant.cli.home import HomeFolder
 from penchant.cli.recipe import read_recipe
@@ -24,6 +26,7 @@ from penchant.studies.workflow import train
 from penchant.training.loop import Progress
 
 ALIAS = "champion"
+HASHED_AT_ONCE = 1_000_000  # events
 
 
 class GateError(PenchantError):
@@ -60,6 +63,7 @@ def train_bundle(terminal: Terminal, recipe: Recipe, place: HomeFolder, resume: 
     assert data.report is not None
     terminal.line("data", data.report.summary())
     show_actions(terminal, data)
+    keep_rejected(terminal, data, place.path / "rejected")
     train_part, valid, test = data.split()
     parts = f"{len(train_part):,} to learn from, {len(valid):,} to choose by, {len(test):,} to be judged on"
     terminal.line("split", f"{recipe.split.kind}: {parts}")
@@ -122,8 +126,12 @@ def _headlines(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _fingerprint(data: Dataset) -> str:
-    log = data.log
-    return sha256(log.user.tobytes() + log.item.tobytes() + log.time.tobytes()).hexdigest()
+    """Of who, what and when; read in slices, as a log may be larger than memory."""
+    told = sha256()
+    for array in (data.log.user, data.log.item, data.log.time):
+        for start in range(0, len(array), HASHED_AT_ONCE):
+            told.update(np.asarray(array[start : start + HASHED_AT_ONCE]).tobytes())
+    return told.hexdigest()
 
 
 def _gate(terminal: Terminal, evaluation: Evaluation, version: str) -> None:
