@@ -1,4 +1,4 @@
-"""Our numbers on published splits, each beside its rivals: python benchmarks/published.py SPLIT [--model M] [--seeds N] [--quick] [--json].
+"""Our numbers on published splits, each beside its rivals: python benchmarks/published.py [SPLIT] [--model M] [--seeds N] [--quick] [--json].
 
 Every fitted model appends one JSON row to benchmarks/results/SPLIT.jsonl (commit, command, seconds, metrics with intervals, paired
 differences to the rivals); a row that exists for the same model, seed and recipe is not run again, so a stopped run goes on where it
@@ -157,7 +157,7 @@ def show(figures: dict[str, Any]) -> None:
 def main() -> int:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("split", choices=RECIPE)
+    parser.add_argument("split", nargs="?", choices=RECIPE, default="ml-100k", help="ml-100k unless told")
     parser.add_argument("--model", help="only this one")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="within a minute")
