@@ -1,4 +1,4 @@
-"""Our numbers on published splits, each beside its rivals: python benchmarks/published.py [SPLIT] [--model M] [--seeds N] [--quick] [--json].
+"""Our numbers on published splits beside their rivals: python benchmarks/published.py [SPLIT] [--model M] [--seeds N] [--quick] [--json].
 
 Every fitted model appends one JSON row to benchmarks/results/SPLIT.jsonl (commit, command, seconds, metrics with intervals, paired
 differences to the rivals); a row that exists for the same model, seed and recipe is not run again, so a stopped run goes on where it
