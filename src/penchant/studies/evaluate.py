@@ -169,14 +169,13 @@ def _facts(test: Dataset) -> dict[str, str]:
 
 
 def _charts(curves: Sequence[Mapping[str, float]]) -> tuple[Chart, ...]:
-    if not curves:
-        return ()
-    names = [name for name in curves[0] if name not in ("epoch", "seconds")]
+    """A chart for every loss and metric, each on its own scale."""
+    names = [name for name in curves[0] if name not in ("epoch", "seconds")] if curves else []
     epochs = tuple(float(row["epoch"]) for row in curves)
+    return tuple(_chart(name, epochs, tuple(row.get(name, float("nan")) for row in curves)) for name in names)
 
-    def chart(title: str, y: str, chosen: list[str]) -> list[Chart]:
-        lines = tuple(Curve(name.removeprefix("loss."), epochs, tuple(row.get(name, float("nan")) for row in curves)) for name in chosen)
-        return [Chart(title, "epoch", y, lines)] if lines else []
 
-    losses = [name for name in names if name.startswith("loss.")]
-    return (*chart("Training loss", "loss", losses), *chart("Validation", "metric", [name for name in names if name not in losses]))
+def _chart(name: str, epochs: tuple[float, ...], values: tuple[float, ...]) -> Chart:
+    task, _, metric = name.rpartition(".")
+    title = f"Training loss of {metric}" if task == "loss" else f"Validation {metric} of {task}"
+    return Chart(title, "epoch", "", (Curve(name.removeprefix("loss."), epochs, values),))
