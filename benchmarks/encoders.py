@@ -73,7 +73,7 @@ def measure(model: str, texts: list[str], turns: int) -> dict[str, Any]:
     warm = texts[:: max(len(texts) // 64, 1)]
     bare(encoder, warm, 32)
     ours(encoder, warm)
-    named: dict[str, Callable[[], None]] = {f"bare {rows}": lambda rows=rows: bare(encoder, texts, rows) for rows in BATCHES}  # type: ignore[misc]
+    named: dict[str, Callable[[], None]] = {f"bare {rows}": lambda rows=rows: bare(encoder, texts, rows) for rows in BATCHES}
     named["ours"] = lambda: ours(encoder, texts)
     spent = {name: [timed(work) for _ in [0]] for name, work in named.items()}
     best = min((name for name in named if name != "ours"), key=lambda name: spent[name][0])

@@ -130,7 +130,7 @@ def test_that_an_absent_place_is_named_when_fitting_and_a_missing_image_later(fo
 def test_that_a_relative_path_starts_where_it_is_told(folder: Path) -> None:
     settings = ImageSettings(path=Path(folder.name), pattern="{}.png", cache=folder.parent).within(folder.parent)
     feature = Image(settings)
-    feature.encoder = Averaged()  # type: ignore[assignment]
+    feature.encoder = Averaged()
     assert feature.fit(pl.Series(["red"])).notes == []
 
 

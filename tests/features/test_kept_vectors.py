@@ -62,7 +62,9 @@ def test_that_an_altered_vector_is_computed_anew(tmp_path: Path) -> None:
 
 
 def test_that_a_vector_of_another_width_is_computed_anew(tmp_path: Path) -> None:
-    wide = lambda places: iter([(places, np.ones((len(places), 3), dtype=np.float32))])  # noqa: E731
+    def wide(places: list[int]) -> Iterator[tuple[list[int], Any]]:
+        yield places, np.ones((len(places), 3), dtype=np.float32)
+
     vectors(tmp_path, keys("a"), Encoder())
     assert vectors_of(keys("a"), 3, tmp_path, wide, what="things").tolist() == [[1, 1, 1]]
 

@@ -170,7 +170,7 @@ class Log:
 
         def array(name: str) -> NDArray[Any]:
             parts = [_mapped(segment, name) for segment in segments]
-            return parts[0] if order is None else Merged(parts, order)  # type: ignore[return-value]
+            return parts[0] if order is None else Merged(parts, order)  # type: ignore[return-value]  # read as an array is
 
         columns = {
             name: Column(array(f"column{position}"), pl.concat([text[name] for text in texts]) if name in texts[0] else None)
@@ -228,7 +228,8 @@ def _texts(segment: Path) -> dict[str, pl.Series]:
 
 
 def _mapped(segment: Path, name: str) -> NDArray[Any]:
-    return np.load(segment / f"{name}.npy", mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+    array: NDArray[Any] = np.load(segment / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    return array
 
 
 def _with_all_ids(table: pl.DataFrame, seen: pl.Series, key: str) -> tuple[pl.DataFrame, pl.Series]:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from penchant.features.category import FIRST, frequent, lookup
 from penchant.features.feature import Array, Form
-from penchant.schema.recipe import Settings
+from penchant.schema.settings import Settings
 
 
 class CategoriesSettings(Settings):

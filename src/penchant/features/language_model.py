@@ -91,8 +91,8 @@ class LanguageModel:
             raise RecipeError(
                 "feature kind 'text'", must="installed with its extra", came="no transformers package", do="pip install 'penchant[text]'"
             ) from None
-        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers does not type it
+        transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # nor this
         source = self._checked()
         try:
             network = AutoModel.from_pretrained(source, dtype=getattr(torch, self.precision), use_safetensors=True).eval()

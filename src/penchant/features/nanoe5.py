@@ -181,7 +181,7 @@ def _tokenizer(image: Image) -> Any:
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{begin} $A {end}", pair=f"{begin} $A {end} {end} $B {end}", special_tokens=[(begin, image.begin), (end, image.end)]
     )
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # transformers does not type it
         tokenizer_object=tokenizer, bos_token=begin, eos_token=end, cls_token=begin, sep_token=end, pad_token=padding, unk_token=unknown,
         model_max_length=512,
     )  # fmt: skip

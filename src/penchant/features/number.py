@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from penchant.features.feature import Array, Form, as_number
-from penchant.schema.recipe import ContradictionError, Settings
+from penchant.schema.settings import ContradictionError, Settings
 
 LARGEST = 1e140  # its square, summed over any log, is still a float
 EVEN = 3**0.5  # evenly spread over ±EVEN, amounts deviate by 1

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from penchant.features.category import FIRST, frequent, lookup
 from penchant.features.feature import Array, Form, as_number, fields_of
 from penchant.features.number import Number, NumberSettings
-from penchant.schema.recipe import ContradictionError, Settings
+from penchant.schema.settings import ContradictionError, Settings
 
 RADIUS = 6371.0088
 """Mean radius of the Earth in kilometres (IUGG)."""

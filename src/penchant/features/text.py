@@ -10,7 +10,7 @@ from pydantic import Field
 
 from penchant.features.feature import Array, Form
 from penchant.features.language_model import LanguageModel, Precision
-from penchant.schema.recipe import Settings
+from penchant.schema.settings import Settings
 
 
 class TextSettings(Settings):

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from penchant.features.feature import Array, Form, as_number, fields_of
 from penchant.features.number import Number, NumberSettings
-from penchant.schema.recipe import Settings
+from penchant.schema.settings import Settings
 
 DAY = 86_400.0
 YEAR = 365.2425 * DAY

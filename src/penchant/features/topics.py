@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix, diags_array
 from penchant.features.feature import Array, Form
 from penchant.features.text import texts_of
 from penchant.schema.errors import RecipeError
-from penchant.schema.recipe import Settings
+from penchant.schema.settings import Settings
 
 IDEOGRAPHS = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 WORD = re.compile(rf"[{IDEOGRAPHS}]+|[^\W\d_{IDEOGRAPHS}]{{2,}}")
@@ -58,9 +58,15 @@ class Topics:
 
     @property
     def form(self) -> Form:
+        """A vector with a number per topic."""
         return Form("vector", self.settings.topics)
 
     def fit(self, values: pl.Series, events: Array | None = None) -> Self:
+        """Learn words and topics of `[n]` texts; every item counts once, however many `events` it has.
+
+        Raises:
+            RecipeError: when scikit-learn is not there.
+        """
         texts = [words for words in map(words_of, texts_of(values)) if words]
         found = Counter(word for words in texts for word in set(words))
         kept = self._kept(found, len(texts))
@@ -82,6 +88,7 @@ class Topics:
         return sorted(word for _, word in sorted(counts)[: settings.words])
 
     def transform(self, values: pl.Series) -> Array:
+        """Shares `[n, topics]`, float32: non-negative least squares on the topics by coordinate descent, then divided by their sum."""
         target = np.asarray(self._weights([words_of(text) for text in texts_of(values)]) @ self.topics_.T)
         shares = np.zeros_like(target)
         for _ in range(SWEEPS):
@@ -117,9 +124,11 @@ class Topics:
         return pl.Series([names[int(row.argmax())] if row.any() else None for row in array], dtype=pl.String)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """`words`, and the arrays `rarity` `[words]` and `topics` `[topics, words]`."""
         return {"words": self.words_}, {"rarity": self.rarity_, "topics": self.topics_}
 
     def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
+        """Take a `state`; scikit-learn is not needed."""
         self._know(facts["words"], arrays["rarity"], arrays["topics"])
         return self
 

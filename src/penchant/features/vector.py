@@ -10,7 +10,7 @@ import polars as pl
 from penchant.features.category import FIRST, lookup
 from penchant.features.feature import Array, Form, as_number, as_text
 from penchant.schema.errors import DataError, RecipeError
-from penchant.schema.recipe import Settings
+from penchant.schema.settings import Settings
 
 LARGEST = 1e18  # its square is still a float32
 

@@ -107,8 +107,8 @@ def check_number_of_items(recommender: Recommender, users: list[str]) -> None:
     """k is a whole number from 1 to the catalogue's size, also as a numpy number."""
     count = len(recommender.items)
     for wrong in (0, -1, count + 1, 1.5, True, "3", None):
-        refuses(TargetError, lambda wrong=wrong: recommender.recommend(users, wrong))  # type: ignore[misc]
-    assert len(recommender.recommend([NOBODY], np.int64(1))) == 1  # type: ignore[arg-type]
+        refuses(TargetError, lambda wrong=wrong: recommender.recommend(users, wrong))  # type: ignore[misc]  # wrong on purpose
+    assert len(recommender.recommend([NOBODY], np.int64(1))) == 1  # type: ignore[arg-type]  # numpy's whole numbers are welcome too
     assert len(recommender.recommend(users[:1], count, exclude_seen=False)) == count
 
 

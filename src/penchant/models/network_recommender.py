@@ -127,6 +127,7 @@ class NetworkRecommender(Recommender):
         return profiles
 
     def scores(self, queries: Queries) -> NDArray[np.float32]:
+        """Retrieval's score of every item, or the combined tasks' where there is no retrieval, `[queries, items]`."""
         return self.retrieve(self.encode(self.batch_of(queries)))
 
     @torch.inference_mode()
@@ -216,6 +217,7 @@ class NetworkRecommender(Recommender):
         return {name: result[data.rows] for name, result in results.items()}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The constructor's arguments."""
         return {"recipe": self.recipe, "trainer": self.trainer}
 
 

@@ -9,7 +9,7 @@ import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -18,32 +18,16 @@ from pydantic import (
     ConfigDict,
     Field,
     Secret,
-    ValidationError,
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
 from penchant.schema.errors import RecipeError, did_you_mean
 from penchant.schema.expression import Expression
+from penchant.schema.settings import ContradictionError, S, Settings, read_settings
 
-S = TypeVar("S", bound=BaseModel)
 COUNTERS = "counters"
 """The feature kind that reads the events before, where others read columns of the present one."""
-
-
-class Settings(BaseModel):
-    """A small frozen group of settings; unknown keys are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class ContradictionError(ValueError):
-    """What a validator of settings raises: the last three parts of an error; the key is added where it is known."""
-
-    def __init__(self, must: str, came: str, do: str) -> None:
-        self.must, self.came, self.do = must, came, do
-        super().__init__(f"must be {must}; found {came}. {do}")
 
 
 def _expression(value: Any) -> Any:
@@ -132,7 +116,7 @@ class SourceSettings(Settings):
     separator: str | None = None
     names: tuple[str, ...] | None = None
     """Column names, for files without a header."""
-    columns: dict[str, str] = {}
+    columns: dict[str, str] = Field({})
     """Canonical name (`user_id`, `item_id`, `timestamp`, `event`, `value`) = the file's column."""
     encoding: str = "utf8"
     decimal: Literal[".", ","] | None = None
@@ -210,7 +194,7 @@ class CleanSettings(Settings):
     """Words for missing ("unknown", "N/A", an id "null") and dates that stand for none (1970-01-01) become missing."""
     spellings: Literal["keep", "commonest"] = "keep"
     """Values of a text column that differ only by case, space or Unicode form become the one most rows have."""
-    limits: dict[str, LimitSettings] = {}
+    limits: dict[str, LimitSettings] = Field({})
     """Column = the values it may have; others are impossible."""
     impossible_values: Literal["missing", "drop", "refuse"] = "missing"
     """What becomes of values outside `limits`."""
@@ -292,9 +276,9 @@ class FeaturesSettings(Settings):
     Counters of a user change with every event, so that they are kept among the circumstances, as `context."user.<name>"`.
     """
 
-    user: dict[str, FeaturePart] = {}
-    item: dict[str, FeaturePart] = {"item_id": FeaturePart(kind="category")}
-    context: dict[str, FeaturePart] = {}
+    user: dict[str, FeaturePart] = Field({})
+    item: dict[str, FeaturePart] = Field({"item_id": FeaturePart(kind="category")})
+    context: dict[str, FeaturePart] = Field({})
 
     @model_validator(mode="before")
     @classmethod
@@ -344,7 +328,7 @@ class HistorySettings(Settings):
 
     length: int = Field(50, ge=1, le=1000)
     where: ExpressionText | None = None
-    columns: dict[str, FeaturePart] = {}
+    columns: dict[str, FeaturePart] = Field({})
     """Columns of past events (their outcomes too); never of the present one."""
 
 
@@ -420,10 +404,10 @@ class ServingSettings(Settings):
 
     candidates: int = Field(200, ge=1, le=10_000)
     """Items retrieved for ranking."""
-    rank_by: dict[str, float] = {}
+    rank_by: dict[str, float] = Field({})
     """Weight of each task in the final score; the next_item task alone when absent, else the first task."""
     exclude_seen: bool = True
-    events: dict[str, dict[str, float | str]] = {}
+    events: dict[str, dict[str, float | str]] = Field({})
     """What an incoming event says of the log's columns: `click = {is_click = 1}`; "value" stands for the event's value."""
 
 
@@ -495,86 +479,3 @@ class Recipe(Settings):
     def rank_by(self) -> dict[str, float]:
         """Weights of the tasks in the final score."""
         return self.serving.rank_by or {self.retrieval_task or next(iter(self.tasks)): 1.0}
-
-
-def read_settings(kind: type[S], raw: dict[str, Any], where: str) -> S:
-    """`raw` as settings of class `kind`; the first fault becomes a `RecipeError` that names its key.
-
-    Args:
-        kind: The settings class.
-        raw: Keys and values as they came.
-        where: What the keys belong to, for the message ("task 'like'").
-    """
-    try:
-        return kind.model_validate(raw)
-    except RecipeError:
-        raise
-    except ValidationError as error:
-        raise _explained(kind, error, where) from None
-
-
-def _explained(kind: type[BaseModel], error: ValidationError, where: str) -> RecipeError:
-    faults = _faults(error)
-    path, fault = faults[0]
-    more = {1: "", 2: " (one more fault follows)"}.get(len(faults), f" ({len(faults) - 1} more faults follow)")
-    thing = f"{where}, key '{'.'.join(path)}'" if path else where
-    cause = fault.get("ctx", {}).get("error")
-    if fault["type"] == "extra_forbidden":
-        return RecipeError(
-            thing, must="one of the known keys", came=f"an unknown key{more}", do=did_you_mean(path[-1], _keys_at(kind, path[:-1]))
-        )
-    if fault["type"] == "missing":
-        near = get_close_matches(path[-1], fault["input"], n=1)  # where extra keys are allowed, a misspelling is not refused as unknown
-        return RecipeError(
-            thing, must="present", came=f"nothing{more}", do=f"Did you misspell it as '{near[0]}'?" if near else "Add it to the recipe."
-        )
-    if isinstance(cause, ContradictionError):
-        return RecipeError(thing, must=cause.must, came=cause.came + more, do=cause.do)
-    if cause is not None:
-        return RecipeError(thing, must="free of contradictions", came=f"one: {cause}{more}", do="Change it in the recipe.")
-    if fault["type"] == "too_short":
-        return RecipeError(thing, must="given at least once", came=f"none{more}", do="Add one to the recipe.")
-    must = fault["msg"].removeprefix("Input should be ").partition(", unable to")[0].partition("valid dictionary or")[0]
-    must = f"{must}table of keys" if fault["type"] == "model_type" else must
-    return RecipeError(thing, must=must, came=f"{fault['input']!r}"[:200] + more, do="Change it in the recipe.")
-
-
-def _faults(error: ValidationError) -> list[tuple[list[str], ErrorDetails]]:
-    """The faults with their keys, the ones to mend first in front.
-
-    An unknown key stands before a missing one, which it may be the misspelling of. Where a key may be of several forms, pydantic
-    complains about each: "is not of that form" is left out where another form was understood further, and a key is named once.
-    """
-    found = [([str(step) for step in fault["loc"] if not _is_form(str(step))], fault) for fault in error.errors(include_url=False)]
-    deepest = [path for path, fault in found if fault["type"] not in _OTHER_FORM]
-    kept = [
-        (path, fault) for path, fault in found if fault["type"] not in _OTHER_FORM or not any(each[: len(path)] == path for each in deepest)
-    ]
-    kept = [pair for place, pair in enumerate(kept) if pair[0] not in [path for path, _ in kept[:place]]]
-    return sorted(kept, key=lambda pair: pair[1]["type"] != "extra_forbidden")
-
-
-_OTHER_FORM = ("model_type", "tuple_type")
-
-
-def _is_form(step: str) -> bool:
-    """Whether a step of a fault's place names a branch of a union and not a key."""
-    return step.endswith("Settings") or "[" in step
-
-
-def _keys_at(kind: type[BaseModel], path: list[str]) -> list[str]:
-    """The field names of the settings class that `path` leads to."""
-    current: type[BaseModel] | None = kind
-    for step in path:
-        current = _settings_of(current.model_fields[step].annotation) if current and step in current.model_fields else current
-    return list(current.model_fields) if current else []
-
-
-def _settings_of(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        found = _settings_of(argument)
-        if found:
-            return found
-    return None

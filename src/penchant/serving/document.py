@@ -36,7 +36,7 @@ def install(app: FastAPI) -> None:
             app.openapi_schema = _document(app)
         return app.openapi_schema
 
-    app.openapi = document  # type: ignore[method-assign]
+    app.openapi = document  # type: ignore[method-assign]  # FastAPI's own way to a schema of one's own
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:

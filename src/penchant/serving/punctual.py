@@ -19,7 +19,7 @@ class PunctualProtocol(HttpToolsProtocol):
     _received = 0
     _in_head = True
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP alone is served
         """Starts the clock."""
         super().connection_made(transport)
         self._start_clock()

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from penchant.evaluation.metrics.auc import auc
 from penchant.evaluation.metrics.log_loss import log_loss
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import Settings
+from penchant.schema.settings import Settings
 from penchant.tasks.task import RankingTask
 
 

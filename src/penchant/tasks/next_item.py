@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
-from penchant.schema.recipe import Settings, TaskPart
+from penchant.schema.recipe import TaskPart
+from penchant.schema.settings import Settings
 
 
 class NextItemSettings(Settings):

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from penchant.evaluation.metrics.regression import mae, rmse
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import Settings, TaskPart
+from penchant.schema.recipe import TaskPart
+from penchant.schema.settings import Settings
 from penchant.tasks.task import RankingTask
 
 

@@ -149,7 +149,7 @@ class _Run:
             losses = self.objective.losses(batch, self.progress.step)
         total = sum((weight * losses[name] for name, weight in self.objective.weights().items() if name in losses), torch.zeros(()))
         self._check(losses, total)
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()  # type: ignore[no-untyped-call]  # torch does not type it
         nn.utils.clip_grad_norm_([p for group in self.optimisers[0].param_groups for p in group["params"]], 1.0)
         for optimiser in self.optimisers:
             optimiser.step()

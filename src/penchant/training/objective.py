@@ -73,9 +73,11 @@ class NetworkObjective:
         return rows[useful]
 
     def weights(self) -> dict[str, float]:
+        """The recipe's weight of each task."""
         return {name: task.weight for name, task in self.recommender.recipe.tasks.items()}
 
     def epoch(self, number: int) -> list[NDArray[np.int64]]:
+        """Batches as window numbers `[windows]`, of like length each, every window once; the same for the same seed and number."""
         random = np.random.default_rng((self.settings.seed, number))
         order = np.argsort(self.sizes * np.exp(random.normal(0, MIXING, len(self.sizes))), kind="stable")
         largest = np.maximum.accumulate(self.sizes[order])
@@ -83,6 +85,7 @@ class NetworkObjective:
         return [batches[place] for place in random.permutation(len(batches))]
 
     def losses(self, batch: NDArray[np.int64], step: int) -> dict[str, Tensor]:
+        """Each task's mean loss over the batch's targets; a task without a label or wanted event in it is absent."""
         random = np.random.default_rng((self.settings.seed, 1, step))
         read = gather(self.data.log, self.encoded, self.windows, batch)
         retrieval = self.network.retrieval
@@ -130,8 +133,8 @@ class NetworkObjective:
         same = (place < len(positives)) & (log.user[events] == log.user[rows][:, None])
         return np.where(same, log.item[events], -1).astype(np.int64)
 
-    def _ranking_losses(self, encoding: object, candidates: Tensor, rows: NDArray[np.int64], present: Tensor) -> dict[str, Tensor]:
-        outputs = self.network.rank(encoding, candidates.unsqueeze(2))  # type: ignore[arg-type]
+    def _ranking_losses(self, encoding: Encoding, candidates: Tensor, rows: NDArray[np.int64], present: Tensor) -> dict[str, Tensor]:
+        outputs = self.network.rank(encoding, candidates.unsqueeze(2))
         losses = {}
         for name, task in self.network.ranking_tasks.items():
             label = torch.from_numpy(self.labels[name][rows])
@@ -141,6 +144,7 @@ class NetworkObjective:
         return losses
 
     def validate(self) -> dict[str, float]:
+        """`next.ndcg@10` over all items and the ranking tasks' metrics on the validation part; empty without one."""
         if self.valid is None or not len(self.valid):
             return {}
         self.recommender.refresh()

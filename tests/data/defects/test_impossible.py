@@ -12,7 +12,7 @@ STARS = '[tasks.stars]\nkind = "regression"\nlabel = "stars"\nminimum = 1\nmaxim
 
 
 def of_items(**columns: object) -> list[Defect]:
-    rows = len(next(iter(columns.values())))  # type: ignore[arg-type]
+    rows = len(next(iter(columns.values())))
     return list(find(tables(items={"item_id": [f"i{n}" for n in range(rows)]} | columns)))
 
 

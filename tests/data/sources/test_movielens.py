@@ -43,13 +43,13 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def read(folder: Path, role: Role, **settings: str) -> list[tuple[object, ...]]:
-    return read_table(SourceSettings(path=folder.name, **settings), folder.parent, role).frame.rows()  # type: ignore[arg-type]
+    return read_table(SourceSettings(path=folder.name, **settings), folder.parent, role).frame.rows()
 
 
 @pytest.mark.parametrize("settings", [{}, {"format": "movielens"}])
 def test_that_each_role_has_its_table(folder: Path, settings: dict[str, str]) -> None:
     assert read(folder, "events", **settings) == [("196", "242", 3, 881_250_949.0)]
-    items = read_table(SourceSettings(path=folder.name, **settings), folder.parent, "items").frame  # type: ignore[arg-type]
+    items = read_table(SourceSettings(path=folder.name, **settings), folder.parent, "items").frame
     none = [] if folder.name == "latest" else ["unknown"]
     assert items.select("item_id", "title", "genres").rows() == [("2", '"Amélie" (2001)', ["Comedy", "Drama"]), ("3", "unknown", none)]
     if folder.name != "latest":

@@ -37,7 +37,7 @@ def port() -> Iterator[int]:
 
 def read(port: int, query: str, password: str = PASSWORD, database: str = "postgres", role: str = "events", **settings: object) -> Table:
     url = f"postgresql://{USER}:{quote(password, safe='')}@127.0.0.1:{port}/{database}"
-    return read_table(SourceSettings(url=url, query=query, **settings), Path(), role)  # type: ignore[arg-type]
+    return read_table(SourceSettings(url=url, query=query, **settings), Path(), role)
 
 
 def test_that_all_rows_of_several_batches_come_with_their_types(port: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,6 +99,13 @@ class Tables:
         if self.items is not None:
             yield "items", self.items
 
+    def texts(self) -> Iterator[tuple[TableName, pl.DataFrame, pl.Series]]:
+        """Each column of text that is no id, with its table."""
+        for table, frame in self.named():
+            for column in frame:
+                if column.dtype == pl.String and column.name not in ("user_id", "item_id"):
+                    yield table, frame, column
+
     def has_clock(self) -> bool:
         """Whether the times are of a clock, not an order such as 0, 1, 2, ..."""
         return has_clock(self.events)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
+from penchant.data.averages import median
 from penchant.data.defects.defect import DAY, Defect, Tables, counted, listed
 
 _USUAL = 20
@@ -19,9 +20,9 @@ def find(tables: Tables) -> Iterator[Defect]:
     time = pl.col("timestamp")
     plain = tables.events.filter(time.is_finite() & (time > 0) & (time <= tables.now + DAY))
     days = plain.select((time / DAY).floor().cast(pl.Int64).alias("day")).group_by("day").len().sort("day")
-    if days.height < 2 * _WEEK or (days["len"].median() or 0) < _USUAL:  # type: ignore[operator]
+    if days.height < 2 * _WEEK or median(days["len"]) < _USUAL:
         return
-    busy = days.filter(pl.col("len") >= days["len"].median() / 10)["day"]  # type: ignore[operator]
+    busy = days.filter(pl.col("len") >= median(days["len"]) / 10)["day"]
     empty = [day for day in range(int(busy[0]), int(busy[-1])) if day not in set(days["day"])]
     weeks = (int(busy[-1]) - int(busy[0])) / _WEEK
     empty = [day for day in empty if sum(other % _WEEK == day % _WEEK for other in empty) < max(2, weeks / 2)]

@@ -4,25 +4,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import polars as pl
 
-from penchant.data.sources.formats import Keep
 from penchant.data.sources.names import Role
 from penchant.data.sources.places import Place
-from penchant.data.sources.sql import BATCH_ROWS, absent, batched, not_a_table, not_understood, unlike
+from penchant.data.sources.sql import BATCH_ROWS, Query, absent, not_a_table, not_understood, unlike
 from penchant.schema.errors import DataError
 from penchant.schema.recipe import SourceSettings
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
 
 _SCHEME = "duckdb:"
 
 
 @dataclass(frozen=True)
-class DuckDBQuery:
+class DuckDBQuery(Query):
     """A query to a DuckDB file.
 
     Attributes:
@@ -30,19 +26,7 @@ class DuckDBQuery:
         directory: Where relative paths start, in the URL and in the query.
     """
 
-    settings: SourceSettings
-    directory: Path
-
-    @property
-    def shown(self) -> str:
-        return self.settings.shown
-
-    def read(self, keep: Keep) -> tuple[pl.DataFrame, list[str]]:
-        """The rows in the query's order. Raises `DataError`."""
-        with self._connected() as connection:
-            return batched(self._batches(connection), keep, self.shown), []
-
-    def _batches(self, connection: "DuckDBPyConnection") -> Iterator[pl.DataFrame]:
+    def _batches(self, connection: Any) -> Iterator[pl.DataFrame]:
         import duckdb
 
         try:
@@ -57,10 +41,10 @@ class DuckDBQuery:
             raise not_understood(self.shown, str(error).strip().splitlines()[0][:240]) from None
 
     @contextmanager
-    def _connected(self) -> Iterator["DuckDBPyConnection"]:
+    def _connected(self) -> Iterator[Any]:
         try:
             import duckdb
-            import pyarrow  # noqa: F401
+            import pyarrow  # noqa: F401 - DuckDB hands its rows over through it
         except ModuleNotFoundError as error:
             raise absent(self.shown, "pyarrow" if error.name == "pyarrow" else "DuckDB") from None
         path = self._file()

@@ -29,9 +29,11 @@ class ManyFiles:
 
     @property
     def shown(self) -> str:
+        """The pattern or folder as the recipe writes it."""
         return f"files '{self.settings.path}'"
 
     def read(self, keep: Keep) -> tuple[pl.DataFrame, list[str]]:
+        """The kept part of every file as one table in the order of their names, and the notes of all. Raises `DataError`."""
         parts = [self._read_one(file, keep) for file in self.files]
         frames = [frame for frame, _ in parts]
         frame = unified(frames, self.shown)

@@ -25,7 +25,7 @@ from penchant.schema.errors import DataError
 from penchant.schema.recipe import SourceSettings
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy import URL, Engine
 
 BATCH_ROWS = 100_000
 _PATIENCE = 10
@@ -48,14 +48,29 @@ class Query:
 
     @property
     def shown(self) -> str:
+        """What an error calls it: never with user or password."""
         return self.settings.shown
 
     def read(self, keep: Keep) -> tuple[pl.DataFrame, list[str]]:
         """The rows in the query's order. Raises `DataError`, never with user or password in it."""
-        with _connected(self) as connection:
+        with self._connected() as connection:
             return batched(self._batches(connection), keep, self.shown), []
 
-    def _batches(self, connection: "Connection") -> Iterator[pl.DataFrame]:
+    @contextmanager
+    def _connected(self) -> Iterator[Any]:
+        engine = _engine(self)
+        from sqlalchemy.exc import SQLAlchemyError
+
+        try:
+            connection = engine.connect()
+        except SQLAlchemyError as error:
+            do = "Check that it runs, and the host, port, database, user and password of `url`."
+            raise DataError(self.shown, must="at a database that answers", came=without_secrets(error, engine.url), do=do) from None
+        reading = {"postgresql_readonly": True} if engine.dialect.name == "postgresql" else {}
+        with connection:
+            yield connection.execution_options(stream_results=True, max_row_buffer=BATCH_ROWS, **reading)
+
+    def _batches(self, connection: Any) -> Iterator[pl.DataFrame]:
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
@@ -119,21 +134,6 @@ def _column(name: str, values: Sequence[Any]) -> pl.Series:
 
 def _as_text(name: str, values: Sequence[Any]) -> pl.Series:
     return pl.Series(name, [None if value is None else str(value) for value in values], dtype=pl.String)
-
-
-@contextmanager
-def _connected(query: Query) -> Iterator["Connection"]:
-    engine = _engine(query)
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        connection = engine.connect()
-    except SQLAlchemyError as error:
-        do = "Check that it runs, and the host, port, database, user and password of `url`."
-        raise DataError(query.shown, must="at a database that answers", came=without_secrets(error, engine.url), do=do) from None
-    reading = {"postgresql_readonly": True} if engine.dialect.name == "postgresql" else {}
-    with connection:
-        yield connection.execution_options(stream_results=True, max_row_buffer=BATCH_ROWS, **reading)
 
 
 def _engine(query: Query) -> "Engine":

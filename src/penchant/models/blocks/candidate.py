@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from penchant.models.blocks.attention import Attention
-from penchant.schema.recipe import Settings
+from penchant.schema.settings import Settings
 
 
 class CrossAttentionSettings(Settings):

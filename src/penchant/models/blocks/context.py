@@ -12,7 +12,7 @@ from penchant.features.feature import Form
 from penchant.models.blocks.embedding import FeatureEmbedding
 from penchant.models.blocks.feed_forward import feed_forward, start_at_zero
 from penchant.models.blocks.history import GAPS
-from penchant.schema.recipe import Settings
+from penchant.schema.settings import Settings
 
 WORTH = 0.5  # of each agreeing circumstance at the start: seven of them weigh a past event e^3.5 = 33 times
 

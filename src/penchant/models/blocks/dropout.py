@@ -12,6 +12,7 @@ class Dropout(nn.Module):
         self.level = round(share * 256)
 
     def forward(self, values: Tensor) -> Tensor:
+        """Values of any shape; the same tensor when answering, or when the share is 0."""
         if not self.training or not self.level:
             return values
         words = torch.empty(values.numel() // 8 + 1, dtype=torch.int64, device=values.device).random_(-(2**63), None)

@@ -24,6 +24,7 @@ class FeatureEmbedding(nn.Module):
         self.tables = nn.ModuleDict({key(name): _table(form, width) for name, form in forms.items()})
 
     def forward(self, arrays: dict[str, Tensor]) -> Tensor:
+        """Vectors `[..., features, width]` of feature arrays `{name: [..., *]}`, in the order of the forms."""
         return torch.stack([self.one(name, arrays[name]) for name in self.forms], dim=-2)
 
     def start(self, name: str, vectors: Tensor) -> None:

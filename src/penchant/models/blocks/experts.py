@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from penchant.models.blocks.dropout import Dropout
 from penchant.models.blocks.feed_forward import feed_forward
-from penchant.schema.recipe import Settings
+from penchant.schema.settings import Settings
 
 
 class SharedBottomSettings(Settings):

@@ -11,7 +11,7 @@ from penchant.models.blocks.attention import Attention
 from penchant.models.blocks.dropout import Dropout
 from penchant.models.blocks.embedding import FeatureEmbedding
 from penchant.models.blocks.feed_forward import feed_forward, start_at_zero
-from penchant.schema.recipe import Settings
+from penchant.schema.settings import Settings
 
 GAPS = 34  # nothing before, then logarithmic classes of time between two events, from a second to a century
 
@@ -111,6 +111,7 @@ class Layer(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, tokens: Tensor, age: Tensor) -> Tensor:
+        """Tokens `[batch, n, width]`, each after reading those with an age of 0 or more, `[1, n, n]`."""
         normed = self.norms[0](tokens)
         tokens = tokens + self.dropout(self.attention(normed, normed, age))
         mixed: Tensor = tokens + self.dropout(self.feed_forward(self.norms[1](tokens)))

@@ -14,7 +14,7 @@ from penchant.features.feature import Form
 from penchant.models.blocks.cooccurrence import cooccurrence_vectors
 from penchant.models.blocks.embedding import FeatureEmbedding
 from penchant.models.blocks.feed_forward import feed_forward, start_at_zero
-from penchant.schema.recipe import Settings
+from penchant.schema.settings import Settings
 
 
 class ContentAndIdSettings(Settings):

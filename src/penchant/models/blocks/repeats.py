@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from penchant.models.blocks.context import Likeness
-from penchant.schema.recipe import Settings
+from penchant.schema.settings import Settings
 
 
 class NoRepeatsSettings(Settings):

@@ -5,7 +5,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from penchant.models.blocks.feed_forward import feed_forward, start_at_zero
-from penchant.schema.recipe import Settings
+from penchant.schema.settings import Settings
 
 
 class GatesSettings(Settings):

@@ -58,6 +58,7 @@ class ItemKNN(Recommender):
         return similarity[kept].astype(np.float32), kept[1], np.count_nonzero(similarity, axis=1)
 
     def scores(self, queries: Queries) -> NDArray[np.float32]:
+        """Sums of similarities to the items of each history, the older the less, `[queries, items]`; 0 without a history."""
         query, item = queries.seen()
         weight = np.ones(len(query), dtype=np.float32)
         if self.recency < 1:

@@ -26,4 +26,5 @@ class Popularity(Recommender):
         self.counts_ = np.bincount(data.log.item[rows], minlength=len(data.log.items)).astype(np.float32)
 
     def scores(self, queries: Queries) -> NDArray[np.float32]:
+        """The items' counts for everybody alike, `[queries, items]`."""
         return np.tile(self.counts_, (len(queries), 1))
