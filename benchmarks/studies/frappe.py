@@ -10,8 +10,11 @@ apps taken out of every model's list: only there does context have to help by it
 whether CFM's published figures were made so is not verified.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -25,13 +28,27 @@ from penchant.evaluation.metrics.hits import find_hits
 from penchant.models.collaborative.popularity import Popularity
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
-from penchant.schema.recipe import FeaturesSettings, Recipe
+from penchant.schema.recipe import FeaturePart, FeaturesSettings, Recipe
 from penchant.training.trainer import fit_network
 from studies.study import BOOTSTRAP, Numbers, Outcome, numbers, recipe_of
 
 CUTOFFS = (10, 5, 20)
 CONTEXT = ("daytime", "weekday", "isweekend", "homework", "weather", "country", "city")
 COLUMNS = ("user_id", *CONTEXT, "item_id", "cost")
+ADDED: Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
+    "number": {"item": {"rating": {"kind": "number"}, "likes": {"kind": "number", "column": "rating", "encoding": "quantile"}}},
+    "gaussian": {"item": {"usual rating": {"kind": "gaussian", "columns": ["rating", "category"]}}},
+    "topics": {"item": {"topics": {"kind": "topics", "column": "description"}}},
+    "counters": {"context": {f"counted by {name}": {"kind": "counters", "by": ["user_id", name]} for name in CONTEXT}},
+    "graph": {
+        "item": {"users": {"kind": "graph", "column": "item_id", "edges": {"from": "item_id", "to": "user"}}},
+        "user": {"apps": {"kind": "graph", "column": "user_id", "edges": {"from": "user_id", "to": "app"}}},
+    },
+}
+"""Kinds of features that the recipe does without, and what the data give them. Times, places and pictures are not in the data."""
+TAKEN = ("context", "category", "text")
+"""Kinds that the recipe has, beside ids."""
+KINDS = (*(f"network_without_{kind}" for kind in TAKEN), *(f"network_with_{kind}" for kind in ADDED))
 WORTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 FULL = 5  # training rows of a user in a context from which one is held out: the test part took its rows where it left at least as many
 
@@ -43,8 +60,8 @@ class FrappeContext:
     """Which app, in this context."""
 
     headline = "hit_rate@10"
-    models = ("popularity", "counts", "counts_in_context", "network", "network_without_context")
-    seeded = ("network", "network_without_context")
+    models = ("popularity", "counts", "counts_in_context", "network", *KINDS)
+    seeded = ("network", *KINDS)
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -81,7 +98,7 @@ class FrappeContext:
 
     def run(self, model: str, seed: int, seconds: float | None) -> Outcome:
         hits = self._hits_of(model, seed, seconds)
-        rivals = {"network": self.models[:3] if seconds else self.models[:3] + self.models[4:]}.get(model, self.models[:1])
+        rivals = self.models[:3] if model == "network" else ("network",) if model in KINDS else self.models[:1]
         gaps = {rival: self._means({name: hits[name] - other[name] for name in hits}) for rival, other in self._others(rivals, model, seed)}
         return Outcome(self._setting(model, seconds), self._means(hits), gaps)
 
@@ -102,11 +119,36 @@ class FrappeContext:
     def _fitted(self, model: str, seed: int, seconds: float | None, train: Dataset) -> Recommender:
         if model in self.seeded:
             recipe = recipe_of("frappe", self.folder, {"seed": seed, "seconds": seconds})
-            recipe = _without_context(recipe) if model == "network_without_context" else recipe
+            recipe = self._changed(recipe, model.removeprefix("network_")) if model in KINDS else recipe
             return fit_network(recipe, Dataset(recipe, train.log, train.rows))
         if model == "popularity":
             return Popularity().fit(train)
         return Counts(self.worth if model == "counts_in_context" else 0.0).fit(train)
+
+    def _changed(self, recipe: Recipe, change: str) -> Recipe:
+        """The recipe without a kind of features, or with one more."""
+        if change == "without_context":
+            return _without_context(recipe)
+        way, kind = change.split("_")
+        features = {owner: dict(getattr(recipe.features, owner)) for owner in ("user", "item", "context")}
+        if way == "without":
+            features["item"] = {name: part for name, part in features["item"].items() if name == "item_id" or part.kind != kind}
+        else:
+            for owner, parts in ADDED[kind].items():
+                features[owner] |= {name: FeaturePart(**self._within(part)) for name, part in parts.items()}
+        return recipe.model_copy(update={"features": FeaturesSettings(**features)})
+
+    def _within(self, part: Mapping[str, Any]) -> dict[str, Any]:
+        """A feature with its relations in a file: who used what, in training."""
+        return {**part, "edges": {**part["edges"], "path": str(self._edges)}} if "edges" in part else dict(part)
+
+    @cached_property
+    def _edges(self) -> Path:
+        self._scratch = TemporaryDirectory()  # goes with the study
+        path = Path(self._scratch.name) / "edges.csv"
+        ends = (pl.format("user {}", "user_id").alias("user"), pl.format("app {}", "item_id").alias("app"))
+        self._table("train").select("user_id", "item_id", *ends).write_csv(path)
+        return path
 
     @cached_property
     def worth(self) -> float:
