@@ -6,7 +6,6 @@ was. `--quick` ends within a minute: a capped fit, and recorded rows quoted as r
 """
 
 import argparse
-import hashlib
 import json
 import shlex
 import subprocess
@@ -15,44 +14,29 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from studies.study import RECIPES, Study
+from studies.study import Study
 
 from penchant.schema.errors import PenchantError
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).resolve().parent / "results"
 QUICK_SECONDS = 6.0
-RECIPE = {"ml-100k": "movielens-100k", "ml-1m": "movielens-1m", "kuairand": "kuairand", "frappe-context": "frappe"}
-FOLDER = {"frappe-context": "frappe"}
+SPLITS = {"ml-100k": "movielens", "ml-1m": "movielens", "kuairand": "kuairand", "frappe-context": "frappe"}
+"""Each split's module in `studies`, whose `study(split, data)` gives its models and how they are measured."""
 
 Row = dict[str, Any]
 
 
 def study_of(split: str, data: Path) -> Study:
     """The study of a split; its libraries are loaded only now."""
-    folder = data / FOLDER.get(split, split)
-    if split == "kuairand":
-        from studies.kuairand import KuaiRand
-
-        return KuaiRand(folder)
-    if split == "frappe-context":
-        from studies.frappe import FrappeContext
-
-        return FrappeContext(folder)
-    from studies.movielens import TRIALS, MovieLens
-
-    return MovieLens(RECIPE[split], folder, TRIALS if split == "ml-100k" else TRIALS[::2])
-
-
-def fingerprint(split: str) -> str:
-    """Changes when what is learnt and how does; not with `[serving]`."""
-    learnt = (RECIPES / f"{RECIPE[split]}.toml").read_text(encoding="utf8").partition("\n[serving")[0]
-    return hashlib.sha256(learnt.rstrip().encode()).hexdigest()[:8]
+    study: Study = import_module(f"studies.{SPLITS[split]}").study(split, data)
+    return study
 
 
 def recorded(split: str) -> list[Row]:
@@ -73,7 +57,7 @@ def fit(study: Study, split: str, model: str, seed: int, seconds: float | None =
     begin, cpu = time.perf_counter(), time.process_time()
     outcome = study.run(model, seed, seconds)
     command = shlex.join(["python", "benchmarks/published.py", *sys.argv[1:]])
-    run = {"split": split, "model": model, "seed": seed, "recipe": fingerprint(split), "commit": commit(), "command": command}
+    run = {"split": split, "model": model, "seed": seed, "recipe": study.mark(model), "commit": commit(), "command": command}
     spent = {"seconds": round(time.perf_counter() - begin, 1), "cpu_seconds": round(time.process_time() - cpu, 1)}
     return run | spent | asdict(outcome)
 
@@ -98,26 +82,29 @@ def wanted(study: Study, only: str | None, seeds: int) -> Iterator[tuple[str, in
 
 def run(study: Study, split: str, only: str | None, seeds: int, say: Callable[[str], None]) -> list[Row]:
     """Run what is not on record yet; return the rows of this recipe."""
-    mark = fingerprint(split)
     for model, seed in wanted(study, only, seeds):
-        if any((row["model"], row["seed"], row["recipe"]) == (model, seed, mark) for row in recorded(split)):
+        if any((row["model"], row["seed"], row["recipe"]) == (model, seed, study.mark(model)) for row in recorded(split)):
             say(f"{split} · {model} · seed {seed}: on record")
             continue
         row = fit(study, split, model, seed)
         record(split, row)
         say(f"{split} · {model} · seed {seed}: {study.headline} {row['metrics'][study.headline]['value']:.4f} in {row['seconds']:.0f} s")
-    return [row for row in recorded(split) if row["recipe"] == mark]
+    return current(study, split)
+
+
+def current(study: Study, split: str) -> list[Row]:
+    """The rows on record that belong to the models as they are set now."""
+    return [row for row in recorded(split) if row["model"] in study.models and row["recipe"] == study.mark(row["model"])]
 
 
 def quick(study: Study, split: str, say: Callable[[str], None]) -> list[Row]:
     """The first baseline and one capped fit now; everything else as it stands on record."""
     rows = []
-    for model, seconds in ((study.models[0], None), ("network", QUICK_SECONDS)):
+    for model, seconds in ((study.models[0], None), (study.quick, QUICK_SECONDS)):
         row = fit(study, split, model, 0, seconds) | {"model": f"{model} (now{', capped' if seconds else ''})"}
         say(f"{row['model']}: {row['seconds']:.0f} s")
         rows.append(row)
-    mark = fingerprint(split)
-    return rows + [row | {"model": f"{row['model']} (recorded, {row['commit']})"} for row in recorded(split) if row["recipe"] == mark]
+    return rows + [row | {"model": f"{row['model']} (recorded, {row['commit']})"} for row in current(study, split)]
 
 
 def summary(study: Study, split: str, rows: list[Row]) -> dict[str, Any]:
@@ -157,7 +144,7 @@ def show(figures: dict[str, Any]) -> None:
 def main() -> int:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("split", nargs="?", choices=RECIPE, default="ml-100k", help="ml-100k unless told")
+    parser.add_argument("split", nargs="?", choices=SPLITS, default="ml-100k", help="ml-100k unless told")
     parser.add_argument("--model", help="only this one")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="within a minute")

@@ -30,7 +30,7 @@ from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 from penchant.schema.recipe import FeaturePart, FeaturesSettings, Recipe
 from penchant.training.trainer import fit_network
-from studies.study import BOOTSTRAP, Numbers, Outcome, numbers, recipe_of
+from studies.study import BOOTSTRAP, Numbers, Outcome, numbers, recipe_mark, recipe_of
 
 CUTOFFS = (10, 5, 20)
 CONTEXT = ("daytime", "weekday", "isweekend", "homework", "weather", "country", "city")
@@ -62,6 +62,8 @@ class FrappeContext:
     headline = "hit_rate@10"
     models = ("popularity", "counts", "counts_in_context", "network", *KINDS)
     seeded = ("network", *KINDS)
+
+    quick = "network"
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -95,6 +97,9 @@ class FrappeContext:
         data = Dataset.from_frames(events, None, items, recipe)
         last = data.log.time == len(before)
         return data.part(np.flatnonzero(~last)), data.part(np.flatnonzero(last))
+
+    def mark(self, model: str) -> str:
+        return recipe_mark("frappe")
 
     def run(self, model: str, seed: int, seconds: float | None) -> Outcome:
         hits = self._hits_of(model, seed, seconds)
@@ -230,3 +235,8 @@ def _rows(path: Path) -> pl.DataFrame:
     lines = path.read_text(encoding="utf8").split()
     cells = [line.replace(",", "-").split("-") for line in lines]
     return pl.DataFrame(dict(zip(COLUMNS, map(list, zip(*cells, strict=True)), strict=True)))
+
+
+def study(split: str, data: Path) -> FrappeContext:
+    """cfm_loo."""
+    return FrappeContext(data / "frappe")

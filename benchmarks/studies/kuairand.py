@@ -16,7 +16,7 @@ from penchant.features.feature import Form
 from penchant.features.feature_set import FeatureSet
 from penchant.schema.recipe import Part
 from penchant.studies.baselines import ItemMean
-from studies.study import BOOTSTRAP, Outcome, fit_counting, gap, numbers, recipe_of
+from studies.study import BOOTSTRAP, Outcome, fit_counting, gap, numbers, recipe_mark, recipe_of
 
 TASKS = ("click", "long_view", "like")
 TABS = (0, 1, 2, 4, 6)
@@ -39,6 +39,8 @@ class KuaiRand:
         "network_shared_bottom",
     )
     seeded = models[2:]
+
+    quick = "network"
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -69,6 +71,9 @@ class KuaiRand:
             trials[task] = {str(strength): round(value, 5) for strength, (value, _) in found.items()}
             scores[task] = max(found.values(), key=lambda each: each[0])[1].decision_function(test)
         return scores, trials
+
+    def mark(self, model: str) -> str:
+        return recipe_mark("kuairand")
 
     def run(self, model: str, seed: int, seconds: float | None) -> Outcome:
         if model == "item_mean":
@@ -167,3 +172,8 @@ def _past(data: Dataset) -> NDArray[np.float64]:
         found.append((total[end] - total[begin] + PRIOR * overall) / (seen + PRIOR))
     gone = np.where(end > begin, log.time - log.time[np.maximum(end - 1, 0)], 30 * 86_400.0)
     return np.stack([*found, np.log1p(seen), np.log1p(end - begin), np.log1p(np.maximum(gone, 0)), end == begin], axis=1)
+
+
+def study(split: str, data: Path) -> KuaiRand:
+    """The quick form of its protocol."""
+    return KuaiRand(data / "kuairand")

@@ -14,7 +14,7 @@ from penchant.models.collaborative.popularity import Popularity
 from penchant.models.recommender import Recommender
 from penchant.schema.recipe import Part
 from penchant.studies.lists import measure_lists
-from studies.study import BOOTSTRAP, Outcome, fit_counting, gap, numbers, recipe_of
+from studies.study import BOOTSTRAP, Outcome, fit_counting, gap, numbers, recipe_mark, recipe_of
 
 HEADLINE = "ndcg@10"
 TRIALS: list[dict[str, Any]] = [
@@ -44,6 +44,8 @@ class MovieLens:
     models = ("popularity", "item_knn", "network", "network_without_cross_attention", "network_shared_bottom")
     seeded = models[2:]
 
+    quick = "network"
+
     def __init__(self, recipe: str, folder: Path, trials: Sequence[dict[str, Any]] = TRIALS) -> None:
         self.recipe, self.folder, self.candidates = recipe, folder, trials
 
@@ -66,6 +68,9 @@ class MovieLens:
             trials.append((trial, round(float(values[HEADLINE].mean()), 5)))
         best = max(trials, key=lambda each: each[1])[0]
         return best, trials, self._measure(ItemKNN(**best).fit(train))
+
+    def mark(self, model: str) -> str:
+        return recipe_mark(self.recipe)
 
     def run(self, model: str, seed: int, seconds: float | None) -> Outcome:
         if model == "popularity":
@@ -106,3 +111,10 @@ class MovieLens:
             for task, prediction in predictions.items()
             for name, value in fitted.network.ranking_tasks[task].metrics(labels_of(test, task), prediction, user).items()
         }
+
+
+def study(split: str, data: Path) -> MovieLens:
+    """ml-100k or ml-1m; the larger tries every second setting of the item-KNN."""
+    return MovieLens(
+        {"ml-100k": "movielens-100k", "ml-1m": "movielens-1m"}[split], data / split, TRIALS if split == "ml-100k" else TRIALS[::2]
+    )

@@ -1,5 +1,6 @@
 """What every published split shares: rows of results, and how a recipe, a folder and a seed become fitted models."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isnan
@@ -51,8 +52,26 @@ class Study(Protocol):
     def seeded(self) -> Sequence[str]:
         """Those of them that learn from a random start."""
 
+    @property
+    def quick(self) -> str:
+        """The one of them whose capped fit `--quick` shows beside the first."""
+
+    def mark(self, model: str) -> str:
+        """Changes when what a model learns or how it learns does, so that rows of before no longer count as this model's."""
+
     def run(self, model: str, seed: int, seconds: float | None) -> Outcome:
-        """Fit and measure one model; `seconds` caps a network's training."""
+        """Fit and measure one model; `seconds` caps training that takes steps."""
+
+
+def mark_of(settings: str) -> str:
+    """A short mark of settings as text."""
+    return hashlib.sha256(settings.encode()).hexdigest()[:8]
+
+
+def recipe_mark(name: str) -> str:
+    """The mark of a ready recipe; `[serving]` is not part of it."""
+    learnt = (RECIPES / f"{name}.toml").read_text(encoding="utf8").partition("\n[serving")[0]
+    return mark_of(learnt.rstrip())
 
 
 def numbers(metric: Metric) -> Numbers:

@@ -1,18 +1,23 @@
 """Every model keeps the contract, and each finds the structure it is made for."""
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
 
 from penchant.data.dataset import Dataset
 from penchant.features.feature_set import FeatureSet
+from penchant.models.classic import classic, classic_kinds
 from penchant.models.collaborative.item_knn import ItemKNN
 from penchant.models.collaborative.popularity import Popularity
 from penchant.models.contract import check_recommender
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender, usual_scenario
-from penchant.schema.errors import TargetError
+from penchant.models.saved import write
+from penchant.schema.errors import RecipeError, TargetError
+from penchant.schema.recipe import Part
 from penchant.training.trainer import NetworkTrainer, fit_network
 from tests.small_data import DAY, NEXT, NOON, SMALL, dataset, ring, two_worlds, weather
 
@@ -25,11 +30,34 @@ def network(data: Dataset) -> NetworkRecommender:
     return NetworkRecommender(data.recipe, NetworkTrainer())
 
 
-@pytest.mark.parametrize(
-    "model", [Popularity(), Popularity(window_days=1), ItemKNN(), ItemKNN(neighbours=2, similarity="jaccard", recency=0.5)]
-)
-def test_that_a_classic_model_keeps_the_contract(model: Recommender) -> None:
+@pytest.mark.parametrize("kind", classic_kinds())
+def test_that_every_classic_model_keeps_the_contract(kind: str) -> None:
+    check_recommender(classic(Part(kind=kind)), dataset(two_worlds(users=12)))
+
+
+@pytest.mark.parametrize("model", [Popularity(window_days=1), ItemKNN(neighbours=2, similarity="jaccard", recency=0.5)])
+def test_that_a_classic_model_keeps_the_contract_with_other_settings(model: Recommender) -> None:
     check_recommender(model, dataset(two_worlds(users=12)))
+
+
+def test_that_a_classic_model_holds_its_settings_to_their_annotations() -> None:
+    data = dataset(two_worlds(users=12))
+    with pytest.raises(RecipeError, match="model 'item_knn', key 'neighbours' must be greater than or equal to 1; found 0"):
+        ItemKNN(neighbours=0).fit(data)
+    with pytest.raises(RecipeError, match="key 'similarity' must be 'cosine' or 'jaccard'"):
+        classic(Part(kind="item_knn", similarity="cosin"))
+    with pytest.raises(RecipeError, match=r"key 'neighbors' .* Did you mean 'neighbours'"):
+        classic(Part(kind="item_knn", neighbors=3))
+    with pytest.raises(RecipeError, match=r"model, kind must be a known kind; found 'item_kn'. Did you mean 'item_knn'"):
+        classic(Part(kind="item_kn"))
+
+
+def test_that_a_model_without_a_state_cannot_be_saved(tmp_path: Path) -> None:
+    class Own(Popularity):
+        state = Recommender.state
+
+    with pytest.raises(TargetError, match="state"):
+        write(Own().fit(dataset(two_worlds(users=12))), tmp_path)
 
 
 @pytest.mark.parametrize(

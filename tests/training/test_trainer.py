@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from penchant.data.dataset import Dataset
+from penchant.fitting.loop import Interrupted, Progress
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.schema.errors import DataError, RecipeError
-from penchant.training.loop import Interrupted, Progress
 from penchant.training.objective import NetworkObjective
 from penchant.training.trainer import NetworkTrainer, fit_network
 from tests.small_data import NEXT, NOON, SMALL, dataset, weather

@@ -4,8 +4,10 @@ def test_that_my_model_keeps_the_contract() -> None:
     check_recommender(MyModel(), data)
 """
 
+import tempfile
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -13,6 +15,7 @@ import polars as pl
 from penchant.data.dataset import Dataset
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
+from penchant.models.saved import read, write
 from penchant.schema.errors import NotFittedError, PenchantError, TargetError
 
 COLUMNS = {"user_id": pl.String, "rank": pl.Int64, "item_id": pl.String, "score": pl.Float32}
@@ -42,6 +45,7 @@ def check_recommender(recommender: Recommender, data: Dataset) -> None:
         check_number_of_items,
         check_unknown_users,
         check_unknown_items,
+        check_saving,
     ):
         check(recommender, users[:6])
     check_settings(recommender)
@@ -133,6 +137,19 @@ def check_unknown_items(recommender: Recommender, users: list[str]) -> None:
     refuses(TargetError, lambda: recommender.score([users[0]], ["an item nobody has ever seen"]))
     refuses(TargetError, lambda: recommender.score(users[:2], [item]))
     refuses(PenchantError, lambda: recommender.recommend(users, 1, context={"time": "noon"}))
+
+
+def check_saving(recommender: Recommender, users: list[str]) -> None:
+    """Written and read again it gives the same lists; only asked of models that a recipe can choose."""
+    if recommender.kind is None:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        write(recommender, Path(folder))
+        again = read(Path(folder))
+    assert again.get_params() == recommender.get_params(), "settings are saved"
+    for asked in ([*users, NOBODY], users[:1]):
+        before, after = (model.recommend(asked, 2, context={"time": 2e9}) for model in (recommender, again))
+        assert before.equals(after), "what was learnt is saved"
 
 
 def check_settings(recommender: Recommender) -> None:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from numbers import Integral, Real
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import polars as pl
@@ -19,23 +19,31 @@ from penchant.features.feature_set import FeatureSet
 from penchant.models.queries import Queries, moment_columns
 from penchant.schema.errors import NotFittedError, TargetError, did_you_mean
 from penchant.schema.recipe import Recipe
+from penchant.schema.settings import settings_of
 
 BLOCK = 1024  # queries scored at a time: 1024 x 50,000 items x 4 bytes = 200 MB
 Unknown = Literal["fallback", "warn", "raise"]
 
 
 class Recommender(ABC):
-    """Base of all models. A subclass fills in `_learn` and `scores`; settings are constructor arguments of the same name.
+    """Base of all models. A subclass fills in `_learn` and `scores`, and `state` and `restore` to be saved.
+
+    Settings are constructor arguments of the same name; their annotations say what they may be and are held to when the model is
+    fitted, or chosen by a recipe's `[model]`.
 
     Attributes:
+        kind: What a recipe calls the model; None for one that recipes cannot choose.
         recipe_: What the columns mean, once fitted.
         log_: The log it was fitted on; histories of known users come from here.
         data_: The part it was fitted on; absent on a model that was loaded.
+        valid_: The part that early stopping may look at; None when there is none.
     """
 
+    kind: ClassVar[str | None] = None
     recipe_: Recipe
     log_: Log
     data_: Dataset
+    valid_: Dataset | None
 
     @abstractmethod
     def _learn(self, data: Dataset) -> None:
@@ -45,15 +53,39 @@ class Recommender(ABC):
     def scores(self, queries: Queries) -> NDArray[np.float32]:
         """How well each catalogue item suits each query, `[queries, items]`; higher is better, always finite."""
 
-    def fit(self, data: Dataset) -> Self:
-        """Learn from a data set's rows."""
-        self.log_, self.recipe_, self.data_ = data.log, data.recipe, data
+    def fit(self, data: Dataset, valid: Dataset | None = None) -> Self:
+        """Learn from a data set's rows.
+
+        Args:
+            data: What is learnt from.
+            valid: What early stopping looks at, in models that stop early.
+
+        Raises:
+            RecipeError: for a setting that is not what the constructor's annotations say.
+            DataError: when nothing can be learnt from the data.
+        """
+        if self.kind is not None:
+            settings_of(type(self), f"model '{self.kind}'", self.get_params())
+        self.log_, self.recipe_, self.data_, self.valid_ = data.log, data.recipe, data, valid
         try:
             self._learn(data)
         except BaseException:
             del self.log_  # a model that could not learn is not fitted
             raise
         return self
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What was learnt, as arrays by name: with settings, recipe and log all there is to a fitted model.
+
+        Raises:
+            TargetError: for a model that does not say.
+        """
+        do = "Give the class state() and restore(arrays)."
+        raise TargetError(f"a {type(self).__name__}", must="a model that can be saved", came="one without state()", do=do)
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take a `state`; `log_` and `recipe_` are set."""
+        raise NotImplementedError
 
     @property
     def items(self) -> pl.DataFrame:

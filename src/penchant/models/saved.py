@@ -1,5 +1,6 @@
-"""A fitted network as files (JSON, safetensors, Parquet), enough to serve from and nothing that runs code."""
+"""A fitted model as files (JSON, safetensors, Parquet), enough to serve from and nothing that runs code."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,41 @@ from safetensors.torch import save_file as save_tensors
 
 from penchant.data.log import Column, Log
 from penchant.features.feature_set import Encoded
+from penchant.models.classic import classic
 from penchant.models.network_recommender import NetworkRecommender
-from penchant.schema.recipe import Recipe
+from penchant.models.recommender import Recommender
+from penchant.schema.recipe import Part, Recipe
 
 ROLES = ("user", "item", "time", "in_history")
+CLASSIC = "model.json"
+
+
+def write(recommender: Recommender, directory: Path) -> None:
+    """Write a fitted model of any kind into a folder that exists.
+
+    Raises:
+        TargetError: for a model that cannot be saved.
+    """
+    if isinstance(recommender, NetworkRecommender):
+        write_network(recommender, directory)
+        return
+    arrays = {name: np.ascontiguousarray(array) for name, array in recommender.state().items()}
+    told = {"kind": recommender.kind, "settings": recommender.get_params()}
+    (directory / CLASSIC).write_text(json.dumps(told, ensure_ascii=False, indent=1), encoding="utf8")
+    (directory / "recipe.json").write_text(recommender.recipe_.model_dump_json(exclude={"directory"}, indent=1), encoding="utf8")
+    save_file(arrays, directory / "model.safetensors")
+    _write_log(recommender.log_, directory)
+
+
+def read(directory: Path) -> Recommender:
+    """The model that `write` wrote; the directory must have been verified."""
+    if not (directory / CLASSIC).is_file():
+        return read_network(directory)
+    told = json.loads((directory / CLASSIC).read_text(encoding="utf8"))
+    recommender = classic(Part(kind=told["kind"], **told["settings"]))
+    recommender.log_, recommender.recipe_ = _read_log(directory), Recipe.model_validate_json((directory / "recipe.json").read_bytes())
+    recommender.restore(load_file(directory / "model.safetensors"))
+    return recommender
 
 
 def write_network(recommender: NetworkRecommender, directory: Path) -> None:
@@ -25,6 +57,10 @@ def write_network(recommender: NetworkRecommender, directory: Path) -> None:
     log = recommender.log_
     profiles = recommender.encoded(log).user
     save_file({name: np.ascontiguousarray(array) for name, array in profiles.items()}, directory / "profiles.safetensors")
+    _write_log(log, directory)
+
+
+def _write_log(log: Log, directory: Path) -> None:
     log.users.write_parquet(directory / "users.parquet")
     log.items.write_parquet(directory / "items.parquet")
     in_history = np.ones(len(log), dtype=bool) if log.in_history is None else np.asarray(log.in_history)

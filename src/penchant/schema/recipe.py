@@ -423,6 +423,8 @@ class Recipe(Settings):
     scenario: ScenarioSettings = ScenarioSettings()
     tasks: dict[str, TaskPart] = Field(min_length=1)
     history: HistorySettings = HistorySettings()
+    model: Part = Part(kind="network")
+    """What is fitted: the flagship network, or a classic model by its kind, whose settings are the other keys."""
     network: NetworkSettings = NetworkSettings()
     split: SplitSettings = SplitSettings()
     training: TrainingSettings = TrainingSettings()

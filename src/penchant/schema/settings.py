@@ -1,9 +1,11 @@
 """Groups of settings: what one is, and how a wrong key or value is told."""
 
+import inspect
+from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from penchant.schema.errors import RecipeError, did_you_mean
@@ -39,6 +41,32 @@ def read_settings(kind: type[S], raw: dict[str, Any], where: str) -> S:
         raise
     except ValidationError as error:
         raise _explained(kind, error, where) from None
+
+
+def settings_of(made: type[Any], where: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Constructor arguments of a class, held to its annotations (`Annotated[int, Field(ge=1)]`).
+
+    Args:
+        made: A class whose settings are its constructor's arguments.
+        where: What the settings belong to, for the message.
+        given: Some or all of the arguments.
+
+    Returns:
+        Those given, of the types that the annotations name.
+
+    Raises:
+        RecipeError: for an unknown argument or a value that it cannot have.
+    """
+    read = read_settings(constructor_settings(made), dict(given), where)
+    return {name: getattr(read, name) for name in given}
+
+
+def constructor_settings(made: type[Any]) -> type[Settings]:
+    """The constructor's arguments of a class as settings."""
+    hints = get_type_hints(made.__init__, include_extras=True)
+    arguments = [each for each in inspect.signature(made).parameters.values() if each.name in hints]
+    fields: Any = {each.name: (hints[each.name], ... if each.default is each.empty else each.default) for each in arguments}
+    return create_model(f"{made.__name__}Settings", __base__=Settings, **fields)
 
 
 def _explained(kind: type[BaseModel], error: ValidationError, where: str) -> RecipeError:

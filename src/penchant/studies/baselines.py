@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penchant.data.dataset import Dataset, labels_of
+from penchant.models.classic import classic_kinds
 from penchant.models.collaborative.item_knn import ItemKNN
-from penchant.models.collaborative.popularity import Popularity
 from penchant.models.recommender import Recommender
 from penchant.schema.errors import TargetError, did_you_mean
 from penchant.studies.lists import measure_lists
@@ -33,26 +33,24 @@ class ItemMean:
         return result
 
 
-BASELINES: dict[str, type[Recommender]] = {"popularity": Popularity, "item_knn": ItemKNN}
-
-
 def fit_baselines(train: Dataset | None, names: Sequence[str], model: Recommender | None = None) -> dict[str, Recommender]:
     """Named baselines with default settings, fitted.
 
     Args:
         train: The training part.
-        names: Of `BASELINES`.
+        names: Kinds of classic models.
         model: What they stand beside, for the error.
 
     Raises:
         TargetError: for an unknown name, or without a training part.
     """
+    known = classic_kinds()
     for name in names:
-        if name not in BASELINES:
-            raise TargetError(f"baseline '{name}'", must="a known baseline", came="an unknown name", do=did_you_mean(name, BASELINES))
+        if name not in known:
+            raise TargetError(f"baseline '{name}'", must="a known baseline", came="an unknown name", do=did_you_mean(name, known))
     if train is None and names:
         raise TargetError(f"the training part of {type(model).__name__}", must="given", came="a loaded model without it", do="Pass train=.")
-    return {name: BASELINES[name]().fit(train) for name in names if train is not None}
+    return {name: known[name]().fit(train) for name in names if train is not None}
 
 
 def tune_item_knn(train: Dataset, valid: Dataset) -> ItemKNN:

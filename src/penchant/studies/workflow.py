@@ -6,12 +6,12 @@ from typing import Any
 
 from penchant.data.dataset import Dataset
 from penchant.evaluation.summary import Evaluation
+from penchant.fitting.loop import Report
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.recommender import Recommender
 from penchant.schema.recipe import Recipe
 from penchant.studies.baselines import fit_baselines
 from penchant.studies.evaluate import evaluate as evaluate_models
-from penchant.training.loop import Report
 from penchant.training.trainer import NetworkTrainer
 
 
@@ -51,7 +51,7 @@ def evaluate(
     Args:
         model: A fitted model.
         test: The part to judge on.
-        baselines: Of "popularity" and "item_knn"; fitted on what the model was fitted on.
+        baselines: Kinds of classic models ("popularity", "item_knn", …) with default settings, fitted on what the model was fitted on.
         train: That part, for a model that was loaded and not fitted here.
         settings: As in `penchant.studies.evaluate.evaluate`.
 

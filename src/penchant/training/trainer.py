@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 
 from penchant.data.dataset import Dataset
+from penchant.fitting.loop import Progress, Report, train
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.schema.recipe import Recipe
-from penchant.training.loop import Progress, Report, train
 from penchant.training.objective import NetworkObjective
 
 
@@ -56,7 +56,7 @@ def fit_network(
         recipe: What is learnt.
         train_part: What it is learnt from.
         valid_part: What early stopping looks at.
-        checkpoint, resume, report: As in `penchant.training.loop.train`.
+        checkpoint, resume, report: As in `penchant.fitting.loop.train`.
     """
     trainer = NetworkTrainer(valid_part, checkpoint, resume, report)
     return NetworkRecommender(recipe, trainer).fit(train_part)

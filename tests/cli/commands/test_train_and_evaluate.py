@@ -15,7 +15,7 @@ from penchant.cli.commands import train
 from penchant.cli.home import HomeFolder
 from penchant.data.segments import Merged
 from penchant.evaluation.summary import Evaluation
-from penchant.training.loop import Progress
+from penchant.fitting.loop import Progress
 from tests import small_data
 from tests.cli.given import Ran, files, penchant
 

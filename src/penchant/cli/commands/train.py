@@ -15,6 +15,7 @@ from penchant.cli.recipe import read_recipe
 from penchant.cli.terminal import Terminal
 from penchant.data.dataset import Dataset
 from penchant.evaluation.summary import Evaluation
+from penchant.fitting.loop import Progress
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.saved import write_network
 from penchant.schema.errors import PenchantError
@@ -23,7 +24,6 @@ from penchant.storage.bundles import Metadata
 from penchant.studies.baselines import fit_baselines, tune_item_knn
 from penchant.studies.evaluate import evaluate
 from penchant.studies.workflow import train
-from penchant.training.loop import Progress
 
 ALIAS = "champion"
 HASHED_AT_ONCE = 1_000_000  # events

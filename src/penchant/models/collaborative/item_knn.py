@@ -3,13 +3,16 @@
 Sarwar et al. 2001; shrinkage as in Bell and Koren 2007.
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 from scipy.sparse import csr_array
 
 from penchant.data.dataset import Dataset
+from penchant.models.collaborative.interactions import interactions, past, sparse_from, sparse_state
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 
@@ -26,16 +29,20 @@ class ItemKNN(Recommender):
         recency: Weight of a past event is `recency ** (events since)`; 1 = all alike.
     """
 
+    kind: ClassVar[str] = "item_knn"
+
     def __init__(
-        self, neighbours: int = 100, shrinkage: float = 10.0, similarity: Literal["cosine", "jaccard"] = "cosine", recency: float = 1.0
+        self,
+        neighbours: Annotated[int, Field(ge=1)] = 100,
+        shrinkage: Annotated[float, Field(ge=0)] = 10.0,
+        similarity: Literal["cosine", "jaccard"] = "cosine",
+        recency: Annotated[float, Field(gt=0, le=1)] = 1.0,
     ) -> None:
         self.neighbours, self.shrinkage, self.similarity, self.recency = neighbours, shrinkage, similarity, recency
 
     def _learn(self, data: Dataset) -> None:
-        rows = data.positives
-        shape = (len(data.log.users), len(data.log.items))
-        matrix = csr_array((np.ones(len(rows), dtype=np.float32), (data.log.user[rows], data.log.item[rows])), shape=shape)
-        matrix.data[:] = 1  # repeated events count once
+        matrix = interactions(data)
+        shape = matrix.shape
         transposed = csr_array(matrix.T)
         sizes = np.asarray(matrix.sum(axis=0)).ravel()
         blocks = [self._neighbours_of(transposed, matrix, sizes, start) for start in range(0, shape[1], BLOCK)]
@@ -59,11 +66,13 @@ class ItemKNN(Recommender):
 
     def scores(self, queries: Queries) -> NDArray[np.float32]:
         """Sums of similarities to the items of each history, the older the less, `[queries, items]`; 0 without a history."""
-        query, item = queries.seen()
-        weight = np.ones(len(query), dtype=np.float32)
-        if self.recency < 1:
-            counts = np.bincount(query, minlength=len(queries))
-            weight = (self.recency ** (np.cumsum(counts)[query] - 1 - np.arange(len(query)))).astype(np.float32)
-        past = csr_array((weight, (query, item)), shape=(len(queries), len(self.items)))
-        result: NDArray[np.float32] = (past @ self.similarities_).toarray()
+        result: NDArray[np.float32] = (past(queries, self.recency) @ self.similarities_).toarray()
         return result
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """The similarities."""
+        return sparse_state("similarities", self.similarities_)
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take a `state`."""
+        self.similarities_ = sparse_from("similarities", arrays, (len(self.items), len(self.items)))

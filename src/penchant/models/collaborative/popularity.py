@@ -1,7 +1,11 @@
 """Items by how many events they have: the baseline nothing may lose to."""
 
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from penchant.data.dataset import Dataset
 from penchant.models.queries import Queries
@@ -15,7 +19,9 @@ class Popularity(Recommender):
         window_days: Count only events this close to the newest one; all when None.
     """
 
-    def __init__(self, window_days: float | None = None) -> None:
+    kind: ClassVar[str] = "popularity"
+
+    def __init__(self, window_days: Annotated[float, Field(gt=0)] | None = None) -> None:
         self.window_days = window_days
 
     def _learn(self, data: Dataset) -> None:
@@ -28,3 +34,11 @@ class Popularity(Recommender):
     def scores(self, queries: Queries) -> NDArray[np.float32]:
         """The items' counts for everybody alike, `[queries, items]`."""
         return np.tile(self.counts_, (len(queries), 1))
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """The counts."""
+        return {"counts": self.counts_}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take a `state`."""
+        self.counts_ = arrays["counts"]

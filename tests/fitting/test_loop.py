@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from penchant.fitting.loop import Interrupted, Progress, train
 from penchant.schema.errors import DataError
 from penchant.schema.recipe import TrainingSettings
-from penchant.training.loop import Interrupted, Progress, train
 
 
 class Line:
@@ -204,7 +204,7 @@ def test_that_a_loss_that_is_no_number_is_named_with_its_task_and_step() -> None
 
 def test_that_the_time_budget_stops_within_an_epoch_and_is_still_validated(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(10_000))
-    monkeypatch.setattr("penchant.training.loop.time.monotonic", lambda: float(next(clock)))  # every step takes a second
+    monkeypatch.setattr("penchant.fitting.loop.time.monotonic", lambda: float(next(clock)))  # every step takes a second
     line = Line()
     progress = train(line, settings(seconds=2))
     assert (progress.step, progress.finished, line.validations) == (2, "time", 1)

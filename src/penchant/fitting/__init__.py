@@ -1,0 +1,1 @@
+"""One loop that fits every network, whatever it is."""

@@ -1,0 +1,1 @@
+"""Models of what comes next, from the order of what came before."""
