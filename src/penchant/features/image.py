@@ -85,8 +85,9 @@ class Image:
 
         Raises:
             DataError: when there is no such folder or zip file.
-            RecipeError: when the encoder's package or weights are not there.
+            RecipeError: when the encoder's packages are not there.
         """
+        self.encoder.make_ready()
         vectors, _ = self._vectors(values, self._place)
         for note in self.notes:
             logger.warning("%s", note)
