@@ -43,7 +43,8 @@ class ImageSettings(Settings):
 
     def within(self, directory: Path) -> "ImageSettings":
         """The same with relative paths starting at `directory`."""
-        return self.model_copy(update={"directory": directory / self.directory})
+        cache = None if self.cache is None else directory / self.cache.expanduser()
+        return self.model_copy(update={"directory": directory / self.directory, "cache": cache})
 
 
 class Image:
