@@ -86,6 +86,8 @@ def tables_in(directory: Path) -> list[Found]:
     """
     laid_out = [one for folder in (directory, *_folders(directory)) for one in _of_layout(folder, directory)]
     known = {one.settings.path for one in laid_out}
+    own = layout_of(directory)
+    known |= own[0].others if own else set()
     files = [path.name for path in sorted(directory.iterdir()) if path.is_file() and path.name not in known and _may_be_table(path)]
     single = [found for name in files if (found := _look(name, directory)) is not None]
     # What a layout explains needs no second explanation.
