@@ -70,6 +70,19 @@ def test_that_recommendations_are_the_same_bit_for_bit(written: NetworkRecommend
     assert len(one) == 210
 
 
+def test_that_tasks_may_have_any_name(tmp_path: Path) -> None:
+    names = ["forward", "keys", "a.b", "type"]
+    tasks = "".join(f'[tasks."{name}"]\nkind = "binary"\nlabel = "rating >= 4"\n' for name in names)
+    fast = small_data.FILM_RECIPE.replace("epochs = 8", "epochs = 1").replace("[tasks.like]", f"{tasks}[tasks.like]")
+    data = small_data.film_dataset(fast)
+    written = fit_network(data.recipe, data)
+    write_network(written, tmp_path)
+    told, again = written.predict(data), read_network(tmp_path).predict(data)
+    assert set(names) < set(told)
+    assert all(np.array_equal(told[name], again[name]) for name in told)
+    assert not np.array_equal(told["forward"], told["keys"])
+
+
 class Coloured:
     """Stands for the image encoder: the mean colour, repeated."""
 
