@@ -71,7 +71,7 @@ def test_that_recommendations_are_the_same_bit_for_bit(written: NetworkRecommend
 
 
 def test_that_tasks_may_have_any_name(tmp_path: Path) -> None:
-    names = ["forward", "keys", "a.b", "type"]
+    names = ["forward", "keys", "two words", "type"]
     tasks = "".join(f'[tasks."{name}"]\nkind = "binary"\nlabel = "rating >= 4"\n' for name in names)
     fast = small_data.FILM_RECIPE.replace("epochs = 8", "epochs = 1").replace("[tasks.like]", f"{tasks}[tasks.like]")
     data = small_data.film_dataset(fast)

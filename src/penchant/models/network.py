@@ -142,7 +142,7 @@ class UserQuery(nn.Module):
 
 
 class _ByAnyName(nn.ModuleDict):
-    """Modules by a person's names; a plain `ModuleDict` refuses its own attributes' ("forward", "keys") and any with a dot."""
+    """Modules by a person's names; a plain `ModuleDict` refuses its own attributes' ("forward", "keys")."""
 
     def add_module(self, name: str, module: nn.Module | None) -> None:
         """Take the module, whatever the name: it is only ever asked for as an entry."""

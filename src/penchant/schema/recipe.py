@@ -442,6 +442,16 @@ class Recipe(Settings):
 
     @field_validator("tasks")
     @classmethod
+    def _names_without_dots(cls, tasks: dict[str, TaskPart]) -> dict[str, TaskPart]:
+        """A metric is named "task.metric", and so are a task's weights."""
+        strange = next((name for name in tasks if not name or "." in name), None)
+        if strange is not None:
+            do = f"For example '{strange.replace('.', '_') or 'click'}'."
+            raise ContradictionError("of names without dots", f"'{strange}'", do)
+        return tasks
+
+    @field_validator("tasks")
+    @classmethod
     def _one_retrieval_task(cls, tasks: dict[str, TaskPart]) -> dict[str, TaskPart]:
         retrieval = [name for name, task in tasks.items() if task.kind == "next_item"]
         if len(retrieval) > 1:
