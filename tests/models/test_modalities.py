@@ -16,7 +16,7 @@ from penchant.serving.protocol import RecommendationRequest
 from penchant.training.trainer import fit_network
 from tests.real_data import real_data
 
-MOVIES, VIEWERS = 300, 200
+MOVIES, VIEWERS = 200, 150
 RECIPE = """
 [data]
 events = { path = "ratings.csv" }
@@ -131,7 +131,7 @@ def bundle(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Netw
     return model, written
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_that_every_modality_is_learnt_from_and_comes_back_from_the_bundle(bundle: tuple[NetworkRecommender, Path], folder: Path) -> None:
     model, written = bundle
     read = read_network(written, folder)
@@ -146,7 +146,7 @@ def test_that_every_modality_is_learnt_from_and_comes_back_from_the_bundle(bundl
     assert catalogue["people"][:, 0].mean() > 0.8  # most movies share people with another
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_that_each_number_of_each_feature_has_a_name(bundle: tuple[NetworkRecommender, Path]) -> None:
     features = bundle[0].features
     for owner in ("user", "item", "context", "history"):
@@ -160,7 +160,7 @@ def test_that_each_number_of_each_feature_has_a_name(bundle: tuple[NetworkRecomm
     assert told["poster"][-1] == "no image"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_that_a_new_item_is_served_by_its_words_its_poster_and_its_neighbours(
     bundle: tuple[NetworkRecommender, Path], folder: Path
 ) -> None:

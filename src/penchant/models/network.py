@@ -146,7 +146,7 @@ class _ByAnyName(nn.ModuleDict):
 
     def add_module(self, name: str, module: nn.Module | None) -> None:
         """Take the module, whatever the name: it is only ever asked for as an entry."""
-        self._modules[name] = module
+        self._modules[name] = module  # type: ignore[assignment]  # torch's own code does the same
 
 
 def _part(slot: str, part: Part, *arguments: Any) -> Any:
