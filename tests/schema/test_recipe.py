@@ -113,6 +113,12 @@ def test_that_values_that_contradict_each_other_are_named(lines: str, thing: str
     assert "settings that contradict" not in str(error)
 
 
+@pytest.mark.parametrize(("name", "do"), [("a.b", "a_b"), ("", "click")])
+def test_that_a_task_has_a_name_without_dots(name: str, do: str) -> None:
+    error = refusal(f'[data.events]\npath = "a.csv"\n[tasks."{name}"]\nkind = "binary"\nlabel = "is_click"\n')
+    assert str(error) == f"recipe, key 'tasks' must be of names without dots; found '{name}'. For example '{do}'."
+
+
 def test_that_a_condition_that_does_not_parse_is_named_with_its_key() -> None:
     error = refusal(BASE + 'only_where = "rating >="')
     assert error.thing == "recipe, key 'tasks.click.only_where'"

@@ -12,6 +12,7 @@ import pytest
 from tests import small_data
 
 from penchant.models.network_recommender import NetworkRecommender
+from penchant.models.recommender import usual_scenario
 from penchant.schema.errors import TargetError
 from penchant.schema.event import Event
 from penchant.schema.recipe import Recipe
@@ -241,6 +242,16 @@ def test_that_events_online_give_the_answer_of_a_log_that_held_them(engine: Bund
         assert_same(ask(engine, user, n=10, context=NIGHT), ask(offline, user, n=10, context=NIGHT))
 
 
+def test_that_the_context_may_name_the_scenario(shared: BundleEngine) -> None:
+    stars = {scenario: ask(shared, "u0", scenario=scenario) for scenario in ("home", "search")}
+    assert stars["home"].items[0].tasks["stars"] != pytest.approx(stars["search"].items[0].tasks["stars"], abs=0.1)
+    for scenario in stars:
+        assert_same(ask(shared, "u0", scenario=None, context=DAY | {"tab": scenario}), stars[scenario])
+    assert_same(ask(shared, "u0", scenario="home", context=DAY | {"tab": "search"}), stars["home"])
+    usual = usual_scenario(small_data.film_network().features)
+    assert_same(ask(shared, "u0", scenario=None, context=DAY | {"tab": None}), stars[str(usual)])
+
+
 def test_that_an_event_changes_the_very_next_answer_of_this_user_only(engine: BundleEngine) -> None:
     before = {user: ask(engine, user) for user in ("u0", "u1")}
     engine.apply_events([rated("u0", ids(before["u0"])[0])])
@@ -277,6 +288,19 @@ def test_that_a_new_item_can_be_recommended_at_once_by_its_content(engine: Bundl
     assert engine.item("a99") == {"item_id": "a99", "title": "Alpha 99", "genre": "alpha", "year": 1980}
     engine.apply_events([rated("u0", "a99")])
     assert "a99" not in ids(ask(engine, "u0", n=32))
+
+
+def test_that_events_before_their_item_count_as_soon_as_it_is_there(engine: BundleEngine, tmp_path: Path) -> None:
+    other = BundleEngine(small_data.copy_of(small_data.film_network(), tmp_path / "other"), "7")
+    item = {"b99": {"genre": "beta", "year": 1981}}
+    early = [rated("u0", "b99"), rated("new", "b99")]
+    engine.apply_events(early)
+    engine.upsert_items(item)
+    other.upsert_items(item)  # the order of a restart
+    other.apply_events(early)
+    for user in ("u0", "new"):
+        assert_same(ask(engine, user, n=31), ask(other, user, n=31))
+        assert "b99" not in ids(ask(engine, user, n=31))
 
 
 def test_that_the_same_content_again_gives_the_same_vector(engine: BundleEngine) -> None:

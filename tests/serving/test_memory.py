@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests import small_data
 
 from penchant.schema.event import Event
+from penchant.serving import memory as memory_module
 from penchant.serving.memory import Memory, UserPast, frame_of
 
 ROWS = {name: row for row, name in enumerate(small_data.film_network().items["item_id"])}
@@ -73,6 +74,32 @@ def test_that_unknown_items_make_nobody_known(memory: Memory) -> None:
     assert not memory.knows("new")
 
 
+def test_that_an_event_waits_for_its_item_and_then_takes_its_place_in_time() -> None:
+    rows = dict(ROWS)
+    memory = Memory(small_data.film_network(), rows)
+    memory.apply([event("a1", 30), event("later", 20), event("never", 10), event("a2", 5)])
+    assert memory.of("new").items == [rows["a2"], rows["a1"]]
+    rows["later"] = len(rows)
+    memory.welcome(["later", "a1"])
+    memory.welcome(["later"])  # once is enough
+    assert memory.of("new").times == [5, 20, 30]
+    assert memory.of("new").seen == {rows["a1"], rows["a2"], rows["later"]}
+
+
+def test_that_what_waits_is_bounded_and_the_longest_waiting_items_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_module, "MOST_WAITING", 3)
+    rows = dict(ROWS)
+    memory = Memory(small_data.film_network(), rows)
+    memory.apply([event("first", 1), event("first", 2), event("second", 3), event("third", 4), event("fourth", 5)])
+    rows |= {name: len(rows) + place for place, name in enumerate(("first", "second", "third", "fourth"))}
+    memory.welcome(["first", "second", "third", "fourth"])
+    assert memory.of("new").times == [3, 4, 5]
+    memory.apply([event(f"more{number}", 10 + number, "other") for number in range(3)])
+    rows |= {f"more{number}": len(rows) + number for number in range(3)}
+    memory.welcome(["more0", "more1", "more2"])
+    assert memory.of("other").times == [10, 11, 12]
+
+
 def test_that_a_copy_may_be_added_to_without_changing_the_original(memory: Memory) -> None:
     memory.apply([event("a1", 1)])
     copied = memory.of("new").copy()
@@ -120,6 +147,16 @@ def test_that_an_event_says_what_the_recipe_says_its_name_means(memory: Memory) 
     line = memory._line(Event("", "u", "a1", 9, "rating", 4.0, "search", {"daypart": "night"}))
     assert line == {"daypart": "night", "event": "rating", "value": 4.0, "timestamp": 9, "rating": 4.0, "tab": "search"}
     assert "rating" not in memory._line(Event("", "u", "a1", 9, "glance", 4.0))
+
+
+@pytest.mark.parametrize(
+    ("named", "in_context", "wanted"), [("home", "search", "home"), (None, "search", "search"), ("home", None, "home"), (None, None, None)]
+)
+def test_that_an_event_may_name_its_scenario_in_its_context(
+    memory: Memory, named: str | None, in_context: str | None, wanted: str | None
+) -> None:
+    context = {} if in_context is None else {"tab": in_context}
+    assert memory._line(Event("", "u", "a1", 9, "rating", 4.0, named, context))["tab"] == wanted
 
 
 def test_that_records_with_different_keys_become_one_frame() -> None:

@@ -8,7 +8,7 @@ from penchant.storage.bundles import Bundle
 
 
 def read_bundle(home: HomeFolder, bundle: str) -> tuple[NetworkRecommender, Bundle]:
-    """A verified bundle and its network.
+    """A verified bundle and its network, which looks for files (images of new items) where the recipe is.
 
     Raises:
         BundleError: when there is none, or it is not what was made.
@@ -17,4 +17,4 @@ def read_bundle(home: HomeFolder, bundle: str) -> tuple[NetworkRecommender, Bund
     if not store.versions():
         raise BundleError(f"bundles in '{home.path}'", must="at least one", came="none", do="Make one with: penchant train RECIPE")
     opened = store.open(bundle)
-    return read_network(opened.path), opened
+    return read_network(opened.path, home.recipe_folder), opened

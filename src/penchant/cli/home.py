@@ -8,14 +8,15 @@ from penchant.storage.bundles import BundleStore
 
 @dataclass(frozen=True)
 class HomeFolder:
-    """A folder with a place for each kind of result."""
+    """A folder with a place for each kind of result, and the folder of the recipe that they come from."""
 
     path: Path
+    recipe_folder: Path = Path(".")
 
     @classmethod
     def of(cls, recipe: Path, home: Path | None) -> "HomeFolder":
         """The folder given, or `penchant` beside the recipe."""
-        return cls(home if home is not None else recipe.parent / "penchant")
+        return cls(home if home is not None else recipe.parent / "penchant", recipe.parent)
 
     @property
     def checkpoint(self) -> Path:

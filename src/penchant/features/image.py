@@ -43,7 +43,8 @@ class ImageSettings(Settings):
 
     def within(self, directory: Path) -> "ImageSettings":
         """The same with relative paths starting at `directory`."""
-        return self.model_copy(update={"directory": directory / self.directory})
+        cache = None if self.cache is None else directory / self.cache.expanduser()
+        return self.model_copy(update={"directory": directory / self.directory, "cache": cache})
 
 
 class Image:
@@ -85,8 +86,9 @@ class Image:
 
         Raises:
             DataError: when there is no such folder or zip file.
-            RecipeError: when the encoder's package or weights are not there.
+            RecipeError: when the encoder's packages are not there.
         """
+        self.encoder.make_ready()
         vectors, _ = self._vectors(values, self._place)
         for note in self.notes:
             logger.warning("%s", note)

@@ -17,7 +17,8 @@ class TextSettings(Settings):
     """Which model reads the text, and how."""
 
     model: str = "english"
-    """A folder with a Hugging Face model, "english" or "multilingual" (in pip packages), or a name on the model hub, in this order."""
+    """A folder with a Hugging Face model, relative to the recipe; "english" or "multilingual" (in pip packages); or a name on the model
+    hub; in this order."""
     prefix: str | None = None
     """In front of every text, as "passage: " for e5 models; what the model wants when absent."""
     precision: Precision = "bfloat16"
@@ -25,6 +26,12 @@ class TextSettings(Settings):
     """Of a text longer than the model reads (256 tokens for "english", 512 for "multilingual"); what follows is not read."""
     cache: Path | None = None
     """Folder for vectors by content and converted models; the user's cache folder when absent."""
+
+    def within(self, directory: Path) -> "TextSettings":
+        """The same with relative paths starting at `directory`."""
+        folder = directory / Path(self.model).expanduser()
+        cache = None if self.cache is None else directory / self.cache.expanduser()
+        return self.model_copy(update={"model": str(folder) if folder.is_dir() else self.model, "cache": cache})
 
 
 class Text:

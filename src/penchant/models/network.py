@@ -49,7 +49,7 @@ class Network(nn.Module):
         self.repeats = _part("repeats", settings.repeats, shared, self.history.order)
         tasks = {name: build(name, part, width) for name, part in recipe.tasks.items()}
         self.retrieval: NextItem | None = next((task for task in tasks.values() if task.face == "retrieval"), None)
-        self.tasks = nn.ModuleDict({name: task for name, task in tasks.items() if task.face == "ranking"})
+        self.tasks = _ByAnyName({name: task for name, task in tasks.items() if task.face == "ranking"})
         if self.tasks:
             self.candidate = _part("candidate", settings.candidate, width, dropout)
             gates = settings.scenario if self.scenario is not None else Part(kind="none")  # no scenario, nothing to gate by
@@ -139,6 +139,14 @@ class UserQuery(nn.Module):
         user = user + self.dropout(self.attention(self.norms[0](user), history, age, near))
         moved: Tensor = self.norms[2](user + self.dropout(self.feed_forward(self.norms[1](user))))
         return moved
+
+
+class _ByAnyName(nn.ModuleDict):
+    """Modules by a person's names; a plain `ModuleDict` refuses its own attributes' ("forward", "keys")."""
+
+    def add_module(self, name: str, module: nn.Module | None) -> None:
+        """Take the module, whatever the name: it is only ever asked for as an entry."""
+        self._modules[name] = module  # type: ignore[assignment]  # torch's own code does the same
 
 
 def _part(slot: str, part: Part, *arguments: Any) -> Any:

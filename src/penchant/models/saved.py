@@ -68,9 +68,16 @@ def _write_log(log: Log, directory: Path) -> None:
     pl.DataFrame([*roles, *(log.series(name).alias(f"column.{name}") for name in log.columns)]).write_parquet(directory / "events.parquet")
 
 
-def read_network(directory: Path) -> NetworkRecommender:
-    """The network that `write_network` wrote; the directory must have been verified."""
-    recipe = Recipe.model_validate_json((directory / "recipe.json").read_bytes())
+def read_network(directory: Path, recipe_folder: Path = Path(".")) -> NetworkRecommender:
+    """The network that `write_network` wrote.
+
+    Args:
+        directory: Must have been verified.
+        recipe_folder: Where relative paths of the recipe start (folders of images, of language models); a bundle does not know where it
+            was made.
+    """
+    told = Recipe.model_validate_json((directory / "recipe.json").read_bytes())
+    recipe = told.model_copy(update={"directory": recipe_folder})
     recommender = NetworkRecommender(recipe)
     recommender.features.load(directory)
     log = _read_log(directory)

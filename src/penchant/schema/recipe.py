@@ -331,6 +331,16 @@ class HistorySettings(Settings):
     columns: dict[str, FeaturePart] = Field({})
     """Columns of past events (their outcomes too); never of the present one."""
 
+    @field_validator("columns")
+    @classmethod
+    def _nothing_counted(cls, columns: dict[str, FeaturePart]) -> dict[str, FeaturePart]:
+        """A count as of each past event would change behind it with every event that comes late, after the history was told it."""
+        counted = next((name for name, part in columns.items() if part.kind == COUNTERS), None)
+        if counted is not None:
+            do = f"Count up to the moment of asking: move it to [features], as user.{counted}, or as context.{counted} with `by`."
+            raise ContradictionError("columns of the past events themselves", f"counters ({counted}), which count such events", do)
+        return columns
+
 
 class NetworkSettings(Settings):
     """The flagship network. Each part names a kind; its other keys are the part's settings."""
@@ -431,6 +441,16 @@ class Recipe(Settings):
     serving: ServingSettings = ServingSettings()
     directory: Path = Path(".")
     """Where relative paths start: the recipe file's folder."""
+
+    @field_validator("tasks")
+    @classmethod
+    def _names_without_dots(cls, tasks: dict[str, TaskPart]) -> dict[str, TaskPart]:
+        """A metric is named "task.metric", and so are a task's weights."""
+        strange = next((name for name in tasks if not name or "." in name), None)
+        if strange is not None:
+            do = f"For example '{strange.replace('.', '_') or 'click'}'."
+            raise ContradictionError("of names without dots", f"'{strange}'", do)
+        return tasks
 
     @field_validator("tasks")
     @classmethod

@@ -17,6 +17,7 @@ from penchant.funnel.funnel import Funnel
 from penchant.models.batch import Moments, assemble
 from penchant.models.network import Encoding
 from penchant.models.network_recommender import NetworkRecommender
+from penchant.models.recommender import usual_scenario
 from penchant.schema.errors import TargetError
 from penchant.schema.event import Event
 from penchant.schema.recipe import COUNTERS
@@ -115,7 +116,7 @@ class BundleEngine:
         self.memory.apply(events)
 
     def upsert_items(self, records: Mapping[str, dict[str, Any]]) -> None:
-        """New items can be recommended at once by their content; changed ones get a new vector."""
+        """New items can be recommended at once by their content, and events that came before them count; changed ones get a new vector."""
         if not records:
             return
         frame = frame_of([{**record, "item_id": name} for name, record in records.items()])
@@ -134,6 +135,7 @@ class BundleEngine:
         grown[: len(self.recommender.item_vectors)] = self.recommender.item_vectors
         grown[torch.tensor([self._rows[name] for name in records])] = vectors
         self.recommender.item_vectors = grown
+        self.memory.welcome(records)
 
     def upsert_users(self, records: Mapping[str, dict[str, Any]]) -> None:
         """Profiles count from the next answer on."""
@@ -190,11 +192,17 @@ class BundleEngine:
         return past
 
     def _moment(self, request: RecommendationRequest) -> dict[str, Any]:
-        """What is known of now: the clock, unless the request names another time; the scenario, the most frequent when none is named."""
+        """What is known of now: the clock, unless the request names another time; the scenario, the most frequent when none is named.
+
+        A scenario may be named as such or, like any column, in the context.
+        """
         now = _seconds(request.context.get("timestamp"), datetime.now(UTC).timestamp())
         moment = {**request.context, "timestamp": now, "user_id": request.user_id}
         column = self.recommender.recipe.scenario.column
-        return moment | ({column: request.scenario or next(iter(self._scenarios), None)} if column else {})
+        if column is None:
+            return moment
+        named = (request.scenario, request.context.get(column), usual_scenario(self.recommender.features))
+        return moment | {column: next((name for name in named if name is not None), None)}
 
     def _recommend(self, requests: Sequence[RecommendationRequest], excluded: Sequence[NDArray[np.int64]]) -> list[RecommendationAnswer]:
         asked = self._ask(requests)

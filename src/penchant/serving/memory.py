@@ -1,7 +1,7 @@
 """What is known of each user's past: the bundle's log and every event since."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,8 @@ from penchant.schema.event import Event
 from penchant.schema.expression import Expression
 
 Array = NDArray[Any]
+MOST_WAITING = 100_000
+"""Events with items that nobody has added yet; a misspelt id is never added."""
 
 
 @dataclass
@@ -53,6 +55,8 @@ class Memory:
         self._log = recommender.log_
         self._users = {name: row for row, name in enumerate(self._log.users["user_id"])}
         self._pasts: dict[str, UserPast] = {}
+        self._waiting: dict[str, list[Event]] = {}  # by the item that is not there yet
+        self._waiting_count = 0
         self._where = Expression(recommender.recipe.history.where) if recommender.recipe.history.where else None
         self._empty = {name: array[:0] for name, array in recommender.encoded(self._log).history.items()}
 
@@ -69,11 +73,28 @@ class Memory:
         return self._from_log(self._users[user_id]) if user_id in self._users else UserPast()
 
     def apply(self, events: Sequence[Event]) -> None:
-        """Take in events in order of arrival."""
+        """Take in events in order of arrival; those with items the catalogue does not hold wait until these are added."""
+        for event in events:
+            if event.item_id not in self._rows:
+                self._wait(event)
         for event, columns in self._encoded(events):
             past = self._pasts[event.user_id] = self.of(event.user_id)
             self._add(past, event, columns)
             self._recommender.features.observe(self._line(event) | {"user_id": event.user_id, "item_id": event.item_id})
+
+    def welcome(self, items: Iterable[str]) -> None:
+        """Take in the events that waited for these items, now that the catalogue holds them."""
+        for item in items:
+            waited = self._waiting.pop(item, [])
+            self._waiting_count -= len(waited)
+            self.apply(waited)
+
+    def _wait(self, event: Event) -> None:
+        """Keep an event until its item is there; the items that have waited longest give way, until the next start reads the log anew."""
+        self._waiting.setdefault(event.item_id, []).append(event)
+        self._waiting_count += 1
+        if self._waiting_count > MOST_WAITING:
+            self._waiting_count -= len(self._waiting.pop(next(iter(self._waiting))))
 
     def extend(self, past: UserPast, events: Sequence[Event]) -> None:
         """Add events to a past."""
@@ -83,7 +104,7 @@ class Memory:
     def _encoded(self, events: Sequence[Event]) -> Iterator[tuple[Event, dict[str, Array] | None]]:
         """Events and their history columns; None where the recipe keeps an event out of histories.
 
-        Events with items the catalogue does not hold teach nothing and are passed over.
+        Events with items the catalogue does not hold teach nothing yet and are passed over.
         """
         known = [event for event in events if event.item_id in self._rows]
         lines = [self._line(event) for event in known]
@@ -122,7 +143,8 @@ class Memory:
         means = recipe.serving.events.get(event.event, {})
         told = {column: event.value if meaning == "value" else meaning for column, meaning in means.items()}
         line = event.context | {"event": event.event, "value": event.value, "timestamp": event.timestamp} | told
-        return line | ({recipe.scenario.column: event.scenario} if recipe.scenario.column else {})
+        column = recipe.scenario.column
+        return line if column is None else line | {column: line.get(column) if event.scenario is None else event.scenario}
 
     def _from_log(self, row: int) -> UserPast:
         log, length = self._log, self._recommender.recipe.history.length

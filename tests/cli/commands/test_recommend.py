@@ -168,6 +168,12 @@ def test_that_context_and_scenario_reach_the_model(scenario: str, daypart: str, 
     assert [row["score"] for row in rows] == pytest.approx(wanted["score"].to_list(), abs=1e-5)
 
 
+def test_that_a_bundle_looks_for_files_beside_its_recipe(trained: Path, tmp_path: Path) -> None:
+    for home in (None, tmp_path):
+        assert HomeFolder.of(trained, home).recipe_folder == trained.parent
+    assert read_bundle(HomeFolder.of(trained, None), "champion")[0].recipe.directory == trained.parent
+
+
 @pytest.mark.parametrize(
     ("options", "code", "told"),
     [

@@ -5,7 +5,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from penchant.data.guess.features import feature_of, is_counter
+from penchant.data.guess.features import feature_of, is_counter, is_long
 
 WORDS = ["red", "green", "blue", "yellow"]
 
@@ -30,6 +30,8 @@ WORDS = ["red", "green", "blue", "yellow"]
         ("constant", [1] * 200, None),
         ("empty", [None] * 200, None),
         ("vector", [[0.5, 1.5]] * 200, None),
+        ("vector", [[0.5, n / 7] for n in range(200)], "vector"),
+        ("vector", [[0.5] * (n % 3) for n in range(200)], None),
         ("words", [[f"w{n}"] for n in range(200)], None),
         ("day", [date(2022, 4, 25), date(2022, 4, 26)] * 50, None),
         ("request_id", list(range(200)), None),
@@ -37,6 +39,27 @@ WORDS = ["red", "green", "blue", "yellow"]
 )
 def test_that_a_column_makes_the_kind_it_looks_like(name: str, values: list[object], kind: str | None) -> None:
     assert feature_of(pl.Series(name, values))[0].get("kind") == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "model"),
+    [
+        ("A man number {} walks into the bar and orders", None),
+        ("Number {} of the people who met at the café was Beyoncé, and none of the others had ever heard of her", None),
+        ("Ein Mann mit Nummer {} geht in das Haus und wartet", "multilingual"),
+        ("很好看的电影很好看的电影很好看的电影很好看的电影 {}", "multilingual"),
+        ("Film {}", None),
+    ],
+)
+def test_that_the_language_model_follows_the_language(text: str, model: str | None) -> None:
+    keys = feature_of(pl.Series("plot", [text.format(n) for n in range(200)]))[0]
+    assert (keys["kind"], keys.get("model")) == ("text", model)
+
+
+def test_that_long_texts_have_topics() -> None:
+    assert is_long(pl.Series(["word " * 50, None]))
+    assert not is_long(pl.Series(["a short title"]))
+    assert not is_long(pl.Series([3000]))
 
 
 def test_that_the_separator_of_several_values_is_told() -> None:

@@ -46,12 +46,13 @@ def test_that_tasks_scenario_split_and_serving_fit_the_shop(tmp_path: Path) -> N
     assert recipe.scenario.column == "device"
     assert recipe.split.kind == "time"
     assert recipe.serving.events["buy"] == {"event": "buy"}
-    assert set(recipe.history.columns) == {"event"}
+    assert set(recipe.history.columns) == {"event", "device"}
 
 
 def test_that_features_are_what_is_known_before_the_event(tmp_path: Path) -> None:
     features = shop(tmp_path).features
-    assert set(features.context) == {"hour", "temperature"}
+    assert set(features.context) == {"hour", "temperature", "user.activity", "user.click_rate", "user.buy_rate"}
+    assert features.context["hour"].settings == {"cycles": ["hour", "weekday"]}  # 40 days have no seasons
     assert (features.context["hour"].kind, features.context["hour"].column) == ("time", "timestamp")
     assert set(features.user) == {"job"}
     assert "item_id" in features.item
@@ -92,6 +93,27 @@ def test_that_being_shown_again_is_not_coming_back(tmp_path: Path) -> None:
     rows = [f"u{n % 50},i{n % 50},{START + n * DAY},{'click' if n < 50 else 'impression'}" for n in range(300)]
     written(tmp_path, "log.csv", "user_id,item_id,timestamp,event_type\n" + "\n".join(rows))
     assert Recipe.parse(guess(tmp_path).recipe_text, tmp_path).serving.exclude_seen
+
+
+def test_that_users_are_counted_by_what_they_did(tmp_path: Path) -> None:
+    context = shop(tmp_path).features.context
+    assert context["user.activity"].settings == {"by": ["user_id"], "windows": ["7d", "all"]}
+    wanted = {"by": ["user_id"], "windows": ["7d", "all"], "of": "event == 'buy'", "rate": True}
+    assert context["user.buy_rate"].settings == wanted
+
+
+def test_that_every_feature_says_why(tmp_path: Path) -> None:
+    shop(tmp_path)
+    text = guess(tmp_path).recipe_text
+    lines = [line for line in text.splitlines() if "kind = " in line and line.endswith("}")]
+    assert lines == []
+    assert 'job = { kind = "category" }  # 2 different values' in text
+    assert "# how often the user's past events had event == 'buy'" in text
+
+
+def test_that_a_year_has_seasons(tmp_path: Path) -> None:
+    written(tmp_path, "log.csv", "user_id,item_id,timestamp\n" + "\n".join(f"u{n % 3},i{n % 4},{START + n * 30 * DAY}" for n in range(30)))
+    assert Recipe.parse(guess(tmp_path).recipe_text, tmp_path).features.context["hour"].settings == {}
 
 
 def test_that_an_order_gives_no_hour(tmp_path: Path) -> None:

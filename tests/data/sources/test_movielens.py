@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from penchant.data.sources import Role, read_table
+from penchant.data.sources import Role, movielens, read_table
 from penchant.data.sources.movielens import GENRES
 from penchant.schema.errors import DataError
 from penchant.schema.recipe import SourceSettings
@@ -67,6 +67,65 @@ def test_that_the_guess_is_told_and_a_name_is_not(folder: Path) -> None:
     for settings, count in ((SourceSettings(path=folder.name), 1), (SourceSettings(path=folder.name, format="movielens"), 0)):
         notes = read_table(settings, folder.parent, "items").notes
         assert sum("is laid out as movielens" in note for note in notes) == count
+
+
+TAGS = """userId,movieId,tag,timestamp
+1,2,Sweet,1
+2,2, sweet ,2
+3,2,paris,3
+3,2,zoo,3
+4,3,Paris,4
+4,3,,5
+5,9,nobody's,6
+"""
+
+
+def latest(folder: Path, **files: str) -> Path:
+    made = folder / "latest"
+    made.mkdir()
+    for name, text in (FILES["latest"] | {"tags.csv": TAGS} | {f"{name}.csv": text for name, text in files.items()}).items():
+        written(made, name, text)
+    return made
+
+
+def test_that_tags_are_joined_to_the_movies_commonest_first(tmp_path: Path) -> None:
+    """Two people said "sweet" of movie 2; "paris" stands before "zoo" because two movies have it."""
+    table = read_table(SourceSettings(path="latest"), latest(tmp_path, links="movieId,imdbId\n2,1\n").parent, "items")
+    assert dict(table.frame.select("item_id", "tags").rows()) == {"2": ["sweet", "paris", "zoo"], "3": ["paris"]}
+    assert table.frame["item_id"].to_list() == ["2", "3"]
+    assert any("7 tags" in note and "column 'tags'" in note for note in table.notes)
+
+
+def test_that_the_commonest_tags_are_kept_of_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(movielens, "MOST_TAGS", 3)
+    monkeypatch.setattr(movielens, "TAGS_EACH", 2)
+    rows = [(1, "a"), (2, "a"), (3, "a"), (1, "b"), (2, "b"), (1, "c"), (2, "c"), (3, "d")]
+    many = "userId,movieId,tag,timestamp\n" + "".join(f"{user},{movie},{tag},1\n" for movie, tag in rows for user in range(9))
+    movies = "movieId,title,genres\n" + "".join(f"{movie},Film {movie},Drama\n" for movie in (3, 4, 2, 1))
+    table = read_table(SourceSettings(path="latest"), latest(tmp_path, tags=many, movies=movies).parent, "items")
+    assert table.frame.select("item_id", "tags").rows() == [("3", ["a"]), ("4", None), ("2", ["a", "b"]), ("1", ["a", "b"])]
+
+
+def test_that_what_is_not_read_is_named(tmp_path: Path) -> None:
+    folder = latest(tmp_path, **{"genome-scores": "movieId,tagId,relevance\n2,1,0.5\n", "genome-tags": "tagId,tag\n1,x\n"})
+    notes = read_table(SourceSettings(path="latest"), tmp_path, "items").notes
+    assert any(note.endswith("'links.csv', 'genome-scores.csv', 'genome-tags.csv' beside it are not read") for note in notes)
+    assert not any("not read" in note for note in read_table(SourceSettings(path="latest"), tmp_path, "events").notes)
+    (folder / "tags.csv").unlink()
+    assert "tags" not in read_table(SourceSettings(path="latest"), tmp_path, "items").frame.columns
+
+
+def test_that_a_table_of_tags_that_is_none_is_left_alone(tmp_path: Path) -> None:
+    latest(tmp_path, tags="name,colour\nx,red\n")
+    table = read_table(SourceSettings(path="latest"), tmp_path, "items")
+    assert "tags" not in table.frame.columns
+    assert any("'tags.csv' beside it has no columns movieId and tag" in note for note in table.notes)
+
+
+def test_that_tags_of_the_older_form_are_joined_too(tmp_path: Path) -> None:
+    for name, text in (FILES["1m"] | {"tags.dat": "7::2::sweet::1\n7::3::odd::1\n"}).items():
+        written(tmp_path, name, text.encode("latin1"))
+    assert read_table(SourceSettings(path="."), tmp_path, "items").frame["tags"].to_list() == [["sweet"], ["odd"]]
 
 
 def test_that_another_folder_is_refused_when_the_layout_is_named(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import polars as pl
 
 from penchant.data.averages import mean, median
-from penchant.data.guess.words import ORDERS, TIMES, words
+from penchant.data.guess.relations import Relation, relation_of
+from penchant.data.guess.words import OF_USERS, ORDERS, TIMES, words
 from penchant.data.sources.formats import SourceFile, format_of, open_file, plain_name
 from penchant.data.sources.layouts import layout_of
 from penchant.data.sources.many_files import ManyFiles
@@ -25,9 +26,28 @@ from penchant.schema.recipe import SourceSettings
 
 SAMPLE_ROWS = 2_000_000
 """Rows looked at of each file."""
-_NO_TABLES = (".md", ".html", ".htm", ".pdf", ".json", ".zip", ".toml", ".png", ".jpg", ".py", ".mat", ".libsvm", ".log", ".yml", ".yaml")
+_NO_TABLES = (
+    ".md",
+    ".html",
+    ".htm",
+    ".pdf",
+    ".json",
+    ".zip",
+    ".toml",
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".webp",
+    ".gif",
+    ".bmp",
+    ".py",
+    ".mat",
+    ".libsvm",
+    ".log",
+    ".yml",
+    ".yaml",
+)
 _NO_TABLE_NAMES = ("readme", "license", "licence", "copying", "notice", "changelog")
-_OF_USERS = frozenset({"user", "users", "member", "members", "customer", "customers", "profile", "profiles"})
 _LIKELY_TABLE = 0.2
 
 
@@ -69,10 +89,12 @@ class Found:
 
 @dataclass(frozen=True)
 class Roles:
-    """The part each file plays; `sequences` are lists of items per user, `unused` the tables that found no part."""
+    """The part each file plays; `sequences` are lists of items per user, `relations` tables of friends or of items that go together,
+    `unused` the tables that found no part."""
 
     events: Found
     sequences: tuple[Found, ...]
+    relations: tuple[tuple[Found, Relation], ...]
     users: Found | None
     items: Found | None
     unused: tuple[Found, ...]
@@ -86,6 +108,8 @@ def tables_in(directory: Path) -> list[Found]:
     """
     laid_out = [one for folder in (directory, *_folders(directory)) for one in _of_layout(folder, directory)]
     known = {one.settings.path for one in laid_out}
+    own = layout_of(directory)
+    known |= own[0].others if own else set()
     files = [path.name for path in sorted(directory.iterdir()) if path.is_file() and path.name not in known and _may_be_table(path)]
     single = [found for name in files if (found := _look(name, directory)) is not None]
     # What a layout explains needs no second explanation.
@@ -107,12 +131,14 @@ def roles_of(tables: list[Found], directory: Path) -> Roles:
         raise DataError(f"folder '{directory}'", must="with a table of events that names a user and an item", came=names, do=do)
     events = _with_order(max(logs, key=lambda one: one.raw.height))
     rest = [one for one in tables if one.settings.path != events.settings.path]
+    relations = tuple((one, related) for one in rest if (related := _relation(one, events)) is not None)
+    rest = [one for one in rest if all(one is not table for table, _ in relations)]
     sequences = [found for one in rest if (found := _sequence(one, events)) is not None]
     listed = {one.settings.path for one in sequences}
     users = _best([one for one in rest if one.settings.path not in listed], "user_id", "item_id", events)
     items = _best([one for one in rest if one is not users], "item_id", "user_id", events)
     used = listed | {one.settings.path for one in (users, items) if one}
-    return Roles(events, tuple(sequences), users, items, tuple(one for one in rest if one.settings.path not in used))
+    return Roles(events, tuple(sequences), relations, users, items, tuple(one for one in rest if one.settings.path not in used))
 
 
 def _may_be_table(path: Path) -> bool:
@@ -242,7 +268,7 @@ def _names(file_name: str, raw: pl.DataFrame) -> tuple[str, ...]:
         return known
     names = [f"column_{n}" for n in range(1, raw.width + 1)]
     if raw[:, 0].n_unique() >= 0.98 * raw.height:
-        names[0] = "user_id" if _OF_USERS & set(words(file_name)) else "item_id"
+        names[0] = "user_id" if OF_USERS & set(words(file_name)) else "item_id"
         return tuple(names)
     names[:2] = ["user_id", "item_id"]
     for position in range(2, raw.width):
@@ -281,6 +307,14 @@ def _share_known(seen: pl.Series | None, known: pl.Series | None) -> float:
         return 0.0
     different = seen.unique()
     return mean(different.is_in(known.implode()))
+
+
+def _relation(one: Found, events: Found) -> Relation | None:
+    """What a table relates, when a recipe can name its columns."""
+    users, items = events.ids("user_id"), events.ids("item_id")
+    if one.settings.names is not None or users is None or items is None:
+        return None
+    return relation_of(one.settings.path, one.raw, users, items)
 
 
 def _sequence(one: Found, events: Found) -> Found | None:

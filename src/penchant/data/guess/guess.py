@@ -9,9 +9,11 @@ import polars as pl
 
 from penchant.data.averages import mean, median
 from penchant.data.defects.defect import DAY
-from penchant.data.guess.features import feature_of, is_counter
+from penchant.data.guess.features import feature_of, is_counter, is_long
 from penchant.data.guess.files import Found, Roles, roles_of, tables_in
 from penchant.data.guess.labels import Labels, labels_of
+from penchant.data.guess.pictures import keyed_by, named_in
+from penchant.data.guess.places import places_in
 from penchant.data.guess.toml import key, toml
 from penchant.data.guess.words import SCENARIOS, TIMES, TITLES, words
 from penchant.schema.errors import DataError
@@ -19,7 +21,10 @@ from penchant.schema.expression import Expression
 from penchant.schema.recipe import Recipe
 
 Confidence = Literal["sure", "likely", "unsure"]
+Features = dict[str, tuple[dict[str, Any], str]]
+"""Name -> the feature's keys and why."""
 _CLOCK = 1e8
+_YEAR = 365 * DAY
 _WARM = 0.5
 _OFTEN = 0.1
 
@@ -66,12 +71,13 @@ class _Writer:
     """The recipe as it grows, part after part."""
 
     def __init__(self, roles: Roles, directory: Path) -> None:
-        self.roles = roles
+        self.roles, self.directory = roles, directory
         self.events = roles.events.read(directory, "events").frame
         self.users = roles.users.read(directory, "users").frame if roles.users else None
         self.items = roles.items.read(directory, "items").frame if roles.items else None
         self.labels: Labels = labels_of(self.events)
         self.scenario_column = _scenario_column(self.events)
+        self.clock = median(self.events["timestamp"]) >= _CLOCK
         self.text: list[str] = ["# Guessed from the files of this folder. Read it once: every line can be changed."]
         self.lines: list[GuessLine] = []
 
@@ -116,41 +122,85 @@ class _Writer:
     def features(self) -> None:
         """Features by owner; what is left out is said in comments."""
         self.text += ["", "# Features are known before the event. What an event brought (labels, play time) never is one."]
-        if self.users is not None:
-            self._owner("user", self.users, {"user_id"}, {})
-        self._owner("item", pl.DataFrame() if self.items is None else self.items, {"item_id"}, {"item_id": {"kind": "category"}})
+        users = pl.DataFrame() if self.users is None else self.users
+        self._owner("user", users, {"user_id"}, self._beside("user", self.users) | self._counters())
+        itself: Features = {"item_id": ({"kind": "category"}, "the item itself; one that is new is known by the rest")}
+        items = pl.DataFrame() if self.items is None else self.items
+        self._owner("item", items, {"item_id"}, itself | self._beside("item", self.items))
         outcomes = {*self.labels.columns, *self.labels.outcomes}
-        clock = median(self.events["timestamp"]) >= _CLOCK
-        hour: dict[str, dict[str, str]] = {"hour": {"kind": "time", "column": "timestamp"}} if clock else {}
-        self._owner("context", self.events, {"user_id", "item_id", "timestamp", *outcomes, self.scenario_column or ""}, hour)
+        self._owner("context", self.events, {"user_id", "item_id", "timestamp", *outcomes, self.scenario_column or ""}, self._hour())
         if outcomes:
             self.text.append(f"# left out, known only after the event: {_one_line(', '.join(sorted(outcomes)))}")
 
-    def _owner(self, owner: str, frame: pl.DataFrame, without: set[str], features: dict[str, dict[str, str]]) -> None:
-        chosen = dict(features)
+    def _hour(self) -> Features:
+        """Hour and weekday where times are of a clock; the season where they cover a year."""
+        times = self.events["timestamp"]
+        if not self.clock:
+            return {}
+        covers = float(times.to_numpy().max()) - float(times.to_numpy().min())
+        cycles = {} if covers >= _YEAR else {"cycles": ["hour", "weekday"]}
+        return {"hour": ({"kind": "time", "column": "timestamp", **cycles}, f"times are of a clock and cover {covers / DAY:,.0f} days")}
+
+    def _counters(self) -> Features:
+        """How often the user acted, and how often with each outcome, where there are outcomes and times of a clock."""
+        yes_or_no = {name: settings["label"] for name, settings in self.labels.tasks.items() if settings["kind"] == "binary"}
+        if not (self.clock and yes_or_no):
+            return {}
+        counted: dict[str, Any] = {"kind": "counters", "windows": ["7d", "all"]}
+        rates = {
+            f"{name}_rate": (counted | {"of": label, "rate": True}, f"how often the user's past events had {label}")
+            for name, label in yes_or_no.items()
+        }
+        return {"activity": (counted, "how many events the user had, in a week and ever, as of each moment")} | rates
+
+    def _beside(self, owner: Literal["user", "item"], table: pl.DataFrame | None) -> Features:
+        """Relations and pictures that lie beside the tables."""
+        ids = self.events[f"{owner}_id"]
+        found: Features = {}
+        for one, relation in self.roles.relations:
+            if relation.owner == owner:
+                keys = relation.feature(one.settings.path, one.settings.separator)
+                found[f"{Path(one.settings.path).stem}_graph"] = keys, f"relates {owner}s to {owner}s, {one.raw.height:,} times"
+        return found | keyed_by(ids if table is None else pl.concat([ids, table[ids.name]]), self.directory)
+
+    def _owner(self, owner: str, frame: pl.DataFrame, without: set[str], features: Features) -> None:
+        places = {name: one for name, one in places_in(frame).items() if owner != "context" or self._are_context(frame, one[0]["columns"])}
+        paired = {column for keys, _ in places.values() for column in keys["columns"]}
+        taken = {*frame.columns} - without
+        chosen = {f"{name}_beside" if name in taken else name: one for name, one in (features | places).items()}
+        for name, (keys, why) in chosen.items():
+            self.say(f"{owner} feature", f"{name}: {keys['kind']}", why, "likely")
         left_out: dict[str, list[str]] = {}
         for column in frame:
-            if column.name in without:
+            if column.name in without | paired:
                 continue
             keys, why = self._feature(owner, column)
             if keys:
-                chosen[column.name] = keys
+                chosen[column.name] = keys, why
             else:
                 left_out.setdefault(why, []).append(column.name)
             self.say(f"{owner} feature", f"{column.name}: {keys.get('kind', 'left out')}", why, "likely")
+            if keys.get("kind") == "text" and is_long(column):
+                chosen[f"{column.name}_topics"] = (
+                    {"kind": "topics", "column": column.name},
+                    "long texts have topics, which explain in words",
+                )
         if chosen or left_out:
             self.heading(f"features.{owner}")
-            self.text += [f"{key(name)} = {toml(keys)}" for name, keys in chosen.items()]
+            self.text += [f"{key(name)} = {toml(keys)}  # {_one_line(why)}" for name, (keys, why) in chosen.items()]
             self.text += [f"# left out ({_one_line(why)}): {_one_line(', '.join(names))}" for why, names in left_out.items()]
 
-    def _feature(self, owner: str, column: pl.Series) -> tuple[dict[str, str], str]:
+    def _are_context(self, frame: pl.DataFrame, columns: list[str]) -> bool:
+        return all(self._not_context(frame[column]) is None for column in columns)
+
+    def _feature(self, owner: str, column: pl.Series) -> tuple[dict[str, Any], str]:
         if owner == "item" and is_counter(column):
             return {}, "it counts outcomes, perhaps of the future too"
         if owner == "context":
             reason = self._not_context(column)
             if reason:
                 return {}, reason
-        return feature_of(column)
+        return named_in(column, self.directory) or feature_of(column)
 
     def _not_context(self, column: pl.Series) -> str | None:
         for name, table in (("users", self.users), ("items", self.items)):
@@ -179,9 +229,12 @@ class _Writer:
     def history(self) -> None:
         self.heading("history", "How many past events are read, and what is known of each.")
         self.text.append("length = 50")
-        if self.labels.columns:
-            self.heading("history.columns")
-            self.text += [f"{key(name)} = {toml({'kind': 'category'})}" for name in self.labels.columns]
+        told = dict.fromkeys(self.labels.columns, "what came of a past event")
+        told |= {"event": "what was done"} if "event" in told else {}
+        told |= {self.scenario_column: "where it was done"} if self.scenario_column else {}
+        if told:
+            self.heading("history.columns", "What is known of past events beside item and age.")
+            self.text += [f"{key(name)} = {toml({'kind': 'category'})}  # {why}" for name, why in told.items()]
 
     def repeats(self) -> None:
         """People who come back to the same items are recommended them again."""

@@ -22,6 +22,9 @@ TIMES = frozenset({"time", "date", "datetime", "timestamp", "ts", "day", "dt"})
 CODES = frozenset(
     {"id", "code", "type", "feat", "feature", "category", "cat", "kind", "class", "tag", "brand", "level", "city", "region", "zip"}
 )
+OF_USERS = frozenset({
+    "user", "users", "member", "members", "customer", "customers", "profile", "profiles", "avatar", "avatars", "people", "faces",
+})  # fmt: skip
 # What the product does, not the user; a page view is the user's.
 IMPRESSIONS = frozenset({"impression", "impress", "show", "expose", "exposure", "display"})
 

@@ -21,10 +21,12 @@ class Layout:
     Attributes:
         format: The format of its files, by which a recipe names the layout too.
         files: From the names of a folder's files to the one of each role; empty when the folder is of another layout.
+        others: Names of files that belong to it and are no table of a role: read along with one, or not at all.
     """
 
     format: str
     files: Callable[[Collection[str]], Mapping[Role, str]]
+    others: frozenset[str] = frozenset()
 
 
 @cache
