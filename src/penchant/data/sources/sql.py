@@ -27,7 +27,7 @@ from penchant.schema.recipe import SourceSettings
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
 
-BATCH_ROWS = 100_000
+BATCH_ROWS = 20_000
 _PATIENCE = 10
 """Seconds to wait for a server to answer at all."""
 _SQLITE = b"SQLite format 3\x00"
@@ -79,7 +79,8 @@ class Query:
             if not result.returns_rows:
                 raise not_a_table(self.shown)
             names = unlike(list(result.keys()), self.shown)
-            for rows in result.partitions(BATCH_ROWS):
+            # The driver's own tuples: an object of SQLAlchemy's for every row costs more than reading it.
+            while rows := result.cursor_strategy.fetchmany(result, result.cursor, BATCH_ROWS):
                 yield _frame(names, rows)
         except SQLAlchemyError as error:
             raise not_understood(self.shown, without_secrets(error, connection.engine.url)) from None

@@ -77,6 +77,8 @@ def _are_days(column: pl.Series) -> bool:
     """Whether all are whole numbers of the form YYYYMMDD between 1900 and 2100."""
     if not column.dtype.is_integer() or column.null_count() == column.len():
         return False
+    if cast(int, column.min()) < 19_000_101 or cast(int, column.max()) > 21_001_231:  # most are seconds, and this is soon seen
+        return False
     year, month, day = column // 10_000, column // 100 % 100, column % 100
     return bool((year.is_between(1900, 2100) & month.is_between(1, 12) & day.is_between(1, 31)).all())
 
