@@ -55,7 +55,13 @@ def read_delimited(
 
 
 def delimited_batches(
-    file: SourceFile, content: Content, separator: str, keep: Keep, notes: list[str], types: dict[str, Any] | None = None, quote: str | None = '"'
+    file: SourceFile,
+    content: Content,
+    separator: str,
+    keep: Keep,
+    notes: list[str],
+    types: dict[str, Any] | None = None,
+    quote: str | None = '"',
 ) -> Iterator[pl.DataFrame]:
     """As `read_delimited`, a batch at a time; a text that is not UTF-8 or must be mended is read whole, which a note says.
 
