@@ -379,7 +379,7 @@ class SplitSettings(Settings):
             raise ContradictionError(f"free of dates when kind is '{self.kind}'", f"valid_from = '{self.valid_from}'", do)
         if self.column and not self.valid_from:
             raise ContradictionError("with valid_from and test_from when it has a column", f"only column = '{self.column}'", "Add both.")
-        if "fold_by" in self.model_fields_set and self.folds is None:
+        if self.fold_by != "user" and self.folds is None:
             raise ContradictionError("with folds when it has fold_by", f"only fold_by = '{self.fold_by}'", "For example: folds = 5")
         return self
 
