@@ -221,7 +221,7 @@ def test_that_a_column_that_is_missing_at_first_becomes_what_it_turns_out_to_be(
         ([FIRST, FIRST.with_columns(note=pl.lit(3))], {}, "event column 'note' must be of one type throughout; found numbers"),
         ([FIRST.drop("stars")], {}, "column 'stars' of the events must be in every batch"),
         ([FIRST[:0]], {}, "events must be left after cleaning; found a table without rows"),
-        ([FIRST], {"bots": "drop"}, "found data.clean.bots = 'drop', which needs the whole log"),
+        ([FIRST], {"bots": "drop"}, "found data.clean.bots = 'drop', which is applied to whole tables only"),
         ([FIRST], {"minimum_events_per_item": 4}, "events must be left after cleaning; found minimum_events_per_item: left out 3 events"),
         (
             [FIRST, *days_of([("a", "x", 1.0), (None, "x", 1.0)])],

@@ -245,7 +245,7 @@ def _check_rules(settings: CleanSettings, more: set[str]) -> None:
         if name in MINIMA:
             came, do = f"data.clean.{name} = {value!r}, which counts the whole log", "Pack all events anew, or take the rule out."
             raise DataError("cleaning of events that are appended", must="row by row or user by user", came=came, do=do)
-        came, do = f"data.clean.{name} = {value!r}, which needs the whole log", "Take it out, or read the data whole."
+        came, do = f"data.clean.{name} = {value!r}, which is applied to whole tables only", "Take it out, or read the data whole."
         raise DataError("cleaning while packing", must="row by row or user by user", came=came, do=do)
 
 

@@ -17,7 +17,6 @@ from tests import small_data
 from tests.cli.given import FAST, files, penchant
 
 
-
 def events_of(log: Log) -> list[Any]:
     return sorted(log.take(["user_id", "item_id", "timestamp", "rating", "tab", "daypart"], slice(None)).rows())
 
@@ -58,7 +57,9 @@ def test_that_a_day_is_appended_as_the_recipe_reads_its_events_and_new_profiles_
     recipe = files(tmp_path, FAST.replace('"events.csv" }', '"events.csv", columns = { item_id = "film" }, where = "rating > 0" }'))
     events = small_data.film_events().rename({"item_id": "film"})
     events[:700].write_csv(tmp_path / "events.csv")
-    day = pl.concat([events[700:], events[:1].with_columns(user_id=pl.lit("new")), events[:1].with_columns(rating=pl.lit(0, dtype=pl.Int64))])
+    day = pl.concat(
+        [events[700:], events[:1].with_columns(user_id=pl.lit("new")), events[:1].with_columns(rating=pl.lit(0, dtype=pl.Int64))]
+    )
     day.write_parquet(tmp_path / "day.parquet")
     assert penchant("pack", recipe).code == 0
     folder = HomeFolder.of(recipe, None).packed

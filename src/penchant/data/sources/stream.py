@@ -107,7 +107,12 @@ class _Guesses:
             return
         self._hold("times", "in all of it or nowhere", "some", "Give every file the column.")
         if self.source.settings.time_unit is None:
-            self._hold("numbers for times", "of one unit", guess_of(frame["timestamp"]), "Set time_unit in the recipe's source.")
+            self._hold(
+                "numbers for times",
+                "of one unit",
+                guess_of(frame["timestamp"]),
+                "Set time_unit, or name the files as sources of their own.",
+            )
 
     def _hold(self, what: str, must: str, found: str | None, do: str) -> None:
         if found is not None and self._first.setdefault(f"{what} {must}", found) != found:
