@@ -134,9 +134,9 @@ def test_that_unreadable_times_are_told_with_where_their_batch_begins(tmp_path: 
 @pytest.mark.parametrize(
     ("column", "first", "later", "message"),
     [
-        ("ts", 1_600_000_000, 1_600_000_000_000, "numbers for times of file 'e.parquet' must be of one unit; found first s, later ms.*unit"),
+        ("ts", 1_600_000_000, 1_600_000_000_000, "numbers for times of file 'e.parquet' must be of one unit; found first s, later ms"),
         ("ts", 20240101, 1_600_000_000, "must be of one unit; found first days, later s"),
-        ("item", "7.0", "8", "'item_id' of file 'e.parquet' must be ids written one way; found first as '7.0' throughout, later otherwise"),
+        ("item", "7.0", "8", "'item_id' of file 'e.parquet' must be ids written one way; found first as '7.0' throughout, later"),
         ("user", "u", "7.0", "'user_id' of file 'e.parquet' must be ids written one way"),
     ],
 )  # fmt: skip
