@@ -29,7 +29,7 @@ def test_that_torch_is_not_loaded_before_it_is_needed(statement: str) -> None:
 
 
 def test_that_every_public_name_is_there() -> None:
-    wanted = {"Dataset", "ItemKNN", "NetworkRecommender", "PenchantError", "Popularity", "Recipe", "evaluate", "train"}
+    wanted = {"Dataset", "ItemKNN", "NetworkRecommender", "PenchantError", "Popularity", "Recipe", "cross_validate", "evaluate", "train"}
     assert wanted | {"__version__"} == set(penchant.__all__)
     assert all(callable(getattr(penchant, name)) for name in wanted)
 

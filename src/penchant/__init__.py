@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from penchant.models.network_recommender import NetworkRecommender as NetworkRecommender
     from penchant.schema.errors import PenchantError as PenchantError
     from penchant.schema.recipe import Recipe as Recipe
+    from penchant.studies.cross_validation import cross_validate as cross_validate
     from penchant.studies.workflow import evaluate as evaluate
     from penchant.studies.workflow import train as train
 
@@ -25,6 +26,7 @@ _PLACES = {
     "PenchantError": "penchant.schema.errors",
     "Popularity": "penchant.models.collaborative.popularity",
     "Recipe": "penchant.schema.recipe",
+    "cross_validate": "penchant.studies.cross_validation",
     "evaluate": "penchant.studies.workflow",
     "train": "penchant.studies.workflow",
 }

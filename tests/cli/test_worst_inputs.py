@@ -61,7 +61,7 @@ def test_that_the_four_parts_come_as_json_when_asked(case: Case, trained: Path, 
 
 
 def test_that_the_page_shows_them_as_they_are_printed(messages: dict[str, tuple[int, str]]) -> None:
-    assert len(CASES) >= 47
+    assert len(CASES) >= 57
     wanted = page([(case, messages[case.name][1]) for case in CASES])
     assert PAGE.read_text(encoding="utf8") == wanted, f"run: {sys.executable} -m tests.cli.worst_inputs"
 

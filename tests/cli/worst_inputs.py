@@ -168,6 +168,45 @@ def relations(line: str, table: str = "who,whom,times\na0,a1,1\na1,a2,0\n") -> C
     return spoil
 
 
+def packed_log(recipe: Path) -> None:
+    """A packed log in the home."""
+    penchant("pack", recipe)
+
+
+def packed_without(column: str) -> Callable[[Path], None]:
+    """A log that was packed when the recipe did not yet speak of this column."""
+
+    def spoil(recipe: Path) -> None:
+        recipe.write_text(FAST.replace(f'context.{column} = {{ kind = "category" }}\n', ""), encoding="utf8")
+        packed_log(recipe)
+        recipe.write_text(FAST, encoding="utf8")
+
+    return spoil
+
+
+def packed_then(*rules: str) -> Callable[[Path], None]:
+    """A packed log, and a recipe that has got these cleaning rules since."""
+
+    def spoil(recipe: Path) -> None:
+        packed_log(recipe)
+        cleaning(*rules)(recipe)
+
+    return spoil
+
+
+def milliseconds_below(recipe: Path) -> None:
+    """Two files, the second of which counts time in milliseconds."""
+    events_from('path = "log-*.csv"')(recipe)
+    events = small_data.film_events()
+    events[:400].write_csv(recipe.parent / "log-1.csv")
+    events[400:].with_columns(pl.col("timestamp") * 1000).write_csv(recipe.parent / "log-2.csv")
+
+
+def split_in(*lines: str) -> Callable[[Path], object]:
+    """The recipe with these lines in [split]."""
+    return recipe_with("[network]\n", "[split]\n" + "\n".join(lines) + "\n\n[network]\n")
+
+
 CASES = (
     Case("A column that is not there", recipe_with('"rating >= 4"', '"ratng >= 4"'), ("train",), 3,
          ("column 'ratng' of the events (asked for by [tasks.like])", "in the events", "rating, tab", "Did you mean 'rating'?")),
@@ -265,6 +304,26 @@ CASES = (
          ("column 'wohm' of the edges", "in '", "columns who, whom, times", "Did you mean 'whom'?")),
     Case("Relations that weigh nothing", relations("from = 'who', to = 'whom', weight = 'times'"), ("train",), 3,
          ("column 'times' of the edges", "positive numbers", "1 of 2 that are not, first at relation 2", "Leave such rows out")),
+    Case("A packed log that is not there", nothing, ("train", "--packed"), 3,
+         ("penchant/packed'", "the folder of a packed log", "a folder without log.json", "penchant pack RECIPE")),
+    Case("A packed log that is there already", packed_log, ("pack",), 3,
+         ("penchant/packed'", "free for a new packed log", "one that is there already", "--append FILE")),
+    Case("A packed log without a column", packed_without("daypart"), ("train", "--packed"), 3,
+         ("column 'daypart' of the events", "in the events", "columns item_id, rating, tab, timestamp, user_id", "Known: item_id")),
+    Case("A cleaning rule that packing cannot follow", cleaning('ids = "casefold"'), ("pack",), 3,
+         ("cleaning while packing", "row by row or user by user", "data.clean.ids = 'casefold'", "Take it out, or read the data whole.")),
+    Case("A minimum for events that are appended", packed_then("minimum_events_per_user = 2"), ("pack", "--append", "day.csv"), 3,
+         ("cleaning of events that are appended", "row by row or user by user", "minimum_events_per_user = 2", "Pack all events anew")),
+    Case("Newer events that are not there", packed_log, ("pack", "--append", "no-such-day.csv"), 3,
+         ("file 'no-such-day.csv'", "a file", "nothing there", "Correct `path`")),
+    Case("Seconds in one file and milliseconds in the next", milliseconds_below, ("pack",), 3,
+         ("numbers for times of files 'log-*.csv'", "of one unit", "first s, later ms", "Set time_unit")),
+    Case("Folds that the recipe does not ask for", nothing, ("evaluate", "--folds"), 2,
+         ("key 'split.folds'", "present for cross-validation", "nothing", "folds = 5")),
+    Case("A way to fold without a number of folds", split_in('fold_by = "time"'), ("evaluate", "--folds"), 2,
+         ("key 'split'", "with folds when it has fold_by", "only fold_by = 'time'", "folds = 5")),
+    Case("More folds than users", split_in("folds = 61"), ("evaluate", "--folds"), 3,
+         ("61 folds", "filled by as many users", "60", "Ask for fewer folds.")),
     Case("A graph without relations", film_feature("alike = { kind = 'graph', column = 'item_id' }"), ("train",), 2,
          ("key 'edges'", "present", "nothing", "Add it to the recipe.")),
 )  # fmt: skip

@@ -13,6 +13,7 @@ from penchant.data import dataset as dataset_module
 from penchant.data.dataset import Dataset, event_columns, labels_of
 from penchant.schema.errors import DataError, PenchantError, RecipeError
 from penchant.schema.recipe import Recipe
+from tests import small_data
 from tests.small_data import DAY, NOON, dataset, recipe
 
 LINES = """
@@ -249,3 +250,26 @@ def test_that_an_expression_is_the_same_worked_out_a_few_rows_at_a_time(monkeypa
     whole = small().values("rating + 1")
     monkeypatch.setattr(dataset_module, "ROWS_AT_ONCE", 3)
     np.testing.assert_array_equal(small().values("rating + 1"), whole)
+
+
+@pytest.mark.parametrize("by", ["user", "record", "time"])
+def test_that_in_no_fold_of_a_recipe_anything_judged_is_learnt_from_or_chosen_by(by: str) -> None:
+    lines = f'[split]\nfolds = 4\nfold_by = "{by}"\nvalid = 0.2\nvalid_from = "1970-01-01"\ntest_from = "1970-01-02"\n'
+    data = small_data.film_dataset(small_data.FILM_RECIPE + lines)
+    found = list(data.folds())
+    assert len(found) == 4
+    for train, valid, judged in found:
+        learnt = np.concatenate([train.rows, valid.rows])
+        assert not np.intersect1d(learnt, judged.rows).size
+        assert not np.intersect1d(train.rows, valid.rows).size
+        assert 0.15 < len(valid) / len(learnt) < 0.25
+        assert data.log.time[train.rows].max() <= data.log.time[valid.rows].min()  # by the recipe's kind, whatever its dates
+        users = (set(data.log.user[rows].tolist()) for rows in (learnt, judged.rows))
+        assert by != "user" or not set.intersection(*users)
+        assert by != "time" or data.log.time[learnt].max() < data.log.time[judged.rows].min()
+        assert by == "time" or len(learnt) + len(judged) == len(data)
+
+
+def test_that_folds_must_be_asked_for() -> None:
+    with pytest.raises(RecipeError, match=r"key 'split.folds' must be present for cross-validation; found nothing.*folds = 5"):
+        list(small_data.film_dataset().folds())

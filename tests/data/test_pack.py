@@ -221,7 +221,8 @@ def test_that_a_column_that_is_missing_at_first_becomes_what_it_turns_out_to_be(
         ([FIRST, FIRST.with_columns(note=pl.lit(3))], {}, "event column 'note' must be of one type throughout; found numbers"),
         ([FIRST.drop("stars")], {}, "column 'stars' of the events must be in every batch"),
         ([FIRST[:0]], {}, "events must be left after cleaning; found a table without rows"),
-        ([FIRST], {"minimum_events_per_item": 2}, "found data.clean.minimum_events_per_item = 2"),
+        ([FIRST], {"bots": "drop"}, "found data.clean.bots = 'drop', which is applied to whole tables only"),
+        ([FIRST], {"minimum_events_per_item": 4}, "events must be left after cleaning; found minimum_events_per_item: left out 3 events"),
         (
             [FIRST, *days_of([("a", "x", 1.0), (None, "x", 1.0)])],
             {"missing_ids": "refuse"},
@@ -251,3 +252,78 @@ def test_that_a_log_with_a_history_rule_of_its_own_is_not_appended_to(tmp_path: 
     np.save(tmp_path / "log" / "in_history.npy", np.array([True, False, True]))
     with pytest.raises(DataError, match="without a history rule of its own"):
         append(tmp_path / "log", [SECOND])
+
+
+MINIMA = st.builds(
+    CleanSettings,
+    duplicates=st.sampled_from(["keep_last", "keep_first", "keep_all"]),
+    minimum_events_per_user=st.integers(1, 4),
+    minimum_events_per_item=st.integers(1, 4),
+)
+
+
+def rejected_in(folder: Path) -> list[tuple[str, int]]:
+    file = folder / "rejected" / "events.parquet"
+    return sorted(pl.read_parquet(file).select("reason", "row").rows()) if file.exists() else []
+
+
+@settings(max_examples=40, deadline=None)
+@given(BATCHES, MINIMA)
+def test_that_packing_drops_users_and_items_with_too_few_events_and_keeps_what_went(batches: list[list[Any]], rules: CleanSettings) -> None:
+    frames = with_one_sound_row(batches)
+    with TemporaryDirectory() as name:
+        folder = Path(name) / "log"
+        try:
+            cleaned = clean(pl.concat(frames), USERS, ITEMS, rules, now=NOW)
+        except DataError:  # nothing was left
+            with pytest.raises(DataError, match="left after cleaning"):
+                pack(folder, frames, COLUMNS, USERS, ITEMS, settings=rules, now=NOW)
+            assert not folder.exists()
+            return
+        done = pack(folder, frames, COLUMNS, USERS, ITEMS, settings=rules, now=NOW)
+        assert cleaned.users is not None
+        assert cleaned.items is not None
+        assert_same(Log.open(folder), Log.pack(cleaned.events, cleaned.users, cleaned.items, COLUMNS))
+        assert total(done) == total(cleaned.actions)
+        wanted = [
+            row for action in cleaned.actions if action.rejected is not None for row in action.rejected.select("reason", "row").rows()
+        ]
+        assert rejected_in(folder) == sorted(wanted)
+        report = json.loads((folder / "packing.json").read_text())
+        assert report == {"rows": sum(map(len, frames)), "actions": [action.to_json() for action in done]}
+
+
+def test_that_rejected_rows_tell_what_they_were(tmp_path: Path) -> None:
+    odd = FIRST.with_columns(zip=pl.Series([1, 2, 3]))[:1]
+    other = frame([("a", None, 1.0, "buy", "lost", None, None)]).with_columns(zip=pl.lit("00123"))
+    pack(tmp_path / "log", [FIRST, odd, other], ["note", "stars"])
+    told = pl.read_parquet(tmp_path / "log" / "rejected" / "events.parquet").sort("row")
+    assert told.select("reason", "row").rows() == [("duplicates", 1), ("missing_ids", 5)]
+    assert told.select("user_id", "item_id", "timestamp", "event", "note", "stars").rows() == [
+        ("a", "x", 1.0, "buy", "n", 1),
+        ("a", None, 1.0, "buy", "lost", None),
+    ]
+    assert told["zip"].to_list() == [None, "00123"]
+
+
+def test_that_appending_tells_which_older_event_a_new_one_replaced(tmp_path: Path) -> None:
+    pack(tmp_path / "log", [FIRST], COLUMNS)
+    append(tmp_path / "log", [SECOND])
+    told = pl.read_parquet(tmp_path / "log" / "0001" / "rejected" / "events.parquet")
+    assert told.select("user_id", "item_id", "timestamp", "event", "reason", "row").rows() == [("a", "y", 5.0, "buy", "duplicates", None)]
+    assert rejected_in(tmp_path / "log") == []
+    append(tmp_path / "log", [SECOND], settings=CleanSettings(duplicates="keep_first"))
+    assert rejected_in(tmp_path / "log" / "0002") == [("duplicates", 1), ("duplicates", 2), ("duplicates", 3)]
+
+
+def test_that_appending_cannot_count_what_a_user_has_in_all(tmp_path: Path) -> None:
+    pack(tmp_path / "log", [FIRST], COLUMNS)
+    message = r"must be row by row or user by user; found data.clean.minimum_events_per_user = 2, .* Pack all events anew"
+    with pytest.raises(DataError, match=message):
+        append(tmp_path / "log", [SECOND], settings=CleanSettings(minimum_events_per_user=2))
+    assert [path.name for path in (tmp_path / "log").iterdir() if path.is_dir()] == []
+
+
+def test_that_a_kind_of_event_that_only_later_batches_tell_is_not_passed_over(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="column 'event' of the events must be in every batch or in none"):
+        pack(tmp_path / "log", [FIRST.drop("event"), SECOND], ["note"])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from penchant.features.efficientnet import WIDTH
 from penchant.features.language_model import LanguageModel
+from penchant.models import saved
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.saved import read_network, write_network
 from penchant.storage.bundles import BundleStore
@@ -165,6 +166,15 @@ def test_that_events_with_missing_values_come_back_missing(tmp_path: Path) -> No
     read = small_data.copy_of(fit_network(data.recipe, data), tmp_path)
     row = int(np.flatnonzero(read.log_.time == small_data.FILM_NOW - 1)[0])
     assert [read.log_.series(name, np.array([row])).to_list() for name in ("rating", "tab", "daypart")] == [[None], [None], [None]]
+
+
+def test_that_a_log_written_in_pieces_is_the_same_file_of_events(
+    written: NetworkRecommender, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saved, "EVENTS_AT_ONCE", 100)
+    write_network(written, tmp_path)
+    assert pl.read_parquet(tmp_path / "events.parquet").equals(pl.read_parquet(folder / "events.parquet"))
+    assert len(pl.read_parquet(tmp_path / "events.parquet")) == small_data.VIEWERS * small_data.EVENTS_EACH
 
 
 def test_that_a_log_without_a_history_rule_keeps_every_event(tmp_path: Path) -> None:

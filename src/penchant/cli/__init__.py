@@ -1,4 +1,4 @@
-"""The command line: `penchant init · check · train · evaluate · recommend · serve · demo · doctor`."""
+"""The command line: `penchant init · check · pack · train · evaluate · recommend · serve · demo · doctor`."""
 
 from penchant.cli.app import main
 

@@ -32,6 +32,8 @@ Home = Annotated[
     Path | None, typer.Option(help="Folder of bundles, checkpoints, reports, state; 'penchant' beside the recipe when absent.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines for people.")]
+Packed = Annotated[bool, typer.Option("--packed", help="Take the events from the packed log in the home; the sources are not read.")]
+PackedIn = Annotated[Path | None, typer.Option(help="Take the events from the packed log in this folder.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something fails.")]
 
 
@@ -92,16 +94,34 @@ def check(
 
 
 @app.command()
+def pack(
+    recipe: RecipePath,
+    out: Annotated[Path | None, typer.Option(help="Folder of the packed log; 'packed' in the home when absent.")] = None,
+    append: Annotated[
+        list[str] | None, typer.Option(help="A file of newer events to add, read as the recipe reads its own; may be repeated.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a packed log that is there.")] = False,
+    home: Home = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Pack events, more than fit in memory if need be, for train --packed; or add newer ones without rewriting the past."""
+    _run("pack", debug, json, recipe=recipe, home=home, out=out, append=append or [], force=force)
+
+
+@app.command()
 def train(
     recipe: RecipePath,
     home: Home = None,
+    packed: Packed = False,
+    packed_in: PackedIn = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint of an interrupted run.")] = False,
     seed: Annotated[int | None, typer.Option(help="In place of the recipe's seed.")] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Train, judge on the newest events beside baselines, and keep a bundle when it beats popularity."""
-    _run("train", debug, json, recipe=recipe, home=home, resume=resume, seed=seed)
+    _run("train", debug, json, recipe=recipe, home=home, packed=packed, packed_in=packed_in, resume=resume, seed=seed)
 
 
 @app.command()
@@ -109,11 +129,16 @@ def evaluate(
     recipe: RecipePath,
     home: Home = None,
     bundle: Annotated[str, typer.Option(help="Version or alias.")] = "champion",
+    packed: Packed = False,
+    packed_in: PackedIn = None,
+    folds: Annotated[
+        bool, typer.Option("--folds", help="Judge the recipe by cross-validation as its [split] says; needs no bundle.")
+    ] = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Judge a bundle on the recipe's test part beside baselines; write the report."""
-    _run("evaluate", debug, json, recipe=recipe, home=home, bundle=bundle)
+    """Judge a bundle on the recipe's test part, or the recipe by cross-validation, beside baselines; write the report."""
+    _run("evaluate", debug, json, recipe=recipe, home=home, bundle=bundle, packed=packed, packed_in=packed_in, folds=folds)
 
 
 @app.command()

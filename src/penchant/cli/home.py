@@ -1,4 +1,4 @@
-"""Where a recipe's results lie: bundles, checkpoints, reports, state."""
+"""Where a recipe's results lie: packed log, bundles, checkpoints, reports, state."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,11 @@ class HomeFolder:
     def checkpoint(self) -> Path:
         """Where an interrupted training goes on from; may not exist yet."""
         return self.path / "checkpoint"
+
+    @property
+    def packed(self) -> Path:
+        """The packed log; may not exist yet."""
+        return self.path / "packed"
 
     @property
     def state(self) -> Path:

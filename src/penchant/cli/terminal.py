@@ -40,15 +40,12 @@ class Terminal:
             print(text, flush=True)
 
     def progress(self, word: str, done: int, total: int, text: str, started: float) -> None:
-        """One line that renews itself in a terminal; elsewhere a plain line every ten seconds."""
+        """One line that renews itself in a terminal; elsewhere a plain line every ten seconds. A total of 0 is one nobody knows."""
         now = time.monotonic()
         if self.as_json or now - self._shown < (0.1 if self.live else 10):
             return
         self._shown = now
-        share = done / max(total, 1)
-        left = (now - started) * (1 - share) / max(share, 1e-9)
-        bar = "=" * int(10 * share)
-        message = f"{word:<8} [{bar + '>' * (len(bar) < 10):<10}] {share:4.0%}  {text}  {_clock(left)} left"
+        message = f"{word:<8} {text}" if total == 0 else f"{word:<8} {_share(done, total, text, now - started)}"
         if self.live:
             print(f"\r\x1b[2K{message}", end="", flush=True)
             self._open = True
@@ -73,6 +70,12 @@ class Terminal:
         if self._open:
             print(flush=True)
             self._open = False
+
+
+def _share(done: int, total: int, text: str, seconds: float) -> str:
+    share = done / total
+    bar = "=" * int(10 * share)
+    return f"[{bar + '>' * (len(bar) < 10):<10}] {share:4.0%}  {text}  {_clock(seconds * (1 - share) / max(share, 1e-9))} left"
 
 
 def _clock(seconds: float) -> str:

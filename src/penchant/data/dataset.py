@@ -12,11 +12,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from penchant.data.check import CheckReport, check
-from penchant.data.clean import Action, clean
+from penchant.data.clean import Action, clean, rejected
+from penchant.data.folds import folds
 from penchant.data.log import Log
-from penchant.data.pack import append, pack
+from penchant.data.pack import REJECTED, append, pack
+from penchant.data.segments import folders
 from penchant.data.sources import read_events, read_table
 from penchant.data.sources.ids import as_ids
+from penchant.data.sources.stream import EventStream
 from penchant.data.sources.times import as_seconds
 from penchant.data.spill import RULES, Events
 from penchant.data.split import seconds, split, split_by_time, split_last
@@ -127,7 +130,7 @@ class Dataset:
         Args:
             recipe: What the columns mean, and how to clean; its `[data]` paths are not read.
             directory: A new or empty folder.
-            events: Frames, or a lazy frame, with canonical columns; a column has the same type throughout.
+            events: An `EventStream`, or frames, or a lazy frame, with canonical columns; a column has the same type throughout.
             users, items: As in `from_frames`.
             now: Seconds since 1970; events after it are in the future. The clock when absent.
         """
@@ -137,18 +140,33 @@ class Dataset:
         now = datetime.now(UTC).timestamp() if now is None else now
         settings = recipe.data.clean
         done = pack(directory, _stream(events, recipe, columns), columns, profiles, attributes, settings=settings, now=now)
-        return replace(cls.open(recipe, directory), actions=[*done, *more])
+        return cls._added(recipe, directory, done, more, events)
 
     @classmethod
     def append(
         cls, recipe: Recipe, directory: Path, events: Events, users: Any = None, items: Any = None, *, now: float | None = None
     ) -> "Dataset":
-        """Add events to a folder that `pack` wrote; nothing that lies there is rewritten. Arguments as in `pack`."""
+        """Add events to a folder that `pack` wrote; nothing that lies there is rewritten. Arguments as in `pack`.
+
+        Of users and items only what is new, or told otherwise than before, is written.
+        """
         profiles, attributes, more = _clean_tables(users, items, recipe)
+        log = Log.open(directory)
+        profiles, attributes = _news(profiles, log.users), _news(attributes, log.items)
         columns = sorted(event_columns(recipe) - set(ROLES))
         now = datetime.now(UTC).timestamp() if now is None else now
         done = append(directory, _stream(events, recipe, columns), profiles, attributes, settings=recipe.data.clean, now=now)
-        return replace(cls.open(recipe, directory), actions=[*done, *more])
+        return cls._added(recipe, directory, done, more, events)
+
+    @classmethod
+    def _added(cls, recipe: Recipe, directory: Path, done: list[Action], more: list[Action], events: Any) -> "Dataset":
+        """What was just packed or appended, told what cleaning did to events and tables; the tables' rejected rows are written, too."""
+        for table, frame in rejected(more).items():
+            folder = folders(directory)[-1] / REJECTED
+            folder.mkdir(exist_ok=True)
+            frame.write_parquet(folder / f"{table}.parquet")
+        notes = tuple(events.notes) if isinstance(events, EventStream) else ()
+        return replace(cls.open(recipe, directory), actions=[*done, *more], notes=notes)
 
     @classmethod
     def open(cls, recipe: Recipe, directory: Path) -> "Dataset":
@@ -200,6 +218,22 @@ class Dataset:
         """Train, valid and test as the recipe says."""
         train, valid, test = split(self.log, self.rows, self.recipe.split)
         return self.part(train), self.part(valid), self.part(test)
+
+    def folds(self) -> Iterator[tuple["Dataset", "Dataset", "Dataset"]]:
+        """Train, valid and judged part of every fold that the recipe asks for; each judged event is in no other part of its fold.
+
+        Raises:
+            RecipeError: when it asks for none.
+            DataError: when there are too few users, events or moments to fill them.
+        """
+        settings = self.recipe.split
+        if settings.folds is None:
+            do = 'Add under [split], for example: folds = 5, and fold_by = "user", "record" or "time".'
+            raise RecipeError("key 'split.folds'", must="present for cross-validation", came="nothing", do=do)
+        choosing = settings.model_copy(update={"test": 0.0, "valid_from": None, "test_from": None, "column": None})
+        for learnt, judged in folds(self.log, self.rows, settings.folds, settings.fold_by, seed=settings.seed):
+            train, valid, _ = split(self.log, learnt, choosing)
+            yield self.part(train), self.part(valid), self.part(judged)
 
     def split_last(self, valid: float | int = 0.1, test: float | int = 0.1) -> tuple["Dataset", "Dataset", "Dataset"]:
         """Each user's newest events: shares (float) or counts (int)."""
@@ -325,7 +359,7 @@ def _stream(events: Events, recipe: Recipe, columns: Sequence[str]) -> Iterator[
     """Batches with canonical columns."""
     frames = events.collect_batches(maintain_order=True) if isinstance(events, pl.LazyFrame) else events
     for frame in frames:
-        batch, _ = _canonical_events(frame)
+        batch = frame if isinstance(events, EventStream) else _canonical_events(frame)[0]
         for name in columns:
             if name not in batch.columns:
                 raise _column_missing(recipe, name, batch.columns)
@@ -343,6 +377,13 @@ def _clean_tables(users: Any, items: Any, recipe: Recipe) -> tuple[pl.DataFrame,
     assert cleaned.users is not None
     assert cleaned.items is not None
     return cleaned.users, cleaned.items, cleaned.actions
+
+
+def _news(table: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """The rows that the known table lacks or tells otherwise; all where the columns are others."""
+    if table.schema != known.select(name for name in table.columns if name in known.columns).schema:
+        return table
+    return table.join(known, on=table.columns, how="anti", nulls_equal=True, maintain_order="left")
 
 
 def _canonical_events(frame: Any) -> tuple[pl.DataFrame, str | None]:

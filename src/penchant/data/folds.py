@@ -1,5 +1,7 @@
 """Cross-validation: every event is judged once, by what was learnt without it.
 
+`penchant evaluate --folds` and `penchant.cross_validate` fit and judge a recipe on them.
+
 Parts share the log, so that a history is what the log holds before an event, whichever part that is in. What that shows of judged
 events to a model: with folds by *user* nothing of a judged user is learnt from, yet each judged event sees the user's own past; by
 *record* a training event may have judged ones in its past, which are then known as history, never as labels; by *time* only what lies

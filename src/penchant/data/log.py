@@ -19,6 +19,7 @@ from penchant.data.segments import Merged, folders, tables_of
 from penchant.schema.errors import DataError
 
 FORMAT = 2
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True)

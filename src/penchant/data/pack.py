@@ -4,6 +4,7 @@ What streams in is put aside by the user's partition (`penchant.data.spill`); ea
 the others. Users are numbered partition by partition, which leaves the whole sorted by user.
 """
 
+import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,16 +16,20 @@ import polars as pl
 from numpy.lib.format import header_data_from_array_1_0, write_array_header_1_0
 from numpy.typing import NDArray
 
+from penchant.data import minimum
 from penchant.data.clean import Action
-from penchant.data.log import Log, write_tables
+from penchant.data.log import Array, Log, write_tables
 from penchant.data.segments import folders, places_in
-from penchant.data.spill import KIND, Events, Spill
+from penchant.data.spill import KIND, Events, Spill, nothing_left
 from penchant.schema.errors import DataError
 from penchant.schema.recipe import CleanSettings
 
-Array = NDArray[Any]
 Rows = NDArray[np.int64]
 PARTITIONS = 32
+REJECTED = "rejected"
+"""The folder, within a segment's, of the rows that were left out, as `penchant.data.clean.write_rejected` writes them."""
+REPORT = "packing.json"
+"""How many rows were read, and what cleaning did."""
 
 
 def pack(
@@ -62,7 +67,7 @@ def pack(
         spill = Spill(fresh / "spill", columns, settings or CleanSettings(), now, PARTITIONS, None)
         spill.read(events)
         _write_segment(fresh, spill, users, items)
-        shutil.rmtree(spill.directory)
+        _finish(fresh, spill)
     return spill.actions()
 
 
@@ -95,7 +100,7 @@ def append(
         spill.read(events)
         _write_segment(fresh, spill, users, items)
         np.save(fresh / "order.npy", _order(fresh, log, spill))
-        shutil.rmtree(spill.directory)
+        _finish(fresh, spill)
     return spill.actions()
 
 
@@ -109,25 +114,74 @@ def _made_in(fresh: Path, target: Path) -> Iterator[Path]:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
+def _finish(directory: Path, spill: Spill) -> None:
+    """Write what was left out and why, and take away what only packing needed."""
+    spill.rejected.write(directory / REJECTED / "events.parquet")
+    told = {"rows": spill.rows, "actions": [action.to_json() for action in spill.actions()]}
+    (directory / REPORT).write_text(json.dumps(told, indent=1), encoding="utf8")
+    (directory / "row.npy").unlink()
+    shutil.rmtree(spill.directory)
+
+
 def _write_segment(directory: Path, spill: Spill, users: pl.DataFrame | None, items: pl.DataFrame | None) -> None:
     users, items = _told(users, "user_id"), _told(items, "item_id")
     spill.people.codes(users["user_id"])  # those without events get their codes, too
     spill.things.codes(items["item_id"])
     people = [spill.people.values[part :: spill.partitions] for part in range(spill.partitions)]
-    values = {name: _new_texts(spill, name, file) for file, name in spill.files.items()}
-    write_tables(
-        directory,
-        _joined("user_id", pl.concat(people), users, spill.people.known),
-        _joined("item_id", spill.things.values, items, spill.things.known),
-        values,
-    )
     first = np.append(0, np.cumsum([len(part) for part in people]))
-    files = {name: _Growing(directory / f"{name}.npy", spill.type_of(name)) for name in ("user", "item", "time", *spill.files)}
+    files = {name: _Growing(directory / f"{name}.npy", spill.type_of(name)) for name in _arrays(spill)}
     for number in range(spill.partitions):
         for name, array in _sorted_partition(spill, number, int(first[number])):
             files[name].write(array)
     for file in files.values():
         file.close()
+    ids = {"user": pl.concat(people), "item": spill.things.values}
+    if max(_least(spill).values()) > 1:
+        ids = _without_too_few(directory, spill, ids, {"user": users["user_id"], "item": items["item_id"]})
+    write_tables(
+        directory,
+        _joined("user_id", ids["user"], users, spill.people.known),
+        _joined("item_id", ids["item"], items, spill.things.known),
+        {name: _new_texts(spill, name, file) for file, name in spill.files.items()},
+    )
+
+
+def _arrays(spill: Spill) -> list[str]:
+    """The files of a segment with a number per event; `row` goes when it is done."""
+    return ["user", "item", "time", "row", *spill.files]
+
+
+def _least(spill: Spill) -> dict[str, int]:
+    return {owner: getattr(spill.settings, rule) for owner, rule in minimum.RULES.items()}
+
+
+def _without_too_few(directory: Path, spill: Spill, ids: Mapping[str, pl.Series], tables: Mapping[str, pl.Series]) -> dict[str, pl.Series]:
+    """Takes out of a new segment the events of users and items that have too few; the ids that stay, those of the tables among them."""
+    arrays = {name: _mapped(directory, name) for name in _arrays(spill)}
+    found = minimum.too_few({owner: arrays[owner] for owner in ids}, {owner: len(each) for owner, each in ids.items()}, _least(spill))
+    stays = {owner: (found.gone[owner] == minimum.NEVER) | each.is_in(tables[owner].implode()).to_numpy() for owner, each in ids.items()}
+    places = {owner: minimum.places(mask) for owner, mask in stays.items()}
+    files = {name: _Growing(directory / f"{name}.fewer", array.dtype) for name, array in arrays.items()}
+    for part in minimum.slices(len(arrays["user"])):
+        piece = {name: array[part] for name, array in arrays.items()}
+        left = np.ones(len(piece["user"]), dtype=bool)
+        for rule, gone in found.reasons(piece["user"], piece["item"]):
+            left &= ~gone
+            rejected = {name: array[gone] for name, array in piece.items()}
+            spill.drop(rule, spill.told(ids, rejected), rejected["row"])
+        for name, array in piece.items():
+            files[name].write(places[name][array[left]] if name in places else array[left])
+    for name, file in files.items():
+        file.close()
+        (directory / f"{name}.fewer").replace(directory / f"{name}.npy")
+    if not files["user"].rows:
+        raise nothing_left(spill.actions())
+    return {owner: each.filter(pl.Series(stays[owner])) for owner, each in ids.items()}
+
+
+def _mapped(directory: Path, name: str) -> Array:
+    array: Array = np.load(directory / f"{name}.npy", mmap_mode="r")
+    return array
 
 
 def _told(table: pl.DataFrame | None, key: str) -> pl.DataFrame:
@@ -159,11 +213,13 @@ def _sorted_partition(spill: Spill, number: int, first_user: int) -> Iterator[tu
     rows = np.flatnonzero(np.append(same, False) | np.append(False, same)) if len(user) else np.zeros(0, dtype=np.int64)
     keys = {name: spill.partition(number, name)[order[rows]] for name in _keys(spill)} if len(rows) else {}
     gone = rows[_repeats({"user": user[rows], "time": time[rows], **keys}, spill)]
-    spill.drop("duplicates", len(gone))
+    if len(gone):
+        rejected = {name: spill.partition(number, name)[order[gone]] for name in _arrays(spill)}
+        spill.drop("duplicates", spill.told({"user": spill.people.values, "item": spill.things.values}, rejected), rejected["row"])
     order = np.delete(order, gone)
     yield "user", np.delete(user, gone)
     yield "time", np.delete(time, gone)
-    for name in ("item", *spill.files):
+    for name in ("item", "row", *spill.files):
         yield name, spill.partition(number, name)[order]
 
 
@@ -189,7 +245,9 @@ def _order(directory: Path, log: Log, spill: Spill) -> NDArray[np.integer]:
     old = getattr(log.user, "order", np.arange(len(log))).astype(kind)
     first, end = (places_in(log.offsets, log.time, user, time, after_equals=after) for after in (False, True))
     gone_old, gone_new = _repeated_across(directory, log, spill, first, end)
-    spill.drop("duplicates", len(gone_old) + len(gone_new))
+    rejected = {name: _mapped(directory, name)[gone_new] for name in _arrays(spill)}
+    spill.drop("duplicates", log.take(["user_id", "item_id", "timestamp", *log.columns], gone_old), None)
+    spill.drop("duplicates", spill.told({"user": spill.people.values, "item": spill.things.values}, rejected), rejected["row"])
     place = np.delete(end, gone_new) - np.searchsorted(gone_old, np.delete(end, gone_new))
     fresh = np.delete(np.arange(begin, begin + len(user), dtype=kind), gone_new)
     return np.insert(np.delete(old, gone_old), place, fresh)

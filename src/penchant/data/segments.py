@@ -57,7 +57,12 @@ def folders(directory: Path) -> list[Path]:
         DataError: when no log lies there.
     """
     if not (directory / "log.json").is_file():
-        raise DataError(f"'{directory}'", must="the folder of a packed log", came="a folder without log.json", do="Pack one there first.")
+        raise DataError(
+            f"'{directory}'",
+            must="the folder of a packed log",
+            came="a folder without log.json",
+            do="Pack one there first, with: penchant pack RECIPE",
+        )
     return [directory, *sorted(folder for folder in directory.iterdir() if folder.is_dir() and folder.name.isdigit())]
 
 

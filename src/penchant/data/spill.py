@@ -1,7 +1,7 @@
 """Events on their way into a packed log: cleaned, coded and put aside on disk by partition, a batch at a time."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,21 +10,25 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from penchant.data import minimum
 from penchant.data.clean import Action
 from penchant.data.defects.times import is_future
-from penchant.data.log import Log, numbers_of, texts_of
+from penchant.data.log import Array, Column, Log, numbers_of, texts_of
+from penchant.data.rejected import RejectedRows
 from penchant.schema.errors import DataError
 from penchant.schema.recipe import CleanSettings
 
-Array = NDArray[Any]
 Events = Iterable[pl.DataFrame] | pl.LazyFrame
 """Frames with `user_id` and `item_id` (text), `timestamp` (seconds) and further columns, the same in each; any order."""
 
 ROWS_AT_ONCE = 500_000
+Rows = NDArray[np.int64]
 KIND = "event"
 """The column that tells kinds of events apart, kept where there is one: two kinds at one moment are no duplicates."""
 RULES = {"missing_ids", "missing_time", "future_times", "duplicates"}
 """Cleaning rules that see one row or one user at a time."""
+MINIMA = set(minimum.RULES.values())
+"""Cleaning rules that see the packed log, and so cannot speak of what is appended."""
 
 
 class Dictionary:
@@ -78,12 +82,14 @@ class Spill:
         columns: Those kept, with `event` where the events have it and the log is new.
         people, things: Dictionaries of user and item ids.
         texts: Dictionaries of the columns that hold texts.
+        rows: Rows read so far.
+        rejected: Rows that went, with their reasons.
     """
 
     def __init__(
         self, directory: Path, columns: Iterable[str], settings: CleanSettings, now: float, partitions: int, log: Log | None
     ) -> None:
-        _check_rules(settings)
+        _check_rules(settings, MINIMA if log is None else set())
         self.directory, self.settings, self.partitions, self.new = directory, settings, partitions, log is None
         self.columns = list(columns)
         self.people = Dictionary(log.users["user_id"] if log else None)
@@ -92,11 +98,12 @@ class Spill:
         self.texts = {name: Dictionary(column.values) for name, column in packed.items() if column.values is not None}
         self._numeric = {name for name, column in packed.items() if column.values is None}
         self._rules = _rules(now)
-        self._rows, self._counts = 0, dict.fromkeys((*self._rules, "duplicates"), 0)
+        self.rows, self._counts = 0, dict.fromkeys((*self._rules, "duplicates", *minimum.RULES.values()), 0)
         self._types: list[dict[str, np.dtype[Any]]] = []
         self._edges: list[NDArray[np.int64]] = []
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
+        self.rejected = RejectedRows(directory)
 
     @property
     def files(self) -> dict[str, str]:
@@ -114,8 +121,7 @@ class Spill:
             for start in range(0, len(frame), ROWS_AT_ONCE):
                 self._take(frame[start : start + ROWS_AT_ONCE])
         if not self._edges:
-            came = "; ".join(action.sentence for action in self.actions()) or "a table without rows"
-            raise DataError("events", must="left after cleaning", came=came, do="Loosen the rules in [data.clean] or look at the file.")
+            raise nothing_left(self.actions())
 
     def _take(self, frame: pl.DataFrame) -> None:
         if self.new and not self._edges and KIND in frame.columns and KIND not in self.columns:
@@ -124,26 +130,34 @@ class Spill:
             if name not in frame.columns:
                 came = f"columns {', '.join(frame.columns)}"
                 raise DataError(f"column '{name}' of the events", must="in every batch", came=came, do="Give all batches the same columns.")
-        frame = self._clean(frame)
+        if self.new and KIND in frame.columns and KIND not in self.columns:
+            do = "Export all events with it, or take it out."
+            raise DataError(f"column '{KIND}' of the events", must="in every batch or in none", came="batches without it before", do=do)
+        frame, numbers = self._clean(frame)
         if len(frame):
-            arrays = {"user": self.people.codes(frame["user_id"]), "item": self.things.codes(frame["item_id"])}
+            arrays: dict[str, Array] = {
+                "row": numbers,
+                "user": self.people.codes(frame["user_id"]),
+                "item": self.things.codes(frame["item_id"]),
+            }
             arrays |= {"time": frame["timestamp"].cast(pl.Float64).to_numpy()}
             self._write(arrays | {file: self._coded(frame[name]) for file, name in self.files.items()})
 
-    def _clean(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def _clean(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, Rows]:
+        """The rows that stay and their numbers, from 1."""
         bad = frame.select(rule.bad.fill_null(False).alias(name) for name, rule in self._rules.items())
-        keep, before = np.ones(len(frame), dtype=bool), self._rows
-        self._rows += len(frame)
+        keep, numbers = np.ones(len(frame), dtype=bool), np.arange(self.rows + 1, self.rows + len(frame) + 1)
+        self.rows += len(frame)
         for name, rule in self._rules.items():
             gone = bad[name].to_numpy() & keep
             decision = getattr(self.settings, name)
             if decision == "refuse" and gone.any():
-                came = f"{gone.sum():,} of {len(frame):,} rows of a batch {rule.said}, first row {before + gone.argmax() + 1:,}"
+                came = f"{gone.sum():,} of {len(frame):,} rows of a batch {rule.said}, first row {numbers[gone.argmax()]:,}"
                 raise DataError("events", must=rule.must, came=came, do=f'Mend them, or set data.clean.{name} = "drop".')
-            if decision == "drop":
-                self.drop(name, int(gone.sum()))
+            if decision == "drop" and gone.any():
+                self.drop(name, frame.filter(pl.Series(gone)), numbers[gone])
                 keep &= ~gone
-        return frame if keep.all() else frame.filter(pl.Series(keep))
+        return (frame, numbers) if keep.all() else (frame.filter(pl.Series(keep)), numbers[keep])
 
     def _coded(self, series: pl.Series) -> Array:
         """Numbers as they are, texts as codes; a column of which nothing is known yet, as NaN, fits both."""
@@ -188,25 +202,51 @@ class Spill:
         """Whether a file holds codes of texts; a column that is missing throughout counts as text."""
         return name in self.files and self.files[name] not in self._numeric
 
-    def drop(self, rule: str, rows: int) -> None:
-        """Count rows that a rule took out."""
-        self._counts[rule] += rows
+    def drop(self, rule: str, rows: pl.DataFrame, numbers: Array | None) -> None:
+        """Count rows that a rule took out, and keep them aside."""
+        self._counts[rule] += len(rows)
+        self.rejected.add(rows, rule, numbers)
+
+    def told(self, ids: Mapping[str, pl.Series], arrays: Mapping[str, Array]) -> pl.DataFrame:
+        """Coded events with their values.
+
+        Args:
+            ids: The ids that the codes of `user` and `item` stand for.
+            arrays: Each file's numbers, `[events]`.
+        """
+        roles = {f"{owner}_id": ids[owner].gather(arrays[owner]) for owner in ("user", "item")} | {"timestamp": pl.Series(arrays["time"])}
+        return pl.DataFrame(roles | {name: self._column(file, arrays[file]).take(slice(None)) for file, name in self.files.items()})
+
+    def _column(self, file: str, data: Array) -> Column:
+        if not self.is_text(file):
+            return Column(data)
+        texts = self.texts.get(self.files[file])
+        return Column(data, texts.values if texts else pl.Series(dtype=pl.String))
 
     def actions(self) -> list[Action]:
         """What cleaning did, rule by rule; rules that found nothing are absent."""
         keys = ", ".join(["user_id", "item_id", "timestamp", *({KIND} & set(self.columns))])
         kept = "an earlier" if self.settings.duplicates == "keep_first" else "a later"
         said = {name: rule.said for name, rule in self._rules.items()} | {"duplicates": f"with the {keys} of {kept} row"}
+        said |= {rule: f"of {owner}s with fewer than {getattr(self.settings, rule):,} events" for owner, rule in minimum.RULES.items()}
         return [Action(name, "events", n, f"{name}: left out {n:,} events {said[name]}") for name, n in self._counts.items() if n]
 
 
-def _check_rules(settings: CleanSettings) -> None:
+def nothing_left(actions: Sequence[Action]) -> DataError:
+    """The error for events that all went."""
+    came = "; ".join(action.sentence for action in actions) or "a table without rows"
+    return DataError("events", must="left after cleaning", came=came, do="Loosen the rules in [data.clean] or look at the file.")
+
+
+def _check_rules(settings: CleanSettings, more: set[str]) -> None:
     for name, value in settings:
-        if name not in RULES and value != CleanSettings.model_fields[name].get_default(call_default_factory=True):
-            came = f"data.clean.{name} = {value!r}, which needs the whole log"
-            raise DataError(
-                "cleaning while packing", must="row by row or user by user", came=came, do="Take it out, or read the data whole."
-            )
+        if name in RULES | more or value == CleanSettings.model_fields[name].get_default(call_default_factory=True):
+            continue
+        if name in MINIMA:
+            came, do = f"data.clean.{name} = {value!r}, which counts the whole log", "Pack all events anew, or take the rule out."
+            raise DataError("cleaning of events that are appended", must="row by row or user by user", came=came, do=do)
+        came, do = f"data.clean.{name} = {value!r}, which is applied to whole tables only", "Take it out, or read the data whole."
+        raise DataError("cleaning while packing", must="row by row or user by user", came=came, do=do)
 
 
 def _rules(now: float) -> dict[str, _Rule]:

@@ -5,7 +5,7 @@ from math import isnan
 
 from penchant.evaluation.metrics.calibration import CalibrationPoint
 from penchant.evaluation.slices import ALL
-from penchant.evaluation.summary import Comparison, Difference, Evaluation, Metric, best, number, p_value_text
+from penchant.evaluation.summary import Comparison, Difference, Evaluation, Metric, best, number, p_value_text, spread_text
 from penchant.report.charts import Bar, BarChart, LineChart, Series
 from penchant.report.page import Cell, Chart, Charts, Figure, Page, Section, Table, Text, Tone
 
@@ -108,7 +108,7 @@ def _cells(evaluation: Evaluation, task: str, metric: str, slice_: str) -> list[
 def _cell(metric: Metric | None, strong: bool = False) -> Cell:
     if metric is None or isnan(metric.value):
         return Cell("–")
-    return Cell(number(metric.value), note=_interval(metric), strong=strong)
+    return Cell(number(metric.value) + spread_text(metric), note=_interval(metric), strong=strong)
 
 
 def _interval(metric: Metric, sign: str = "") -> str:

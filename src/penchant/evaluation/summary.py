@@ -32,6 +32,7 @@ class Metric:
         low, high: The interval; nan when there is none.
         n: How many units or rows it was measured on.
         lower_is_better: Whether a smaller value is the better one.
+        spread: Of a mean over folds, their standard deviation; nan for a number of one part.
     """
 
     value: Number
@@ -39,6 +40,7 @@ class Metric:
     high: Number = NAN
     n: int = 0
     lower_is_better: bool = False
+    spread: Number = NAN
 
     def __str__(self) -> str:
         return _with_interval(self, "")
@@ -209,6 +211,15 @@ def number(value: float, sign: str = "", like: float | None = None) -> str:
     return f"{value:{sign},.{decimals}f}"
 
 
+def spread_text(metric: Metric) -> str:
+    """The spread behind a value, for people; empty where there is none.
+
+    >>> spread_text(Metric(0.5, spread=0.01)), spread_text(Metric(0.5))
+    (' ± 0.010', '')
+    """
+    return "" if isnan(metric.spread) else f" ± {number(metric.spread, like=metric.value)}"
+
+
 def p_value_text(p_value: float) -> str:
     """A p-value for people.
 
@@ -221,7 +232,7 @@ def p_value_text(p_value: float) -> str:
 
 
 def _with_interval(metric: Metric, sign: str) -> str:
-    value = number(metric.value, sign)
+    value = number(metric.value, sign) + spread_text(metric)
     low, high = (number(end, sign, like=metric.value) for end in (metric.low, metric.high))
     return value if isnan(metric.low) else f"{value} [{low}, {high}]"
 

@@ -1,10 +1,13 @@
 """A fitted model as files (JSON, safetensors, Parquet), enough to serve from and nothing that runs code."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
+from polars.io.plugins import register_io_source
 from safetensors.numpy import load_file, save_file
 from safetensors.torch import load_file as load_tensors
 from safetensors.torch import save_file as save_tensors
@@ -18,6 +21,7 @@ from penchant.schema.recipe import Part, Recipe
 
 ROLES = ("user", "item", "time", "in_history")
 CLASSIC = "model.json"
+EVENTS_AT_ONCE = 1_000_000
 
 
 def write(recommender: Recommender, directory: Path) -> None:
@@ -63,9 +67,7 @@ def write_network(recommender: NetworkRecommender, directory: Path) -> None:
 def _write_log(log: Log, directory: Path) -> None:
     log.users.write_parquet(directory / "users.parquet")
     log.items.write_parquet(directory / "items.parquet")
-    in_history = np.ones(len(log), dtype=bool) if log.in_history is None else np.asarray(log.in_history)
-    roles = [pl.Series(name, np.asarray(array)) for name, array in zip(ROLES, (log.user, log.item, log.time, in_history), strict=True)]
-    pl.DataFrame([*roles, *(log.series(name).alias(f"column.{name}") for name in log.columns)]).write_parquet(directory / "events.parquet")
+    _write_events(log, directory / "events.parquet")
 
 
 def read_network(directory: Path, recipe_folder: Path = Path(".")) -> NetworkRecommender:
@@ -90,16 +92,36 @@ def read_network(directory: Path, recipe_folder: Path = Path(".")) -> NetworkRec
     return recommender
 
 
+def _write_events(log: Log, file: Path) -> None:
+    """The log's events, a piece at a time: a packed log may be larger than memory."""
+    schema = _events(log, slice(0, 0)).schema
+
+    def pieces(columns: Any, *_: Any) -> Iterator[pl.DataFrame]:
+        for start in range(0, len(log), EVENTS_AT_ONCE):
+            yield _events(log, slice(start, start + EVENTS_AT_ONCE)).cast(schema)
+
+    register_io_source(pieces, schema=schema).sink_parquet(file, maintain_order=True)
+
+
+def _events(log: Log, rows: slice) -> pl.DataFrame:
+    in_history = np.ones(len(log.user[rows]), dtype=bool) if log.in_history is None else log.in_history[rows]
+    roles = zip(ROLES, (log.user[rows], log.item[rows], log.time[rows], in_history), strict=True)
+    return pl.DataFrame(
+        [*(pl.Series(name, array) for name, array in roles), *(log.series(name, rows).alias(f"column.{name}") for name in log.columns)]
+    )
+
+
 def _read_log(directory: Path) -> Log:
-    frame = pl.read_parquet(directory / "events.parquet")
-    names = [name for name in frame.columns if name.startswith("column.")]
-    user, item, time, in_history = (frame[name].to_numpy() for name in ROLES)
+    """The events, a column at a time: texts take many times the room of their codes."""
+    file = directory / "events.parquet"
+    names = [name for name in pl.read_parquet_schema(file) if name.startswith("column.")]
+    user, item, time, in_history = (pl.read_parquet(file, columns=[name])[name].to_numpy() for name in ROLES)
     return Log(
         users=pl.read_parquet(directory / "users.parquet"),
         items=pl.read_parquet(directory / "items.parquet"),
         user=user,
         item=item,
         time=time,
-        columns={name.removeprefix("column."): Column.pack(frame[name]) for name in names},
+        columns={name.removeprefix("column."): Column.pack(pl.read_parquet(file, columns=[name])[name]) for name in names},
         in_history=in_history,
     )

@@ -371,6 +371,11 @@ class SplitSettings(Settings):
     test_from: str | None = None
     column: str | None = None
     """With `time`: a numeric event column that tells the period (a date as 20220504) in place of the timestamp."""
+    folds: int | None = Field(None, ge=2, le=100)
+    """Parts of a cross-validation (`penchant evaluate --folds`), each judged by what was learnt without it. `kind`, `valid` and `seed`
+    choose the validation part from what is learnt from; dates and `test` do not count."""
+    fold_by: Literal["user", "record", "time"] = "user"
+    """What a fold is made of: users, drawn; events, drawn; or blocks of time, each judged by what came before it."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -384,6 +389,8 @@ class SplitSettings(Settings):
             raise ContradictionError(f"free of dates when kind is '{self.kind}'", f"valid_from = '{self.valid_from}'", do)
         if self.column and not self.valid_from:
             raise ContradictionError("with valid_from and test_from when it has a column", f"only column = '{self.column}'", "Add both.")
+        if self.fold_by != "user" and self.folds is None:
+            raise ContradictionError("with folds when it has fold_by", f"only fold_by = '{self.fold_by}'", "For example: folds = 5")
         return self
 
 

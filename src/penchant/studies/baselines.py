@@ -64,3 +64,11 @@ def tune_item_knn(train: Dataset, valid: Dataset) -> ItemKNN:
         return float(np.nanmean(values["ndcg@10"]))
 
     return max(trials, key=quality)
+
+
+def usual_rivals(train: Dataset, valid: Dataset) -> dict[str, Recommender]:
+    """What every recipe is judged beside: popularity and, where it retrieves, an item-KNN tuned on the validation part if there is one."""
+    rivals = fit_baselines(train, ["popularity"])
+    if train.recipe.retrieval_task:
+        rivals |= {"item_knn": tune_item_knn(train, valid)} if len(valid.positives) else fit_baselines(train, ["item_knn"])
+    return rivals

@@ -10,6 +10,7 @@ import numpy as np
 
 from penchant.cli.commands.check import keep_rejected, show_actions
 from penchant.cli.commands.evaluate import show
+from penchant.cli.data import packed_folder, read_data
 from penchant.cli.home import HomeFolder
 from penchant.cli.recipe import read_recipe
 from penchant.cli.terminal import Terminal
@@ -21,7 +22,7 @@ from penchant.models.saved import write_network
 from penchant.schema.errors import PenchantError
 from penchant.schema.recipe import Recipe
 from penchant.storage.bundles import Metadata
-from penchant.studies.baselines import fit_baselines, tune_item_knn
+from penchant.studies.baselines import usual_rivals
 from penchant.studies.evaluate import evaluate
 from penchant.studies.workflow import train
 
@@ -36,14 +37,17 @@ class GateError(PenchantError):
     exit_code = 9
 
 
-def run(terminal: Terminal, recipe: Path, home: Path | None, resume: bool, seed: int | None) -> None:
+def run(
+    terminal: Terminal, recipe: Path, home: Path | None, resume: bool, seed: int | None, packed: bool = False, packed_in: Path | None = None
+) -> None:
     """Train, judge, keep the bundle, and say how to serve it.
 
     Raises:
         GateError: when it is no better than popularity; the bundle is kept without its alias.
     """
     settings = with_seed(read_recipe(recipe), seed)
-    version, evaluation, place = train_bundle(terminal, settings, HomeFolder.of(recipe, home), resume)
+    place = HomeFolder.of(recipe, home)
+    version, evaluation, place = train_bundle(terminal, settings, place, resume, packed_folder(place, packed, packed_in))
     terminal.line("next", f"penchant serve {recipe}")
     terminal.result(bundle=version, home=str(place.path), evaluation=json.loads(evaluation.to_json()))
 
@@ -53,17 +57,22 @@ def with_seed(recipe: Recipe, seed: int | None) -> Recipe:
     return recipe if seed is None else recipe.model_copy(update={"training": recipe.training.model_copy(update={"seed": seed})})
 
 
-def train_bundle(terminal: Terminal, recipe: Recipe, place: HomeFolder, resume: bool = False) -> tuple[str, Evaluation, HomeFolder]:
-    """Train, judge, and keep a bundle that beats popularity under the alias `champion`.
+def train_bundle(
+    terminal: Terminal, recipe: Recipe, place: HomeFolder, resume: bool = False, packed: Path | None = None
+) -> tuple[str, Evaluation, HomeFolder]:
+    """Train, judge, and keep a bundle that beats popularity under the alias `champion`; `packed` is a packed log's folder, if any.
 
     Raises:
         GateError: when it does not; the bundle is kept without the alias.
     """
-    data = Dataset.read(recipe)
-    assert data.report is not None
-    terminal.line("data", data.report.summary())
-    show_actions(terminal, data)
-    keep_rejected(terminal, data, place.path / "rejected")
+    data = read_data(recipe, packed)
+    if data.report is None:
+        size = f"{len(data.log.users):,} users  {len(data.log.items):,} items  {len(data):,} events"
+        terminal.line("data", f"{size}   packed in {packed}; cleaned then, not checked now")
+    else:
+        terminal.line("data", data.report.summary())
+        show_actions(terminal, data)
+        keep_rejected(terminal, data, place.path / "rejected")
     train_part, valid, test = data.split()
     parts = f"{len(train_part):,} to learn from, {len(valid):,} to choose by, {len(test):,} to be judged on"
     terminal.line("split", f"{recipe.split.kind}: {parts}")
@@ -113,11 +122,8 @@ class _Shown:
 
 def _evaluate(model: NetworkRecommender, train_part: Dataset, valid: Dataset, test: Dataset) -> Evaluation:
     progress = getattr(model.trainer, "progress", None)
-    rivals = fit_baselines(train_part, ["popularity"])
-    if model.recipe.retrieval_task:
-        rivals |= {"item_knn": tune_item_knn(train_part, valid)} if len(valid.positives) else fit_baselines(train_part, ["item_knn"])
     curves = progress.curves if progress else ()
-    return evaluate(model, test, rivals, train=train_part, curves=curves, title="How good the recommendations are")
+    return evaluate(model, test, usual_rivals(train_part, valid), train=train_part, curves=curves, title="How good the recommendations are")
 
 
 def _headlines(evaluation: Evaluation) -> dict[str, Any]:

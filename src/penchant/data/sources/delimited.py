@@ -2,13 +2,15 @@
 
 import codecs
 import re
+from collections import deque
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
 import polars as pl
 
-from penchant.data.sources.formats import Format, Keep, SourceFile, unreadable
+from penchant.data.sources.formats import ROWS_AT_ONCE, Format, Keep, SourceFile, unreadable
 from penchant.data.sources.names import id_columns, listed
 from penchant.schema.errors import DataError
 
@@ -50,6 +52,49 @@ def read_delimited(
         raise unreadable(file.shown, error) from None
     frame, mended = _mended(file, content, options, keep)
     return frame, notes + mended
+
+
+def delimited_batches(
+    file: SourceFile,
+    content: Content,
+    separator: str,
+    keep: Keep,
+    notes: list[str],
+    types: dict[str, Any] | None = None,
+    quote: str | None = '"',
+) -> Iterator[pl.DataFrame]:
+    """As `read_delimited`, a batch at a time; a text that is not UTF-8 or must be mended is read whole, which a note says.
+
+    A sound text is gone through twice: a column's type may first show in its last row, when earlier batches have long been handed on.
+    """
+    options, found = _options(file, content, separator, quote)
+    options |= {"schema_overrides": types} if types else {}
+    fitting = _fitting(content, options, keep) if isinstance(content, Path) else None
+    if fitting is not None:
+        notes.extend(found)
+        yield from _batches(content, fitting, keep)
+        return
+    frame, found = read_delimited(file, content, separator, keep, types, quote)
+    why = "its text must be mended" if isinstance(content, Path) else f"its text is in {file.settings.encoding}"
+    notes += [*found, f"{file.shown}: was read whole, because {why}"]
+    yield frame
+
+
+def _fitting(content: Content, options: dict[str, Any], keep: Keep) -> dict[str, Any] | None:
+    """The options with which every batch can be read; None when the text must be mended."""
+    for tried in (options, options | {"infer_schema_length": None}):
+        try:
+            deque(_batches(content, tried, keep), maxlen=0)
+        except (pl.exceptions.ComputeError, OSError) as error:
+            if "could not parse" not in str(error):
+                return None
+        else:
+            return tried
+    return None
+
+
+def _batches(content: Content, options: dict[str, Any], keep: Keep) -> Iterator[pl.DataFrame]:
+    return keep(_scan(content, options)).collect_batches(chunk_size=ROWS_AT_ONCE, maintain_order=True)
 
 
 def undecodable(file: SourceFile) -> DataError:
@@ -194,16 +239,19 @@ def _likeness(tabs: bool) -> Any:
     return likeness
 
 
-def _reader(usual: str | None) -> Any:
+def _separator(file: SourceFile, usual: str | None) -> str:
+    counts = _counts(file)
+    return file.settings.separator or usual or max(counts, key=lambda one: (counts[one], one == ","))
+
+
+def _format(name: str, suffixes: tuple[str, ...], tabs: bool, usual: str | None) -> Format:
     def read(file: SourceFile, keep: Keep) -> tuple[pl.DataFrame, list[str]]:
-        counts = _counts(file)
-        separator = file.settings.separator or usual or max(counts, key=lambda one: (counts[one], one == ","))
-        return read_delimited(file, as_utf8(file), separator, keep)
+        return read_delimited(file, as_utf8(file), _separator(file, usual), keep)
 
-    return read
+    def batches(file: SourceFile, keep: Keep, notes: list[str]) -> Iterator[pl.DataFrame]:
+        return delimited_batches(file, as_utf8(file), _separator(file, usual), keep, notes)
+
+    return Format(name, suffixes, _likeness(tabs), read, batches)
 
 
-FORMATS = (
-    Format("csv", ("csv", "txt", "dat"), _likeness(tabs=False), _reader(None)),
-    Format("tsv", ("tsv", "tab"), _likeness(tabs=True), _reader("\t")),
-)
+FORMATS = (_format("csv", ("csv", "txt", "dat"), False, None), _format("tsv", ("tsv", "tab"), True, "\t"))

@@ -28,6 +28,9 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
+ROWS_AT_ONCE = 500_000
+"""Rows of a batch, about."""
+
 Keep = Callable[[pl.LazyFrame], pl.LazyFrame]
 """What of a file is wanted: columns renamed, rows filtered, before anything is held in memory."""
 
@@ -72,6 +75,17 @@ class SourceFile:
         frame, notes = format_of(self).read(self, keep)
         return frame, [*self.notes, *notes]
 
+    def batches(self, keep: Keep, notes: list[str]) -> Iterator[pl.DataFrame]:
+        """The kept part a batch at a time where the format can be read so, else whole, which a note says. Raises `DataError`."""
+        format = format_of(self)
+        notes.extend(self.notes)
+        if format.batches is not None:
+            yield from format.batches(self, keep, notes)
+            return
+        frame, more = format.read(self, keep)
+        notes += [*more, f"{self.shown}: was read whole, as {format.name} files are"]
+        yield frame
+
     def pieces(self) -> Iterator[bytes]:
         """Its bytes, unpacked, a piece at a time.
 
@@ -95,12 +109,14 @@ class Format:
         suffixes: Endings of file names that suggest it, without the dot.
         likeness: How much a file looks like it: 0 (cannot be) to 1 (certain).
         read: The kept part of the file and notes for people on anything that had to be mended. Raises `DataError`.
+        batches: The same a batch at a time, adding to the notes; None for a format that is only read whole.
     """
 
     name: str
     suffixes: tuple[str, ...]
     likeness: Callable[[SourceFile], float]
     read: Callable[[SourceFile, Keep], tuple[pl.DataFrame, list[str]]]
+    batches: Callable[[SourceFile, Keep, list[str]], Iterator[pl.DataFrame]] | None = None
 
 
 @cache

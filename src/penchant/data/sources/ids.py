@@ -41,3 +41,14 @@ def _text(column: pl.Series) -> pl.Series:
     if values.len() and values[:1].str.contains(_WHOLE).all() and values.str.contains(_WHOLE).all():
         return column.str.strip_suffix(".0")
     return column
+
+
+def loses_zero(column: pl.Series) -> bool | None:
+    """Whether `as_ids` takes `.0` off the values of this column; None where they do not tell."""
+    if column.dtype.is_float():
+        values = column.fill_nan(None).drop_nulls()
+        return bool((values == values.round()).all()) if values.len() else None
+    if column.dtype == pl.String:
+        values = column.replace("", None).drop_nulls()
+        return bool(values[:1].str.contains(_WHOLE).all() and values.str.contains(_WHOLE).all()) if values.len() else None
+    return None

@@ -2,7 +2,8 @@
 
 import glob
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,14 +42,33 @@ class ManyFiles:
         told = f"{self.shown}: {len(frames):,} files read as one table" + (f"; {'; '.join(different)}" if different else "")
         return frame, [*self.notes, told, *(note for _, notes in parts for note in notes)]
 
+    def batches(self, keep: Keep, notes: list[str]) -> Iterator[pl.DataFrame]:
+        """The kept part of one file after the other, each a batch at a time where its format can be read so. Raises `DataError`."""
+        notes += [*self.notes, f"{self.shown}: {len(self.files):,} files read one after the other"]
+        for file in self.files:
+            with _named(file):
+                yield from file.batches(_with_path_columns(file, keep), notes)
+
     def _read_one(self, file: SourceFile, keep: Keep) -> tuple[pl.DataFrame, list[str]]:
-        steps = [step.partition("=") for step in Path(file.settings.path).parts[:-1]]
-        said = [pl.lit(value).alias(name) for name, mark, value in steps if mark]
-        try:
-            return file.read((lambda lazy: keep(lazy.with_columns(said))) if said else keep)
-        except DataError as error:
-            thing = error.thing if file.shown in error.thing else f"{error.thing}, in {file.shown},"
-            raise DataError(thing, must=error.must, came=error.came, do=error.do) from None
+        with _named(file):
+            return file.read(_with_path_columns(file, keep))
+
+
+def _with_path_columns(file: SourceFile, keep: Keep) -> Keep:
+    """The same, after the columns that the file's path tells."""
+    steps = [step.partition("=") for step in Path(file.settings.path).parts[:-1]]
+    said = [pl.lit(value).alias(name) for name, mark, value in steps if mark]
+    return (lambda lazy: keep(lazy.with_columns(said))) if said else keep
+
+
+@contextmanager
+def _named(file: SourceFile) -> Iterator[None]:
+    """An error within tells which of the files it is about."""
+    try:
+        yield
+    except DataError as error:
+        thing = error.thing if file.shown in error.thing else f"{error.thing}, in {file.shown},"
+        raise DataError(thing, must=error.must, came=error.came, do=error.do) from None
 
 
 def in_folder(settings: SourceSettings, directory: Path) -> ManyFiles:

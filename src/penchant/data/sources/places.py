@@ -1,6 +1,6 @@
 """Where a table may lie: a file, a folder, many files, a database; and which of them a recipe means."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,6 +29,10 @@ class Source(Protocol):
 
     def read(self, keep: Keep) -> tuple[pl.DataFrame, list[str]]:
         """The kept part, and notes for people on anything that was guessed or mended. Raises `DataError`."""
+        ...
+
+    def batches(self, keep: Keep, notes: list[str]) -> Iterator[pl.DataFrame]:
+        """The kept part a batch at a time, in the same order; notes are added as they arise. Raises `DataError`."""
         ...
 
 

@@ -53,8 +53,17 @@ class Query:
 
     def read(self, keep: Keep) -> tuple[pl.DataFrame, list[str]]:
         """The rows in the query's order. Raises `DataError`, never with user or password in it."""
+        return unified(list(self.batches(keep, [])), self.shown), []
+
+    def batches(self, keep: Keep, notes: list[str]) -> Iterator[pl.DataFrame]:
+        """The kept part of the rows as the database hands them over, at least one batch. Raises `DataError` as `read` does."""
         with self._connected() as connection:
-            return batched(self._batches(connection), keep, self.shown), []
+            found = False
+            for batch in self._batches(connection):
+                found = True
+                yield keep(batch.lazy()).collect()
+        if not found:
+            raise DataError(self.shown, must="with at least one row", came="none", do="Change `query`, or take it out of the recipe.")
 
     @contextmanager
     def _connected(self) -> Iterator[Any]:
@@ -84,18 +93,6 @@ class Query:
                 yield _frame(names, rows)
         except SQLAlchemyError as error:
             raise not_understood(self.shown, without_secrets(error, connection.engine.url)) from None
-
-
-def batched(batches: Iterator[pl.DataFrame], keep: Keep, shown: str) -> pl.DataFrame:
-    """The kept part of every batch as one table; a column may be empty, or of whole numbers only, in some of them.
-
-    Raises:
-        DataError: when there is no row.
-    """
-    frames = [keep(batch.lazy()).collect() for batch in batches]
-    if not frames:
-        raise DataError(shown, must="with at least one row", came="none", do="Change `query`, or take it out of the recipe.")
-    return unified(frames, shown)
 
 
 def unlike(names: Sequence[str], shown: str) -> list[str]:

@@ -68,21 +68,18 @@ def read_table(settings: SourceSettings, directory: Path, role: Role, rows: int 
     """
     file = open_source(settings, directory, role)
     mapped: dict[str, str] = {}
-    frame, notes = file.read(partial(_keep, file=file, role=role, rows=rows, mapped=mapped))
+    frame, notes = file.read(partial(keep_wanted, file=file, role=role, rows=rows, mapped=mapped))
     frame = frame if rows is None else frame.head(rows)
     if mapped:
         notes.insert(0, f"{file.shown}: read {', '.join(f'{column} as {name}' for name, column in mapped.items())}")
-    frame = _one_event_each(frame, file, notes)
-    frame = _converted(frame, file, role, notes)
-    if settings.where is not None and not _filters_early(settings):
-        frame = frame.filter(_condition(settings, frame.schema, file))
+    frame = converted(one_event_each(frame, file, notes), file, role, notes)
     if role == "events" and "timestamp" not in frame.columns:
         frame = frame.with_columns(pl.int_range(pl.len()).cast(pl.Float64).alias("timestamp"))
         notes.append(f"{file.shown}: has no time column; the order of its rows stands for the time")
     return Table(frame, mapped, notes)
 
 
-def _keep(lazy: pl.LazyFrame, *, file: Source, role: Role, rows: int | None, mapped: dict[str, str]) -> pl.LazyFrame:
+def keep_wanted(lazy: pl.LazyFrame, *, file: Source, role: Role, rows: int | None, mapped: dict[str, str]) -> pl.LazyFrame:
     """Columns renamed and rows filtered before anything is held in memory; fills `mapped`."""
     columns = lazy.collect_schema().names()
     mapped.update(mapping(columns, file.settings, role))
@@ -128,7 +125,7 @@ def _condition(settings: SourceSettings, schema: pl.Schema, file: Source) -> pl.
     return expression.polars()
 
 
-def _one_event_each(frame: pl.DataFrame, file: Source, notes: list[str]) -> pl.DataFrame:
+def one_event_each(frame: pl.DataFrame, file: Source, notes: list[str]) -> pl.DataFrame:
     """One row per element of `item_list`, in the list's order, all with their row's time."""
     name = file.settings.item_list
     if name is None:
@@ -148,7 +145,8 @@ def _one_event_each(frame: pl.DataFrame, file: Source, notes: list[str]) -> pl.D
     return filled.explode(name).rename({name: "item_id"})
 
 
-def _converted(frame: pl.DataFrame, file: Source, role: Role, notes: list[str]) -> pl.DataFrame:
+def converted(frame: pl.DataFrame, file: Source, role: Role, notes: list[str]) -> pl.DataFrame:
+    """Ids as text, times as seconds, and the rows of a condition that could not be looked at before."""
     for name in ("user_id", "item_id"):
         if name in frame.columns and (role == "events" or name in _NEEDED[role]):
             frame = frame.with_columns(as_ids(frame[name], file.shown).alias(name))
@@ -156,4 +154,6 @@ def _converted(frame: pl.DataFrame, file: Source, role: Role, notes: list[str]) 
         seconds, note = as_seconds(frame["timestamp"], file.settings.time_unit, file.shown, file.settings.time_zone)
         frame = frame.with_columns(seconds.alias("timestamp"))
         notes.extend([f"{file.shown}: {note}"] if note else [])
+    if file.settings.where is not None and not _filters_early(file.settings):
+        frame = frame.filter(_condition(file.settings, frame.schema, file))
     return frame

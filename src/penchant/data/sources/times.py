@@ -41,6 +41,14 @@ def as_seconds(column: pl.Series, unit: Unit | None, shown: str, time_zone: str 
     raise _not_times(column, shown, f"values of type {kind}")
 
 
+def guess_of(column: pl.Series) -> str | None:
+    """What `as_seconds` takes numbers for when no unit is given ("ms", "days"); None where nothing is guessed."""
+    numbers = column.cast(pl.Int64, strict=False) if column.dtype == pl.String else column
+    if not numbers.dtype.is_numeric() or not numbers.count() or numbers.count() < column.count():
+        return None
+    return "days" if _are_days(numbers) else _unit_of(numbers.cast(pl.Float64).fill_nan(None))
+
+
 def _seconds(times: pl.Series, time_zone: str | None) -> pl.Series:
     """Date-times as seconds; those without a zone are in this one."""
     if time_zone is None or cast(pl.Datetime, times.dtype).time_zone is not None:
