@@ -1,4 +1,4 @@
-"""What happened before, counted: how often, how much and at which rate, by user or circumstance, as of a moment.
+"""What happened before, counted: how often, how much and at which rate, by user, item or circumstance, as of a moment.
 
 Only events strictly before the moment count, so that events of one moment do not see each other, nor an event itself.
 """
@@ -32,7 +32,10 @@ class CountersSettings(Settings):
     of: ExpressionText | None = None
     """What is summed: a column or an expression over columns of past events; those where it is missing do not count. Absent: events."""
     by: tuple[str, ...] = Field(min_length=1)
-    """Whose events: `user_id`, circumstances, or several of them together. An event that lacks one is nobody's."""
+    """Whose events: `user_id`, `item_id`, a column that features of items read, circumstances, or several of them together.
+
+    An event that lacks one is nobody's. Those by items stand under `item`, where `item_id` need not be said.
+    """
     windows: tuple[str, ...] = Field(("all",), min_length=1)
     """How far back: "90s", "30m", "12h", "7d", "4w", or "all"."""
     rate: bool = False
@@ -47,11 +50,8 @@ class CountersSettings(Settings):
             raise ContradictionError("such that its windows are as '90s', '30m', '12h', '7d', '4w' or 'all'", f"'{strange[0]}'", do)
         if self.rate and self.of is None:
             raise ContradictionError("given 'of' when it has a rate", "rate = true alone", 'For example of = "is_like".')
-        if "item_id" in self.by:
-            do = "Count by user_id or by context columns."
-            raise ContradictionError("by what is known before an item is chosen", "by item_id", do)
         if "timestamp" in self.by:
-            raise ContradictionError("by values that come again", "by timestamp", "Count by user_id or by context columns.")
+            raise ContradictionError("by values that come again", "by timestamp", "Count by user_id, item_id or context columns.")
         return self
 
 
