@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
-from penchant.features.category import FEW, FIRST, lookup
+from penchant.features.category import FIRST, lookup
 from penchant.features.feature import Array, Form, as_number, as_text
 from penchant.schema.errors import DataError
 from penchant.schema.expression import Expression
@@ -21,6 +21,7 @@ from penchant.schema.recipe import ExpressionText
 from penchant.schema.settings import ContradictionError, Settings
 
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+MANY = 65_536  # keys, from which on building a table of the known ones costs less than asking for one after the other
 LARGEST = 1e9  # sums are differences of running sums, in which a larger amount would drown all others
 BOUND = 6.0  # standard deviations
 CERTAIN = 1e-6  # an overall rate is kept so far from 0 and 1, for its log odds
@@ -211,7 +212,7 @@ class Tally:
         return found
 
     def _codes(self, keys: pl.Series) -> Array:
-        if len(keys) > FEW:
+        if len(keys) > MANY:
             codes: Array = np.maximum(lookup(keys, self._known) - FIRST, -1)
             return codes
         if self._places is None:

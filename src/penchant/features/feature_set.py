@@ -94,7 +94,7 @@ class FeatureSet:
             "scenario": {recipe.scenario.column: FeaturePart(kind="category")} if recipe.scenario.column else {},
             "candidate": recipe.features.candidate,
         }
-        of_items = recipe.features.item_columns
+        of_items, self._beside_item = recipe.features.item_columns, recipe.features.candidate_moment
         self._by_item = {name: of_items & {*part.asks(name)} for name, part in recipe.features.candidate.items()}
         self.features: dict[Owner, dict[str, Feature]] = {
             owner: {name: build(part, _written(owner, name), recipe.directory) for name, part in parts.items()}
@@ -207,9 +207,9 @@ class FeatureSet:
         """
         if not self.features["candidate"]:
             return {}
-        wanted = [name for name in moments.columns if name in self.columns("candidate") and name not in catalogue.columns]
+        told = moments.select(name for name in moments.columns if name in self._beside_item)
         query = np.repeat(np.arange(len(rows)), rows.shape[1])
-        arrays = self.encode("candidate", catalogue[rows.ravel()].hstack(moments.select(wanted)[query]))
+        arrays = self.encode("candidate", catalogue[rows.ravel()].hstack(told[query]))
         return {name: array.reshape(*rows.shape, *array.shape[1:]) for name, array in arrays.items()}
 
     def encode_log(self, log: Log) -> Encoded:

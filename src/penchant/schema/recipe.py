@@ -263,7 +263,9 @@ class FeaturePart(Part):
     def asks(self, name: str) -> tuple[str, ...]:
         """Those of them that must be known when something is asked: never what is counted."""
         by = self.settings.get("by")
-        return (*(by if isinstance(by, list | tuple) else ()), "timestamp") if self.kind == COUNTERS else self.reads(name)
+        if self.kind != COUNTERS:
+            return self.reads(name)
+        return (*(column for column in (by if isinstance(by, list | tuple) else ()) if isinstance(column, str)), "timestamp")
 
     def _counted(self) -> frozenset[str]:
         counted = self.settings.get("of")
@@ -288,10 +290,15 @@ class FeaturesSettings(Settings):
         return frozenset({"item_id"} | {column for name, part in self.item.items() for column in part.reads(name)})
 
     @property
+    def candidate_moment(self) -> frozenset[str]:
+        """What must be known beside the item when candidates are asked about; nothing where they are not counted."""
+        return frozenset().union(*(part.asks(name) for name, part in self.candidate.items())) - self.item_columns
+
+    @property
     def counted_columns(self) -> frozenset[str]:
         """Columns of events that counters of candidates read."""
-        parts = self.candidate.items()
-        return frozenset().union(*({*part.reads(name)} - (self.item_columns & {*part.asks(name)}) for name, part in parts))
+        counted = ({*part.reads(name)} - {*part.asks(name)} for name, part in self.candidate.items())
+        return self.candidate_moment.union(*counted)
 
     @model_validator(mode="before")
     @classmethod

@@ -74,7 +74,7 @@ class BundleEngine:
         width = 1 if recommender.ranks_by_retrieval else recipe.serving.candidates
         self._funnel: Funnel[Asked] = Funnel(self._retrieve, self._rank, width)
         log = recommender.log_
-        self._counted = recommender.features.columns("candidate")
+        self._counted = sorted(recipe.features.candidate_moment)
         self._scenarios = [value for feature in recommender.features.features["scenario"].values() for value in _known(feature)]
         self._popular = np.bincount(log.item, minlength=len(log.items)).astype(np.float32)
 
