@@ -149,10 +149,13 @@ def test_that_the_network_uses_a_context_that_decides_the_item() -> None:
     assert predicted[sunny].min() > predicted[~sunny].max()
 
 
-FASHION = OUTSIDE + """[features]
+FASHION = (
+    OUTSIDE
+    + """[features]
 item.item_id = { kind = "category" }
 item.fares = { kind = "counters", of = "outside", windows = ["10m"], rate = true }
 """
+)
 
 
 def fashion() -> Dataset:

@@ -152,5 +152,6 @@ def test_that_a_bundle_read_back_ranks_as_the_network_that_was_written(tmp_path:
     model = fit_network(data.recipe, data)
     write_network(model, tmp_path)
     moment = {"timestamp": LATER, "daypart": "night"}
-    one, other = (each.recommend([USER, "u8", "nobody"], 30, context=moment, exclude_seen=False) for each in (model, read_network(tmp_path)))
+    users = [USER, "u8", "nobody"]
+    one, other = (each.recommend(users, 30, context=moment, exclude_seen=False) for each in (model, read_network(tmp_path)))
     assert one.equals(other)

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from penchant.data.dataset import Dataset
 from penchant.data.log import Log
-from penchant.features.feature import Array, AsOf, Feature, Form, as_text, build
+from penchant.features.feature import Array, AsOf, Feature, Form, as_number, as_text, build
 from penchant.schema.errors import RecipeError
 from penchant.schema.recipe import FeaturePart, Recipe
 
@@ -100,6 +100,7 @@ class FeatureSet:
             owner: {name: build(part, _written(owner, name), recipe.directory) for name, part in parts.items()}
             for owner, parts in self.parts.items()
         }
+        self._of_candidates = {name: feature for name, feature in self.features["candidate"].items() if isinstance(feature, AsOf)}
         self._remembered: dict[tuple[Owner, str, str], Array] = {}
         for owner, name in self._names():
             self._check_place(owner, name)
@@ -189,9 +190,8 @@ class FeatureSet:
         for feature in self.features["context"].values():
             if isinstance(feature, AsOf):
                 feature.observe(event)
-        for feature in self.features["candidate"].values():
-            if isinstance(feature, AsOf):
-                feature.observe({**event, **item})
+        for feature in self._of_candidates.values():
+            feature.observe({**event, **item})
 
     def catalogue(self, items: pl.DataFrame) -> pl.DataFrame:
         """What candidates are counted by, as texts, a row per item; missing where the table lacks a column."""
@@ -207,10 +207,17 @@ class FeatureSet:
         """
         if not self.features["candidate"]:
             return {}
-        told = moments.select(name for name in moments.columns if name in self._beside_item)
-        query = np.repeat(np.arange(len(rows)), rows.shape[1])
-        arrays = self.encode("candidate", catalogue[rows.ravel()].hstack(told[query]))
-        return {name: array.reshape(*rows.shape, *array.shape[1:]) for name, array in arrays.items()}
+        query, found = np.repeat(np.arange(len(rows)), rows.shape[1]), {}
+        items = {name: catalogue[name].gather(rows.ravel()) for name in catalogue.columns}
+        told = {name: moments[name].gather(query) for name in moments.columns if name in self._beside_item}
+        frame, times = pl.DataFrame(items | told), as_number(moments["timestamp"])[query]
+        keys: dict[tuple[str, ...], pl.Series] = {}
+        for name, feature in self._of_candidates.items():
+            by = self.parts["candidate"][name].asks(name)
+            keys[by] = keys[by] if by in keys else feature.keys(frame)
+            array = feature.as_of(keys[by], times)
+            found[name] = array.reshape(*rows.shape, *array.shape[1:])
+        return found
 
     def encode_log(self, log: Log) -> Encoded:
         """A whole log. Texts stored as codes are transformed once per distinct value."""

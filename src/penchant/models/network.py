@@ -4,7 +4,7 @@ items     S = content + id                                  [items, width]
 history   H = causal transformer(profile, events)           [batch, 1 + length, width]
 user      u = H at the last visible event, then a layer in which context and scenario query the visible history
 retrieve  u · S, and what it is worth that the user chose the item before
-rank      (u, S, u * S, what S finds in H, context, what is counted of S) -> scenario gates -> experts -> one representation per task -> heads
+rank      (u, S, u * S, what S finds in H, context, counts of S) -> scenario gates -> experts -> one representation per task -> heads
 """
 
 from typing import Any
