@@ -313,3 +313,14 @@ def test_that_counters_of_items_without_a_task_that_ranks_are_refused() -> None:
 def test_that_a_column_to_count_that_the_events_lack_is_asked_for_by_the_items_name() -> None:
     with pytest.raises(DataError, match=r"column 'rating' of the events \(asked for by .*\[features\] item.likes"):
         dataset({name: values for name, values in SOLD.items() if name != "rating"}, SHOP, None, WARES)
+
+
+def test_that_an_event_observed_without_what_it_is_counted_by_is_nobodys() -> None:
+    counters = Counters(CountersSettings(by=("user_id",))).fit(structs(PAST))
+    asked = structs(pl.DataFrame({"user_id": ["", "a", None], "timestamp": [NOON + 9 * DAY] * 3}))
+    before = counters.transform(asked)
+    counters.observe({"timestamp": NOON})
+    counters.observe({"user_id": "a", "timestamp": None})
+    assert np.array_equal(counters.transform(asked), before)
+    counters.observe({"user_id": "a", "timestamp": NOON})
+    assert np.flatnonzero(counters.transform(asked) != before).tolist() == [1]
