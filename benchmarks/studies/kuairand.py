@@ -138,6 +138,7 @@ class _Design:
         ]
         every = np.arange(len(log))
         self.columns += [(form, encoded.context[name], every) for name, form in self.features.forms("context").items()]
+        self.columns += [(form, encoded.candidate[name], every) for name, form in self.features.forms("candidate").items()]
         past = _past(train)
         mean, deviation = past[train.rows].mean(axis=0), past[train.rows].std(axis=0)
         self.past = (past - mean) / deviation

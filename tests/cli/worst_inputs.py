@@ -286,7 +286,7 @@ CASES = (
     Case("A rate of nothing", daypart('"counters", by = ["user_id"], rate = true'), ("train",), 2,
          ("features, context.daypart", "given 'of' when it has a rate", "rate = true alone", 'of = "is_like"')),
     Case("Counters of a candidate", daypart('"counters", by = ["item_id"]'), ("train",), 2,
-         ("features, context.daypart", "before an item is chosen", "by item_id", "Count by user_id")),
+         ("features, context.daypart", "before an item is chosen", "by item_id", "Write [features] item.daypart, which")),
     Case("A window nobody can read", daypart('"counters", by = ["user_id"], windows = ["a week"]'), ("train",), 2,
          ("features, context.daypart", "windows are as '90s'", "'a week'", "Write seconds, minutes, hours, days or weeks so.")),
     Case("A model folder without weights", folder_without_weights, ("train",), 2,

@@ -194,8 +194,12 @@ def test_that_counters_of_a_user_are_kept_with_the_circumstances_also_after_writ
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ('item.likes = { kind = "counters", by = ["item_id"] }', "free of counters by item"),
-        ('context.likes = { kind = "counters", by = ["item_id"] }', "known before an item is chosen"),
+        ('item.likes = { kind = "counters", by = ["device"] }', "item.likes must be counted by item_id, or by a column of the items"),
+        ('item.likes = { kind = "counters", windows = ["7 days"] }', "item.likes, key 'windows'|item.likes must be such that its windows"),
+        ('candidate.likes = { kind = "category" }', "candidate.likes must be counters; found kind 'category'. Write .features. item.likes"),
+        ('context.likes = { kind = "counters", by = ["user_id", "item_id"] }', "known before an item is chosen"),
+        ('user.likes = { kind = "counters", by = ["item_id"] }', "known before an item is chosen"),
+        ('item.likes = { kind = "counters", by = ["item_id", "timestamp"] }', "by values that come again"),
         ('context.likes = { kind = "counters", by = ["user_id"], rate = true }', "given 'of'"),
         ('context.likes = { kind = "counters", by = ["user_id"], windows = ["7 days"] }', "windows"),
         ('context.likes = { kind = "counters", of = "device" }', "key 'by'"),
@@ -203,7 +207,7 @@ def test_that_counters_of_a_user_are_kept_with_the_circumstances_also_after_writ
 )
 def test_that_counters_nobody_could_ask_for_are_refused(line: str, words: str) -> None:
     with pytest.raises(RecipeError, match=words):
-        FeatureSet(recipe(f'[features]\n{line}\n[tasks.next]\nkind = "next_item"'))
+        FeatureSet(recipe(f'[features]\n{line}\n[tasks.like]\nkind = "binary"\nlabel = "liked"'))
 
 
 def test_that_counters_of_a_past_event_are_refused() -> None:
@@ -215,3 +219,108 @@ def test_that_texts_are_not_summed() -> None:
     frame = PAST.with_columns(liked=pl.lit("yes"))
     with pytest.raises(DataError, match="numbers or true/false"):
         Counters(CountersSettings(of="liked", by=("user_id",))).fit(structs(frame))
+
+
+SHOP = """
+[features]
+item.item_id = { kind = "category" }
+item.maker = { kind = "category" }
+item.rating = { kind = "number" }
+item.likes = { kind = "counters", of = "rating >= 4" }
+item.own = { kind = "counters", of = "rating", by = ["user_id", "item_id"] }
+item.makers = { kind = "counters", by = ["maker", "device"], windows = ["1d"] }
+[tasks.like]
+kind = "binary"
+label = "rating >= 4"
+"""
+SOLD = {
+    "user_id": ["a", "b", "a", "b", "a", "b"],
+    "item_id": ["x", "x", "y", "z", "x", "x"],
+    "timestamp": [NOON, NOON, NOON + DAY, NOON + 1.5 * DAY, NOON + 2 * DAY, NOON + 2 * DAY],
+    "device": ["tv", "tv", "tv", "tv", "tv", "phone"],
+    "maker": ["nonsense"] * 6,
+    "rating": [5, 4, 1, 5, 2, 4],
+}
+WARES = {"item_id": ["x", "y", "z"], "maker": ["m", "m", "n"], "rating": [3.0, 2.0, 1.0]}
+
+
+def plain(features: FeatureSet) -> None:
+    """Counts as they are, without training means and deviations."""
+    for feature in features.features["candidate"].values():
+        assert isinstance(feature, Counters)
+        feature.mean_, feature.deviation_ = [0.0] * len(feature.mean_), [0.5] * len(feature.mean_)
+
+
+def test_that_counters_of_items_are_kept_with_the_candidates_also_after_writing_the_recipe() -> None:
+    told = recipe(SHOP)
+    assert list(told.features.item) == ["item_id", "maker", "rating"]
+    assert {name: part.asks(name) for name, part in told.features.candidate.items()} == {
+        "likes": ("item_id", "timestamp"),
+        "own": ("user_id", "item_id", "timestamp"),
+        "makers": ("maker", "device", "timestamp"),
+    }
+    assert moment_columns(told) == ["device", "timestamp", "user_id"]  # the item and its maker are the candidate's
+    assert type(told).model_validate_json(told.model_dump_json()).features == told.features
+
+
+def test_that_an_item_with_counters_alone_keeps_its_id() -> None:
+    told = recipe('[features]\nitem.likes = { kind = "counters" }\n[tasks.like]\nkind = "binary"\nlabel = "liked"')
+    assert list(told.features.item) == ["item_id"]
+
+
+def test_that_items_are_counted_strictly_before_each_event_by_hand() -> None:
+    """The rating and the maker stand in both tables: what is counted is the event's, what it is counted by the item's."""
+    data = dataset(SOLD, SHOP, None, WARES)
+    features = FeatureSet(data.recipe).fit(data)
+    plain(features)
+    encoded = features.encode_log(data.log).candidate
+    order = [("a", "x", NOON), ("a", "y", NOON + DAY), ("a", "x", NOON + 2 * DAY), ("b", "x", NOON), ("b", "z", NOON + 1.5 * DAY)]
+    order.append(("b", "x", NOON + 2 * DAY))
+    assert data.log.take(["user_id", "item_id", "timestamp"], slice(None)).rows() == order
+    likes = np.log1p([[0, 0], [0, 0], [2, 2], [0, 0], [0, 0], [2, 2]])  # liked, events: of everybody, never those of the same moment
+    own = np.log1p([[0, 0], [0, 0], [5, 1], [0, 0], [0, 0], [4, 1]])
+    makers = np.log1p([[0], [2], [1], [0], [0], [0]])  # of the last day, on the same device
+    for name, expected in (("likes", likes), ("own", own), ("makers", makers)):
+        np.testing.assert_allclose(encoded[name], expected / 0.5, rtol=1e-6, err_msg=name)
+
+
+def test_that_each_candidate_of_each_query_is_told_of_itself() -> None:
+    data = dataset(SOLD, SHOP, None, WARES)
+    features = FeatureSet(data.recipe).fit(data)
+    plain(features)
+    features.encode_log(data.log)
+    catalogue = features.catalogue(data.log.items)
+    assert catalogue.columns == ["item_id", "maker"]
+    moments = pl.DataFrame({"timestamp": [NOON + 2 * DAY, NOON + 9 * DAY], "user_id": ["a", "b"], "device": ["tv", "phone"]})
+    found = features.encode_candidates(moments, catalogue, np.array([[0, 2, 1], [1, 0, 0]]))
+    assert {name: array.shape for name, array in found.items()} == {"likes": (2, 3, 2), "own": (2, 3, 2), "makers": (2, 3, 1)}
+    np.testing.assert_allclose(found["likes"][..., 1], np.log1p([[2, 1, 1], [1, 4, 4]]) / 0.5, rtol=1e-6)
+    np.testing.assert_allclose(found["own"][..., 0], np.log1p([[5, 0, 1], [0, 8, 8]]) / 0.5, rtol=1e-6)
+    np.testing.assert_allclose(found["makers"][..., 0], np.log1p([[1, 1, 1], [0, 0, 0]]) / 0.5, rtol=1e-6)
+    assert features.encode_candidates(moments.clear(), catalogue, np.zeros((0, 3), dtype=int))["likes"].shape == (0, 3, 2)
+
+
+def test_that_nothing_is_asked_of_candidates_where_nothing_is_counted() -> None:
+    features = FeatureSet(recipe(RECIPE))
+    assert features.encode_candidates(pl.DataFrame(), pl.DataFrame(), np.zeros((1, 2), dtype=int)) == {}
+
+
+def test_that_counters_of_items_without_a_task_that_ranks_are_refused() -> None:
+    with pytest.raises(RecipeError, match=r"given a task that ranks when items have counters; found features\.item\.likes"):
+        recipe('[features]\nitem.likes = { kind = "counters" }\n[tasks.next]\nkind = "next_item"')
+
+
+def test_that_a_column_to_count_that_the_events_lack_is_asked_for_by_the_items_name() -> None:
+    with pytest.raises(DataError, match=r"column 'rating' of the events \(asked for by .*\[features\] item.likes"):
+        dataset({name: values for name, values in SOLD.items() if name != "rating"}, SHOP, None, WARES)
+
+
+def test_that_an_event_observed_without_what_it_is_counted_by_is_nobodys() -> None:
+    counters = Counters(CountersSettings(by=("user_id",))).fit(structs(PAST))
+    asked = structs(pl.DataFrame({"user_id": ["", "a", None], "timestamp": [NOON + 9 * DAY] * 3}))
+    before = counters.transform(asked)
+    counters.observe({"timestamp": NOON})
+    counters.observe({"user_id": "a", "timestamp": None})
+    assert np.array_equal(counters.transform(asked), before)
+    counters.observe({"user_id": "a", "timestamp": NOON})
+    assert np.flatnonzero(counters.transform(asked) != before).tolist() == [1]

@@ -32,7 +32,7 @@ column = "page"
 [tasks.next]
 kind = "next_item"
 """
-OWNERS: tuple[Any, ...] = ("user", "item", "context", "history", "scenario")
+OWNERS: tuple[Any, ...] = ("user", "item", "context", "history", "scenario", "candidate")
 
 
 def events(count: int = 8) -> pl.DataFrame:
@@ -112,7 +112,7 @@ def test_that_a_users_and_an_items_values_are_rare_by_their_training_events() ->
 def test_that_every_array_is_what_its_form_promises_for_the_whole_log() -> None:
     data, features = fitted()
     encoded = features.encode_log(data.log)
-    rows = {"user": 4, "item": 8, "context": 8, "history": 8, "scenario": 8}
+    rows = {"user": 4, "item": 8, "context": 8, "history": 8, "scenario": 8, "candidate": 8}
     for owner in OWNERS:
         for name, form in features.forms(owner).items():
             check_form(form, getattr(encoded, owner)[name], rows[owner])

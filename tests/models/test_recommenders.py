@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from penchant.data.dataset import Dataset
+from penchant.data.dataset import Dataset, labels_of
+from penchant.evaluation.metrics.auc import auc
 from penchant.features.feature_set import FeatureSet
 from penchant.models.classic import classic, classic_kinds
 from penchant.models.collaborative.item_knn import ItemKNN
@@ -24,6 +25,10 @@ from tests.small_data import DAY, NEXT, NOON, SMALL, dataset, ring, two_worlds, 
 BRIEF = "[training]\nepochs = 1\nbatch_events = 256\n"
 LEARN = "[training]\nepochs = 12\nbatch_events = 256\nlearning_rate = 0.02\nweight_decay = 0.0\n"
 OUTSIDE = '[tasks.outside]\nkind = "binary"\nlabel = "outside"\n'
+COUNTED = """[features]
+item.fares = { kind = "counters", of = "outside", windows = ["1d", "all"], rate = true }
+item.again = { kind = "counters", by = ["user_id", "item_id", "sky"] }
+"""
 
 
 def network(data: Dataset) -> NetworkRecommender:
@@ -67,8 +72,10 @@ def test_that_a_model_without_a_state_cannot_be_saved(tmp_path: Path) -> None:
         NEXT + OUTSIDE + '[history]\nlength = 4\ncolumns.outside = { kind = "category" }\n' + SMALL,
         OUTSIDE + SMALL,
         NEXT + '[features]\ncontext.sky = { kind = "category" }\n[scenario]\ncolumn = "sky"\n' + SMALL,
+        OUTSIDE + COUNTED + SMALL,
+        NEXT + OUTSIDE + COUNTED + "[serving]\nrank_by = { outside = 1.0, next = 0.5 }\n" + SMALL,
     ],
-    ids=["retrieval", "retrieval and ranking", "ranking alone", "context and scenario"],
+    ids=["retrieval", "retrieval and ranking", "ranking alone", "context and scenario", "items counted", "retrieval, items counted"],
 )
 def test_that_the_network_keeps_the_contract(lines: str) -> None:
     data = dataset(weather(users=8), lines + BRIEF)
@@ -168,6 +175,46 @@ def test_that_the_network_uses_a_context_that_decides_the_item() -> None:
     sunny = data.log.series("sky", test.rows).to_numpy() == "sun"
     predicted = model.predict(test)["outside"]
     assert predicted[sunny].min() > predicted[~sunny].max()
+
+
+FASHION = (
+    OUTSIDE
+    + """[features]
+item.item_id = { kind = "category" }
+item.fares = { kind = "counters", of = "outside", windows = ["10m"], rate = true }
+"""
+)
+
+
+def fashion() -> Dataset:
+    """Eight items; each half hour four others of them are liked, by everybody who comes, each of whom comes once."""
+    random = np.random.default_rng(0)
+    liked = np.array([random.permutation(8) < 4 for _ in range(40)])
+    turns, items = random.integers(40, size=3000), random.integers(8, size=3000)
+    times = NOON + 1800.0 * turns + random.integers(1800, size=3000)
+    frame = {"user_id": [f"u{n}" for n in range(3000)], "item_id": [f"i{n}" for n in items], "timestamp": times}
+    return dataset(pl.DataFrame({**frame, "outside": liked[turns, items]}), FASHION + SMALL + LEARN.replace("12", "4"))
+
+
+def test_that_the_network_knows_how_an_item_fares_at_the_moment() -> None:
+    """Neither the user nor the item tells anything, what the item met with in the last minutes nearly everything."""
+    data = fashion()
+    train, _, test = data.split()
+    model = fit_network(data.recipe, train)
+    label, predicted = labels_of(test, "outside"), model.predict(test)["outside"]
+    begun = test.log.time[test.rows] % 1800 > 600
+    assert auc(label[begun], predicted[begun]) > 0.9
+    asked = Queries.at_events(test, test.rows)
+    expected = np.log(predicted)  # the final score is the logarithm of the probability
+    found = model.scores(asked)
+    np.testing.assert_allclose(found[np.arange(len(test)), test.log.item[test.rows]], expected, atol=1e-4)
+    np.testing.assert_allclose(model._score_pairs(asked, test.log.item[test.rows]), expected, atol=1e-4)
+    rows, best = model.top(asked, 8, exclude_seen=False)
+    np.testing.assert_allclose(np.take_along_axis(found, rows, axis=1), best, atol=1e-4)
+    at = float(test.log.time[test.rows][0])
+    now, soon = (model.recommend(["anybody"], 8, context={"time": moment}).sort("item_id")["score"] for moment in (at, at + DAY))
+    assert (now - soon).abs().max() > 0.1
+    assert soon.std() < 0.2 * now.std()  # a day later nothing has been seen for long
 
 
 def scenes() -> Dataset:

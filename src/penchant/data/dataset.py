@@ -312,8 +312,9 @@ def event_columns(recipe: Recipe) -> set[str]:
     """Every event column the recipe speaks of."""
     texts = [recipe.history.where, *(text for task in recipe.tasks.values() for text in (task.label, task.only_where, task.positive_where))]
     columns = {name for text in texts if text for name in Expression(text).columns}
-    features = {**recipe.features.context, **recipe.history.columns}
-    columns |= {column for name, feature in features.items() for column in feature.reads(name)}
+    for features in (recipe.features.context, recipe.history.columns):
+        columns |= {column for name, feature in features.items() for column in feature.reads(name)}
+    columns |= recipe.features.counted_columns
     return columns | {column for column in (recipe.scenario.column, recipe.split.column) if column}
 
 
@@ -324,6 +325,7 @@ def _column_missing(recipe: Recipe, name: str, known: Sequence[str]) -> DataErro
         if any(text and name in Expression(text).columns for text in (task.label, task.only_where, task.positive_where))
     ]
     users += [f"[features] context.{key}" for key, feature in recipe.features.context.items() if name in feature.reads(key)]
+    users += [f"[features] item.{key}" for key, feature in recipe.features.candidate.items() if name in feature.reads(key)]
     users += [f"[history.columns] {key}" for key, feature in recipe.history.columns.items() if name in feature.reads(key)]
     users += ["[scenario]"] if recipe.scenario.column == name else []
     asked = f" (asked for by {', '.join(users)})" if users else ""

@@ -1,4 +1,4 @@
-"""What happened before, counted: how often, how much and at which rate, by user or circumstance, as of a moment.
+"""What happened before, counted: how often, how much and at which rate, by user, item or circumstance, as of a moment.
 
 Only events strictly before the moment count, so that events of one moment do not see each other, nor an event itself.
 """
@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field, model_validator
 
-from penchant.features.category import FEW, FIRST, lookup
+from penchant.features.category import FIRST, lookup
 from penchant.features.feature import Array, Form, as_number, as_text
 from penchant.schema.errors import DataError
 from penchant.schema.expression import Expression
@@ -21,8 +21,10 @@ from penchant.schema.recipe import ExpressionText
 from penchant.schema.settings import ContradictionError, Settings
 
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+MANY = 65_536  # keys, from which on building a table of the known ones costs less than asking for one after the other
 LARGEST = 1e9  # sums are differences of running sums, in which a larger amount would drown all others
 BOUND = 6.0  # standard deviations
+BETWEEN = "\x1f"  # stands in no id: joins the parts of a key
 CERTAIN = 1e-6  # an overall rate is kept so far from 0 and 1, for its log odds
 
 
@@ -32,7 +34,10 @@ class CountersSettings(Settings):
     of: ExpressionText | None = None
     """What is summed: a column or an expression over columns of past events; those where it is missing do not count. Absent: events."""
     by: tuple[str, ...] = Field(min_length=1)
-    """Whose events: `user_id`, circumstances, or several of them together. An event that lacks one is nobody's."""
+    """Whose events: `user_id`, `item_id`, a column that features of items read, circumstances, or several of them together.
+
+    An event that lacks one is nobody's. Those by items stand under `item`, where `item_id` need not be said.
+    """
     windows: tuple[str, ...] = Field(("all",), min_length=1)
     """How far back: "90s", "30m", "12h", "7d", "4w", or "all"."""
     rate: bool = False
@@ -47,11 +52,8 @@ class CountersSettings(Settings):
             raise ContradictionError("such that its windows are as '90s', '30m', '12h', '7d', '4w' or 'all'", f"'{strange[0]}'", do)
         if self.rate and self.of is None:
             raise ContradictionError("given 'of' when it has a rate", "rate = true alone", 'For example of = "is_like".')
-        if "item_id" in self.by:
-            do = "Count by user_id or by context columns."
-            raise ContradictionError("by what is known before an item is chosen", "by item_id", do)
         if "timestamp" in self.by:
-            raise ContradictionError("by values that come again", "by timestamp", "Count by user_id or by context columns.")
+            raise ContradictionError("by values that come again", "by timestamp", "Count by user_id, item_id or context columns.")
         return self
 
 
@@ -95,7 +97,7 @@ class Counters:
         known = told[~np.isnan(told)]
         self.overall_ = float(known.mean()) if len(known) else 0.0
         self.share_ = bool(len(known)) and known.min() >= 0 and known.max() <= 1
-        raw = self._raw(frame)
+        raw = self._raw(self.keys(frame), _times(frame))
         self.mean_ = raw.mean(axis=0).tolist() if len(raw) else [0.0] * raw.shape[1]
         self.deviation_ = [spread if spread > 1e-9 else 1.0 for spread in raw.std(axis=0)] if len(raw) else [1.0] * raw.shape[1]
         return self
@@ -103,24 +105,28 @@ class Counters:
     def remember(self, past: pl.Series) -> None:
         """Take these events `[n]`, structs of the columns read, as the past; those observed before are forgotten."""
         frame = _frame(past)
-        self.state_of_past = CountersState(Tally(self._keys(frame), _times(frame), self._amounts(frame)))
+        self.state_of_past = CountersState(Tally(self.keys(frame), _times(frame), self._amounts(frame)))
 
     def observe(self, event: Mapping[str, Any]) -> None:
         """Add one event of now, or a late one, to the past."""
-        frame = pl.DataFrame({name: pl.Series([event.get(name)], strict=False) for name in (*self.settings.by, "timestamp")})
-        key, time = self._keys(frame)[0], _times(frame)[0]
+        parts = [text for name in self.settings.by if (text := _text(event.get(name))) is not None]
+        time = _number(event.get("timestamp"))
         amount = 1.0 if self.settings.of is None else _number(Expression(self.settings.of).value(event))
-        if key is not None and not np.isnan(time):
-            self.state_of_past.observe(key, float(time), amount)
+        if len(parts) == len(self.settings.by) and not np.isnan(time):
+            self.state_of_past.observe(BETWEEN.join(parts), time, amount)
 
     def transform(self, values: pl.Series) -> Array:
         """Vectors `[n, columns]`, float32, as of each row's `timestamp`; nothing has happened to who or what is missing or new."""
-        standard = (self._raw(_frame(values)) - np.array(self.mean_)) / np.array(self.deviation_)
+        frame = _frame(values)
+        return self.as_of(self.keys(frame), _times(frame))
+
+    def as_of(self, keys: pl.Series, times: Array) -> Array:
+        """Vectors `[n, columns]`, float32, of whose `keys` told, as of `times`, seconds since 1970, `[n]`."""
+        standard = (self._raw(keys, times) - np.array(self.mean_)) / np.array(self.deviation_)
         vectors: Array = np.clip(standard, -BOUND, BOUND).astype(np.float32)
         return vectors
 
-    def _raw(self, frame: pl.DataFrame) -> Array:
-        keys, times = self._keys(frame), _times(frame)
+    def _raw(self, keys: pl.Series, times: Array) -> Array:
         windows = [np.inf if window == "all" else int(window[:-1]) * SECONDS[window[-1]] for window in self.settings.windows]
         columns: list[Array] = []
         for seen, total in self.state_of_past.read(keys, times, windows):
@@ -139,14 +145,15 @@ class Counters:
         yes, no = np.maximum(total, 0) + prior * overall, np.maximum(seen - total, 0) + prior * (1 - overall)
         return np.asarray(np.log(yes / no))
 
-    def _keys(self, frame: pl.DataFrame) -> pl.Series:
+    def keys(self, frame: pl.DataFrame) -> pl.Series:
+        """Whose each row is, as texts `[n]`; missing for nobody's."""
         parts = [
             as_text(frame[name]) if name in frame.columns else pl.Series([None] * len(frame), dtype=pl.String) for name in self.settings.by
         ]
         if len(parts) == 1:
             return parts[0]
         named = pl.DataFrame([part.alias(str(place)) for place, part in enumerate(parts)])
-        return named.select(pl.concat_str(pl.all(), separator="\x1f")).to_series()
+        return named.select(pl.concat_str(pl.all(), separator=BETWEEN)).to_series()
 
     def _amounts(self, frame: pl.DataFrame) -> Array:
         """What each event adds `[n]`; NaN where it does not count."""
@@ -211,7 +218,7 @@ class Tally:
         return found
 
     def _codes(self, keys: pl.Series) -> Array:
-        if len(keys) > FEW:
+        if len(keys) > MANY:
             codes: Array = np.maximum(lookup(keys, self._known) - FIRST, -1)
             return codes
         if self._places is None:
@@ -283,6 +290,11 @@ def _frame(values: pl.Series) -> pl.DataFrame:
 
 def _times(frame: pl.DataFrame) -> Array:
     return as_number(frame["timestamp"]) if "timestamp" in frame.columns else np.full(len(frame), np.nan)
+
+
+def _text(value: Any) -> str | None:
+    """One value as `as_text` has it."""
+    return value if value is None or isinstance(value, str) else as_text(pl.Series([value], strict=False))[0]
 
 
 def _number(value: Any) -> float:

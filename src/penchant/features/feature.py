@@ -69,6 +69,12 @@ class AsOf(Protocol):
     def observe(self, event: Mapping[str, Any]) -> None:
         """Add one event `{column: value}`; a column it lacks is missing."""
 
+    def keys(self, frame: pl.DataFrame) -> pl.Series:
+        """Whose past each row asks for, as texts `[n]`; missing for nobody's. The same for features that ask by the same columns."""
+
+    def as_of(self, keys: pl.Series, times: Array) -> Array:
+        """The feature's array for these keys as of `times`, seconds since 1970, `[n]`."""
+
 
 @runtime_checkable
 class Placed(Protocol):

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -13,11 +14,11 @@ from safetensors.numpy import load_file, save_file
 
 from penchant.data.dataset import Dataset
 from penchant.data.log import Log
-from penchant.features.feature import Array, AsOf, Feature, Form, build
+from penchant.features.feature import Array, AsOf, Feature, Form, as_number, as_text, build
 from penchant.schema.errors import RecipeError
 from penchant.schema.recipe import FeaturePart, Recipe
 
-Owner = Literal["user", "item", "context", "history", "scenario"]
+Owner = Literal["user", "item", "context", "history", "scenario", "candidate"]
 OWNERS: tuple[Owner, ...] = get_args(Owner)
 LARGE = 4_000_000
 """Events from which on a log's event features are worked out for the rows asked for, so that memory does not grow with the log."""
@@ -64,6 +65,7 @@ class Encoded:
     Attributes:
         user, item: Arrays with one row per user or item.
         context, history, scenario: Arrays with one row per event, gathered by rows (`array[rows]`).
+        candidate: The same, of the event's own item.
     """
 
     user: dict[str, Array] = field(default_factory=dict)
@@ -71,6 +73,7 @@ class Encoded:
     context: dict[str, Array] = field(default_factory=dict)
     history: dict[str, Array] = field(default_factory=dict)
     scenario: dict[str, Array] = field(default_factory=dict)
+    candidate: dict[str, Array] = field(default_factory=dict)
 
 
 class FeatureSet:
@@ -89,16 +92,35 @@ class FeatureSet:
             "context": recipe.features.context,
             "history": recipe.history.columns,
             "scenario": {recipe.scenario.column: FeaturePart(kind="category")} if recipe.scenario.column else {},
+            "candidate": recipe.features.candidate,
         }
+        of_items, self._beside_item = recipe.features.item_columns, recipe.features.candidate_moment
+        self._by_item = {name: of_items & {*part.asks(name)} for name, part in recipe.features.candidate.items()}
         self.features: dict[Owner, dict[str, Feature]] = {
-            owner: {name: build(part, f"features, {owner}.{name}", recipe.directory) for name, part in parts.items()}
+            owner: {name: build(part, _written(owner, name), recipe.directory) for name, part in parts.items()}
             for owner, parts in self.parts.items()
         }
+        self._of_candidates = {name: feature for name, feature in self.features["candidate"].items() if isinstance(feature, AsOf)}
         self._remembered: dict[tuple[Owner, str, str], Array] = {}
         for owner, name in self._names():
-            if isinstance(self.features[owner][name], AsOf) and owner != "context":
-                do = f"Write [features] context.{name}; counters of users may also stand under user."
-                raise RecipeError(f"features, {owner}.{name}", must="a kind that does not count", came="counters", do=do)
+            self._check_place(owner, name)
+
+    def _check_place(self, owner: Owner, name: str) -> None:
+        """What counts stands where it can be asked of, and nothing else stands where only counters are asked of."""
+        thing, counts = _written(owner, name), isinstance(self.features[owner][name], AsOf)
+        by = self.parts[owner][name].asks(name)[:-1] if counts else ()
+        if counts and owner not in ("context", "candidate"):
+            do = f"Write [features] context.{name}; counters of users or items may also stand under user or item."
+            raise RecipeError(thing, must="a kind that does not count", came="counters", do=do)
+        if owner == "candidate" and not counts:
+            do = f"Write [features] item.{name}."
+            raise RecipeError(f"features, candidate.{name}", must="counters", came=f"kind '{self.parts[owner][name].kind}'", do=do)
+        if owner == "candidate" and not self._by_item[name]:
+            do = f"Add item_id, or write [features] context.{name}."
+            raise RecipeError(thing, must="counted by item_id, or by a column of the items", came=f"by {', '.join(by)}", do=do)
+        if owner == "context" and "item_id" in by:
+            do = f"Write [features] item.{name}, which is asked of each candidate."
+            raise RecipeError(thing, must="by what is known before an item is chosen", came="by item_id", do=do)
 
     def _names(self) -> list[tuple[Owner, str]]:
         return [(owner, name) for owner in OWNERS for name in self.features[owner]]
@@ -118,7 +140,7 @@ class FeatureSet:
         tables = {"user": _with_events(log.users, log.user[rows]), "item": _with_events(log.items, log.item[rows])}
         for owner, name in self._names():
             columns = self.parts[owner][name].reads(name)
-            table, events = tables[owner] if owner in tables else (log.take(list(columns), rows), None)
+            table, events = tables[owner] if owner in tables else (self._of_events(log, owner, name, rows), None)
             self.features[owner][name].fit(_values(table, columns), events)
         return self
 
@@ -158,18 +180,51 @@ class FeatureSet:
         table = pl.DataFrame({column: pl.Series([record.get(column)], strict=False) for column in columns})
         return self.features[owner][name].transform(_values(table, columns))
 
-    def observe(self, event: Mapping[str, Any]) -> None:
-        """Tell the counters of an event `{column: value}` with its `user_id`, `item_id` and `timestamp` in seconds."""
+    def observe(self, event: Mapping[str, Any], item: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """Tell the counters of an event.
+
+        Args:
+            event: `{column: value}` with its `user_id`, `item_id` and `timestamp` in seconds.
+            item: The columns of its item that candidates are counted by, a row of `catalogue`.
+        """
         for feature in self.features["context"].values():
             if isinstance(feature, AsOf):
                 feature.observe(event)
+        for feature in self._of_candidates.values():
+            feature.observe({**event, **item})
+
+    def catalogue(self, items: pl.DataFrame) -> pl.DataFrame:
+        """What candidates are counted by, as texts, a row per item; missing where the table lacks a column."""
+        return pl.DataFrame([_texts(items, name) for name in sorted({"item_id"}.union(*self._by_item.values()))])
+
+    def encode_candidates(self, moments: pl.DataFrame, catalogue: pl.DataFrame, rows: Array) -> dict[str, Array]:
+        """What is counted of candidates as of the moment of who asks, `{name: [n, k, *]}`; empty where nothing is.
+
+        Args:
+            moments: One row per query, with what candidates are counted by beside the item, and `timestamp`, `[n]`.
+            catalogue: As `catalogue` gives it.
+            rows: Catalogue rows of the candidates `[n, k]`.
+        """
+        if not self.features["candidate"]:
+            return {}
+        query, found = np.repeat(np.arange(len(rows)), rows.shape[1]), {}
+        items = {name: catalogue[name].gather(rows.ravel()) for name in catalogue.columns}
+        told = {name: moments[name].gather(query) for name in moments.columns if name in self._beside_item}
+        frame, times = pl.DataFrame(items | told), as_number(moments["timestamp"])[query]
+        keys: dict[tuple[str, ...], pl.Series] = {}
+        for name, feature in self._of_candidates.items():
+            by = self.parts["candidate"][name].asks(name)
+            keys[by] = keys[by] if by in keys else feature.keys(frame)
+            array = feature.as_of(keys[by], times)
+            found[name] = array.reshape(*rows.shape, *array.shape[1:])
+        return found
 
     def encode_log(self, log: Log) -> Encoded:
         """A whole log. Texts stored as codes are transformed once per distinct value."""
         return Encoded(user=self.encode("user", log.users), item=self.encode("item", log.items), **self.encode_events(log))
 
     def encode_events(self, log: Log) -> dict[str, dict[str, Array]]:
-        """The event features of a whole log by owner (context, history, scenario)."""
+        """The event features of a whole log by owner (context, history, scenario, candidate)."""
         return {owner: {name: self._event_feature(log, owner, name) for name in self.parts[owner]} for owner in OWNERS[2:]}
 
     def _event_feature(self, log: Log, owner: Owner, name: str) -> Array:
@@ -179,8 +234,15 @@ class FeatureSet:
             table, codes = feature.transform(packed.table), packed.data  # code -1, a missing value, is the table's last row
             return _per_event(lambda rows: table[codes[rows]], len(log))
         if isinstance(feature, AsOf):
-            feature.remember(_values(log.take(list(columns), slice(None)), columns))
-        return _per_event(lambda rows: feature.transform(_values(log.take(list(columns), rows), columns)), len(log))
+            feature.remember(_values(self._of_events(log, owner, name, slice(None)), columns))
+        return _per_event(lambda rows: feature.transform(_values(self._of_events(log, owner, name, rows), columns)), len(log))
+
+    def _of_events(self, log: Log, owner: Owner, name: str, rows: Array | slice) -> pl.DataFrame:
+        """What the feature reads of these events; a column of the items by which candidates are counted is that of the event's item."""
+        of_item = self._by_item[name] if owner == "candidate" else frozenset()
+        columns = self.parts[owner][name].reads(name)
+        series = (log.items[each].gather(log.item[rows]) if each in of_item else log.series(each, rows) for each in columns)
+        return pl.DataFrame(dict(zip(columns, series, strict=True)))
 
     def save(self, directory: Path) -> None:
         """Write `features.json` and `features.safetensors`."""
@@ -209,6 +271,16 @@ def _with_events(table: pl.DataFrame, rows: Array) -> tuple[pl.DataFrame, Array 
     """The table's rows that events are of, given the row of each event, and how many events each has `[rows]`."""
     present, events = np.unique(rows, return_counts=True)
     return table.select(pl.all().gather(present)), events
+
+
+def _written(owner: Owner, name: str) -> str:
+    """The feature as the recipe has it."""
+    return f"features, {'item' if owner == 'candidate' else owner}.{name}"
+
+
+def _texts(table: pl.DataFrame, name: str) -> pl.Series:
+    """A column as texts; all missing where the table lacks it."""
+    return (as_text(table[name]) if name in table.columns else pl.Series([None] * len(table), dtype=pl.String)).alias(name)
 
 
 def _values(table: pl.DataFrame, columns: tuple[str, ...]) -> pl.Series:

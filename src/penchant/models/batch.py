@@ -32,6 +32,7 @@ class Batch:
         visible: How many past events each target may see `[batch, targets]`; padding targets see none.
         present: Which targets are real `[batch, targets]`.
         rows: Event rows of the targets, 0 where padded, `[batch, targets]` (empty for requests).
+        candidate: What was counted of each target's own item by then `{name: [batch, targets, *]}` (empty for requests, which have many).
     """
 
     profile: dict[str, Tensor]
@@ -44,11 +45,17 @@ class Batch:
     visible: Tensor
     present: Tensor
     rows: Array = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
+    candidate: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
         """How many users."""
         return len(self.history)
+
+    @property
+    def standing(self) -> dict[str, Tensor]:
+        """`candidate` of the targets' own items as of one candidate each, `{name: [batch, targets, 1, *]}`."""
+        return {name: told.unsqueeze(2) for name, told in self.candidate.items()}
 
     def with_history(self, history: Tensor) -> "Batch":
         """The same batch with history items numbered otherwise."""
@@ -87,6 +94,7 @@ class Moments:
         visible: Past events each may see `[batch, targets]`.
         present: Which are real `[batch, targets]`.
         context, scenario: `{name: [batch, targets, *]}`.
+        candidate: The same of each target's own item; none for requests.
     """
 
     times: Array
@@ -94,6 +102,7 @@ class Moments:
     present: Array
     context: Mapping[str, Array]
     scenario: Mapping[str, Array]
+    candidate: Mapping[str, Array] = field(default_factory=dict)
 
 
 def assemble(profile: Mapping[str, Array], past: Past, moments: Moments, rows: Array | None = None) -> Batch:
@@ -117,6 +126,7 @@ def assemble(profile: Mapping[str, Array], past: Past, moments: Moments, rows: A
         visible=torch.from_numpy(moments.visible),
         present=torch.from_numpy(moments.present),
         rows=np.zeros((0, 0), dtype=np.int64) if rows is None else rows,
+        candidate=_tensors(moments.candidate),
     )
 
 
@@ -148,6 +158,7 @@ def gather(log: Log, encoded: Encoded, windows: Windows, chosen: Array) -> Batch
         present=present,
         context={name: array[rows] for name, array in encoded.context.items()},
         scenario={name: array[rows] for name, array in encoded.scenario.items()},
+        candidate={name: array[rows] for name, array in encoded.candidate.items()},
     )
     profile = {name: array[windows.user[chosen]] for name, array in encoded.user.items()}
     return assemble(profile, past, moments, rows)

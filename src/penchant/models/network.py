@@ -4,7 +4,7 @@ items     S = content + id                                  [items, width]
 history   H = causal transformer(profile, events)           [batch, 1 + length, width]
 user      u = H at the last visible event, then a layer in which context and scenario query the visible history
 retrieve  u · S, and what it is worth that the user chose the item before
-rank      (u, S, u * S, what S finds in H, context) -> scenario gates -> experts -> one representation per task -> heads
+rank      (u, S, u * S, what S finds in H, context, counts of S) -> scenario gates -> experts -> one representation per task -> heads
 """
 
 from typing import Any
@@ -19,6 +19,7 @@ from penchant.models.blocks.context import Likeness
 from penchant.models.blocks.dropout import Dropout
 from penchant.models.blocks.embedding import FeatureEmbedding
 from penchant.models.blocks.feed_forward import feed_forward, start_at_zero
+from penchant.models.blocks.standing import Standing
 from penchant.schema.kinds import choose
 from penchant.schema.recipe import Part, Recipe
 from penchant.tasks.next_item import NextItem
@@ -53,8 +54,11 @@ class Network(nn.Module):
         if self.tasks:
             self.candidate = _part("candidate", settings.candidate, width, dropout)
             gates = settings.scenario if self.scenario is not None else Part(kind="none")  # no scenario, nothing to gate by
-            self.gate_in = _part("scenario", gates, width, 5 * width)
-            self.experts = _part("experts", settings.experts, 5 * width, width, len(self.tasks), dropout)
+            counted = features.forms("candidate")
+            self.standing = Standing(counted, width, dropout) if counted else None
+            joined = (6 if counted else 5) * width
+            self.gate_in = _part("scenario", gates, width, joined)
+            self.experts = _part("experts", settings.experts, joined, width, len(self.tasks), dropout)
             self.gates_out = nn.ModuleList([_part("scenario", gates, width, width) for _ in self.tasks])
 
     @staticmethod
@@ -87,14 +91,20 @@ class Network(nn.Module):
         repeats = self.repeats.weigh(age, batch.context, batch.history_columns)
         return Encoding(users, history, context + scenario, scenario, age, batch.history, repeats)
 
-    def rank(self, encoding: "Encoding", candidates: Tensor) -> dict[str, Tensor]:
-        """Raw outputs `{task: [batch, targets, k]}` for candidate vectors `[batch, targets, k, width]`."""
+    def rank(self, encoding: "Encoding", candidates: Tensor, standing: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Raw outputs `{task: [batch, targets, k]}`.
+
+        Args:
+            encoding: Who asks, when.
+            candidates: Item vectors `[batch, targets, k, width]`.
+            standing: What is counted of each candidate as of the target `{name: [batch, targets, k, *]}`; empty where nothing is.
+        """
         users = encoding.users.unsqueeze(2).expand_as(candidates)
         context = encoding.context.unsqueeze(2).expand_as(candidates)
         scenario = encoding.scenario.unsqueeze(2)
         found = self.candidate(candidates, encoding.context, encoding.history, encoding.age)
-        joined = torch.cat([users, candidates, users * candidates, found, context], dim=-1)
-        representations = self.experts(self.gate_in(joined, scenario))
+        told = [users, candidates, users * candidates, found, context] + ([self.standing(standing)] if self.standing is not None else [])
+        representations = self.experts(self.gate_in(torch.cat(told, dim=-1), scenario))
         outputs = {}
         for place, (name, task) in enumerate(self.tasks.items()):
             outputs[name] = task(self.gates_out[place](representations[..., place, :], scenario))

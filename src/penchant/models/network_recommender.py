@@ -42,10 +42,12 @@ class NetworkRecommender(Recommender):
         features: The recipe's features.
         network: The network, after `build` or `fit`.
         item_vectors: Vectors of the catalogue `[items, width]`, after `refresh`.
+        catalogue: What its items are counted by, `[items]`, after `refresh`.
     """
 
     network: Network
     item_vectors: Tensor
+    catalogue: pl.DataFrame
 
     def __init__(self, recipe: Recipe, trainer: Trainer | None = None) -> None:
         self.recipe, self.trainer = recipe, trainer
@@ -83,6 +85,7 @@ class NetworkRecommender(Recommender):
     def refresh(self) -> None:
         """Compute the catalogue's vectors anew, after the network or the catalogue changed."""
         self.item_vectors = self.vectors_of(self.encoded(self.log_).item)
+        self.catalogue = self.features.catalogue(self.items)
 
     @torch.inference_mode()
     def vectors_of(self, items: Mapping[str, NDArray[Any]]) -> Tensor:
@@ -128,7 +131,7 @@ class NetworkRecommender(Recommender):
 
     def scores(self, queries: Queries) -> NDArray[np.float32]:
         """Retrieval's score of every item, or the combined tasks' where there is no retrieval, `[queries, items]`."""
-        return self.retrieve(self.encode(self.batch_of(queries)))
+        return self.retrieve(self.encode(self.batch_of(queries)), queries.moment)
 
     @torch.inference_mode()
     def encode(self, batch: Batch) -> Encoding:
@@ -137,11 +140,16 @@ class NetworkRecommender(Recommender):
         return self.network.encode(batch, self.item_vectors)
 
     @torch.inference_mode()
-    def retrieve(self, encoding: Encoding) -> NDArray[np.float32]:
-        """The score of every catalogue item `[batch, items]`; without a retrieval task all go through the ranking path."""
+    def retrieve(self, encoding: Encoding, moments: pl.DataFrame) -> NDArray[np.float32]:
+        """The score of every catalogue item `[batch, items]`; without a retrieval task all go through the ranking path.
+
+        Args:
+            encoding: Who asks.
+            moments: When, and in what circumstances, as `judge` takes them.
+        """
         if self.network.retrieval is None:
             rows = np.tile(np.arange(len(self.item_vectors)), (len(encoding.users), 1))
-            return self.combine(self.judge(encoding, rows))
+            return self.combine(self.judge(encoding, rows, moments))
         scores = encoding.users[:, 0] @ self.item_vectors.T
         if encoding.repeats is not None:
             scores = scores + self.network.repeats.everywhere(encoding.past, encoding.repeats[:, 0], len(self.item_vectors))
@@ -151,7 +159,7 @@ class NetworkRecommender(Recommender):
     def _score_pairs(self, queries: Queries, rows: NDArray[np.integer]) -> NDArray[np.float32]:
         if self.ranks_by_retrieval:
             return super()._score_pairs(queries, rows)
-        scores: NDArray[np.float32] = self.combine(self.judge(self.encode(self.batch_of(queries)), rows[:, None]))[:, 0]
+        scores: NDArray[np.float32] = self.combine(self.judge(self.encode(self.batch_of(queries)), rows[:, None], queries.moment))[:, 0]
         return scores
 
     @property
@@ -164,22 +172,32 @@ class NetworkRecommender(Recommender):
         if self.ranks_by_retrieval:
             return super()._top_block(queries, k, exclude_seen)
         encoding = self.encode(self.batch_of(queries))
-        scores = self.retrieve(encoding)
+        scores = self.retrieve(encoding, queries.moment)
         if exclude_seen:
             scores[queries.seen()] = -np.inf
         best = torch.from_numpy(scores).topk(min(max(k, self.recipe.serving.candidates), len(self.item_vectors)), dim=1)
-        combined = torch.from_numpy(self.combine(self.judge(encoding, best.indices.numpy())))
+        combined = torch.from_numpy(self.combine(self.judge(encoding, best.indices.numpy(), queries.moment)))
         order = combined.masked_fill(best.values == -np.inf, -np.inf).topk(k, dim=1)
         rows: NDArray[np.int64] = best.indices.gather(1, order.indices).numpy()
         values: NDArray[np.float32] = order.values.numpy()
         return np.where(np.isfinite(values), rows, -1), values
 
     @torch.inference_mode()
-    def judge(self, encoding: Encoding, items: NDArray[np.integer]) -> dict[str, Tensor]:
-        """Raw output of every task for candidate rows `[batch, k]`: `{task: [batch, k]}`, retrieval included."""
+    def judge(self, encoding: Encoding, items: NDArray[np.integer], moments: pl.DataFrame) -> dict[str, Tensor]:
+        """Raw output of every task, retrieval included: `{task: [batch, k]}`.
+
+        Args:
+            encoding: Who asks, one target each.
+            items: Candidate rows `[batch, k]`.
+            moments: `timestamp`, and the columns beside the item that candidates are counted by, `[batch]`; not read where none are.
+        """
         rows = torch.from_numpy(items)
         candidates = self.item_vectors[rows].unsqueeze(1)
-        outputs = {name: output[:, 0] for name, output in self.network.rank(encoding, candidates).items()} if self.network.tasks else {}
+        outputs = {}
+        if self.network.tasks:
+            counted = self.features.encode_candidates(moments, self.catalogue, items)
+            standing = {name: torch.from_numpy(array).unsqueeze(1) for name, array in counted.items()}
+            outputs = {name: output[:, 0] for name, output in self.network.rank(encoding, candidates, standing).items()}
         if self.network.retrieval is not None:
             scores = (candidates[:, 0] * encoding.users).sum(-1)
             if encoding.repeats is not None:
@@ -210,7 +228,8 @@ class NetworkRecommender(Recommender):
         for chosen in packs(np.maximum(windows.length + 1, windows.targets)[order], EVENTS_AT_ONCE):
             batch = gather(data.log, encoded, windows, order[chosen])
             encoding = self.network.encode(batch, vectors)
-            outputs = self.network.rank(encoding, vectors[torch.from_numpy(data.log.item[batch.rows])].unsqueeze(2))
+            candidates = vectors[torch.from_numpy(data.log.item[batch.rows])].unsqueeze(2)
+            outputs = self.network.rank(encoding, candidates, batch.standing)
             here = batch.rows[batch.present.numpy()]
             for name, task in self.network.ranking_tasks.items():
                 results[name][here] = task.predict(outputs[name][..., 0]).float().numpy()[batch.present.numpy()]

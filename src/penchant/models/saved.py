@@ -89,6 +89,7 @@ def read_network(directory: Path, recipe_folder: Path = Path(".")) -> NetworkRec
     recommender.build().load_state_dict(load_tensors(directory / "network.safetensors"))
     recommender.network.eval()
     recommender.item_vectors = load_tensors(directory / "vectors.safetensors")["items"]
+    recommender.catalogue = recommender.features.catalogue(log.items)
     return recommender
 
 

@@ -263,7 +263,9 @@ class FeaturePart(Part):
     def asks(self, name: str) -> tuple[str, ...]:
         """Those of them that must be known when something is asked: never what is counted."""
         by = self.settings.get("by")
-        return (*(by if isinstance(by, list | tuple) else ()), "timestamp") if self.kind == COUNTERS else self.reads(name)
+        if self.kind != COUNTERS:
+            return self.reads(name)
+        return (*(column for column in (by if isinstance(by, list | tuple) else ()) if isinstance(column, str)), "timestamp")
 
     def _counted(self) -> frozenset[str]:
         counted = self.settings.get("of")
@@ -273,38 +275,57 @@ class FeaturePart(Part):
 class FeaturesSettings(Settings):
     """Features by owner. `item_id` and `user_id` are columns like any other.
 
-    Counters of a user change with every event, so that they are kept among the circumstances, as `context."user.<name>"`.
+    Counters change with every event. Those of a user are kept among the circumstances, as `context."user.<name>"`; those of
+    an item are asked of each candidate as of the moment, for ranking alone, and are kept as `candidate.<name>`.
     """
 
     user: dict[str, FeaturePart] = Field({})
     item: dict[str, FeaturePart] = Field({"item_id": FeaturePart(kind="category")})
     context: dict[str, FeaturePart] = Field({})
+    candidate: dict[str, FeaturePart] = Field({})
+
+    @property
+    def item_columns(self) -> frozenset[str]:
+        """What candidates may be counted by: their id and the columns that features of items read; they are the items' table's."""
+        return frozenset({"item_id"} | {column for name, part in self.item.items() for column in part.reads(name)})
+
+    @property
+    def candidate_moment(self) -> frozenset[str]:
+        """What must be known beside the item when candidates are asked about; nothing where they are not counted."""
+        return frozenset().union(*(part.asks(name) for name, part in self.candidate.items())) - self.item_columns
+
+    @property
+    def counted_columns(self) -> frozenset[str]:
+        """Columns of events that counters of candidates read."""
+        counted = ({*part.reads(name)} - {*part.asks(name)} for name, part in self.candidate.items())
+        return self.candidate_moment.union(*counted)
 
     @model_validator(mode="before")
     @classmethod
     def _counters_go_with_the_event(cls, raw: Any) -> Any:
-        if not isinstance(raw, dict) or not all(isinstance(raw.get(owner, {}), dict) for owner in ("user", "item", "context")):
+        if not isinstance(raw, dict) or not all(isinstance(raw.get(owner, {}), dict) for owner in cls.model_fields):
             return raw
-        if counters := [name for name, part in raw.get("item", {}).items() if _kind(part) == COUNTERS]:
-            do = "Count by user or by context columns, or give the item a number that was computed before the training period."
-            raise ContradictionError("free of counters by item, which ranking cannot ask of each candidate yet", f"item.{counters[0]}", do)
-        moved = {name: part for name, part in raw.get("user", {}).items() if _kind(part) == COUNTERS}
-        if not moved:
-            return raw
-        stay = {name: part for name, part in raw["user"].items() if name not in moved}
-        return raw | {
-            "user": stay,
-            "context": {**raw.get("context", {}), **{f"user.{name}": _of_user(part) for name, part in moved.items()}},
-        }
+        return _moved(_moved(raw, "user", "context", "user."), "item", "candidate", "")
+
+
+def _moved(raw: dict[str, Any], owner: str, to: str, prefix: str) -> dict[str, Any]:
+    """The same features with the owner's counters kept elsewhere, by the owner's id unless they say by what."""
+    counters = {name: part for name, part in raw.get(owner, {}).items() if _kind(part) == COUNTERS}
+    if not counters:
+        return raw
+    stay = {name: part for name, part in raw[owner].items() if name not in counters}
+    told = {prefix + name: {"by": [f"{owner}_id"]} | _keys(part) for name, part in counters.items()}
+    kept = {key: value for key, value in raw.items() if key != owner} | ({owner: stay} if stay else {})
+    return kept | {to: {**raw.get(to, {}), **told}}
 
 
 def _kind(part: Any) -> Any:
     return part.get("kind") if isinstance(part, dict) else getattr(part, "kind", None)
 
 
-def _of_user(part: Any) -> Any:
-    told = part.model_dump() if isinstance(part, FeaturePart) else part
-    return {"by": ["user_id"]} | told
+def _keys(part: Any) -> dict[str, Any]:
+    keys: dict[str, Any] = part.model_dump() if isinstance(part, FeaturePart) else part
+    return keys
 
 
 class ScenarioSettings(Settings):
@@ -476,6 +497,15 @@ class Recipe(Settings):
                 raise ContradictionError(
                     "free of unknown tasks in serving.rank_by", f"'{task}', which is not in [tasks]", did_you_mean(task, self.tasks)
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _candidates_are_ranked(self) -> Self:
+        if self.features.candidate and all(task.kind == "next_item" for task in self.tasks.values()):
+            do = "Add a task such as [tasks.click], or count by what is known before, under user or context."
+            raise ContradictionError(
+                "given a task that ranks when items have counters", f"features.item.{next(iter(self.features.candidate))} without one", do
+            )
         return self
 
     @classmethod

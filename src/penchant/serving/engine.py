@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import polars as pl
 import torch
 from numpy.typing import NDArray
 
@@ -44,6 +45,8 @@ class Asked:
     """Requests, encoded; and of each why its answer will be less personal than it could be, if it will."""
 
     encoding: Encoding
+    moments: pl.DataFrame
+    """What candidates are counted by beside the item, `[requests]`."""
     scores: NDArray[np.float32]
     """Retrieval's score of every catalogue item `[requests, items]`."""
     fallbacks: list[str | None]
@@ -72,6 +75,7 @@ class BundleEngine:
         width = 1 if recommender.ranks_by_retrieval else recipe.serving.candidates
         self._funnel: Funnel[Asked] = Funnel(self._retrieve, self._rank, width)
         log = recommender.log_
+        self._counted = sorted(recipe.features.candidate_moment)
         self._scenarios = [value for feature in recommender.features.features["scenario"].values() for value in _known(feature)]
         self._popular = np.bincount(log.item, minlength=len(log.items)).astype(np.float32)
 
@@ -121,6 +125,7 @@ class BundleEngine:
             return
         frame = frame_of([{**record, "item_id": name} for name, record in records.items()])
         vectors = self.recommender.vectors_of(self.recommender.features.encode("item", frame))
+        before = len(self._ids)
         for name, record in records.items():
             record = {**record, "item_id": name}
             if name not in self._rows:
@@ -131,10 +136,10 @@ class BundleEngine:
             else:
                 self._records[self._rows[name]] = record
                 self._titles[self._rows[name]] = self._title(record)
-        grown = torch.zeros(len(self._ids), vectors.shape[1])
-        grown[: len(self.recommender.item_vectors)] = self.recommender.item_vectors
-        grown[torch.tensor([self._rows[name] for name in records])] = vectors
-        self.recommender.item_vectors = grown
+        places = np.arange(len(self._ids))
+        places[[self._rows[name] for name in records]] = before + np.arange(len(records))
+        self.recommender.item_vectors = torch.cat([self.recommender.item_vectors, vectors])[torch.from_numpy(places)]
+        self.recommender.catalogue = pl.concat([self.recommender.catalogue, self.recommender.features.catalogue(frame)])[places]
         self.memory.welcome(records)
 
     def upsert_users(self, records: Mapping[str, dict[str, Any]]) -> None:
@@ -226,8 +231,10 @@ class BundleEngine:
             ),
         )
         encoding = recommender.encode(batch)
+        counted = frame_of([{name: moment.get(name) for name in self._counted} for moment in moments])
         personal = zip(requests, pasts, profiles, strict=True)
-        return Asked(encoding, recommender.retrieve(encoding), [self._fallback(one, past, told) for one, past, (_, told) in personal])
+        fallbacks = [self._fallback(one, past, told) for one, past, (_, told) in personal]
+        return Asked(encoding, counted, recommender.retrieve(encoding, counted), fallbacks)
 
     def _fallback(self, request: RecommendationRequest, past: UserPast, has_profile: bool) -> str | None:
         known = request.user_id is not None and (self.memory.knows(request.user_id) or request.user_id in self._profiles)
@@ -256,7 +263,7 @@ class BundleEngine:
         for place, one in enumerate(candidates):
             rows[place, : len(one)] = one.items
         with torch.inference_mode():
-            outputs = self.recommender.judge(asked.encoding, rows)
+            outputs = self.recommender.judge(asked.encoding, rows, asked.moments)
             tasks = {name: task.predict(outputs[name]).float().numpy() for name, task in network.ranking_tasks.items()}
             if network.retrieval is not None:
                 totals = torch.from_numpy(asked.scores).logsumexp(1, keepdim=True)

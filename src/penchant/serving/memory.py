@@ -80,7 +80,8 @@ class Memory:
         for event, columns in self._encoded(events):
             past = self._pasts[event.user_id] = self.of(event.user_id)
             self._add(past, event, columns)
-            self._recommender.features.observe(self._line(event) | {"user_id": event.user_id, "item_id": event.item_id})
+            line = self._line(event) | {"user_id": event.user_id, "item_id": event.item_id}
+            self._recommender.features.observe(line, self._recommender.catalogue.row(self._rows[event.item_id], named=True))
 
     def welcome(self, items: Iterable[str]) -> None:
         """Take in the events that waited for these items, now that the catalogue holds them."""

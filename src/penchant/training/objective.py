@@ -9,7 +9,7 @@ from penchant.data.dataset import Dataset, labels_of
 from penchant.data.windows import windows_of
 from penchant.evaluation.metrics.hits import find_hits
 from penchant.evaluation.metrics.ndcg import ndcg
-from penchant.models.batch import gather
+from penchant.models.batch import Batch, gather
 from penchant.models.network import Encoding
 from penchant.models.network_recommender import NetworkRecommender, packs
 from penchant.models.queries import Queries
@@ -102,7 +102,7 @@ class NetworkObjective:
         )
         vectors = self.network.item({name: array[unique] for name, array in self.items.items()})
         encoding = self.network.encode(read.with_history(in_history), vectors)
-        losses = self._ranking_losses(encoding, vectors[in_targets], read.rows, read.present) if self.network.tasks else {}
+        losses = self._ranking_losses(encoding, vectors[in_targets], read) if self.network.tasks else {}
         if retrieval is not None and wanted.any():
             asks = torch.from_numpy(wanted)
             loss = retrieval.loss(
@@ -133,12 +133,12 @@ class NetworkObjective:
         same = (place < len(positives)) & (log.user[events] == log.user[rows][:, None])
         return np.where(same, log.item[events], -1).astype(np.int64)
 
-    def _ranking_losses(self, encoding: Encoding, candidates: Tensor, rows: NDArray[np.int64], present: Tensor) -> dict[str, Tensor]:
-        outputs = self.network.rank(encoding, candidates.unsqueeze(2))
+    def _ranking_losses(self, encoding: Encoding, candidates: Tensor, read: Batch) -> dict[str, Tensor]:
+        outputs = self.network.rank(encoding, candidates.unsqueeze(2), read.standing)
         losses = {}
         for name, task in self.network.ranking_tasks.items():
-            label = torch.from_numpy(self.labels[name][rows])
-            known = present & ~label.isnan()
+            label = torch.from_numpy(self.labels[name][read.rows])
+            known = read.present & ~label.isnan()
             if known.any():
                 losses[name] = task.loss(outputs[name][..., 0][known], label[known]).mean()
         return losses

@@ -81,7 +81,7 @@ def test_that_candidates_are_judged_by_the_score_that_found_them() -> None:
     model = fit_network(data.recipe, data)
     asked = Queries.at_events(data, data.rows[5::16])
     encoding = model.encode(model.batch_of(asked))
-    scores = model.retrieve(encoding)
+    scores = model.retrieve(encoding, asked.moment)
     rows = np.tile(np.arange(scores.shape[1]), (len(scores), 1))
-    np.testing.assert_allclose(model.judge(encoding, rows)["next"].numpy(), scores, atol=1e-5)
+    np.testing.assert_allclose(model.judge(encoding, rows, asked.moment)["next"].numpy(), scores, atol=1e-5)
     assert model.network.repeats.at(encoding.past, encoding.repeats[:, 0], torch.from_numpy(rows)).max() > 0.5
