@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 import polars as pl
 
-from penchant.data.defects.defect import DAY, Defect, TableName, Tables
+from penchant.data.defects.defect import DAY, Defect, TableName, Tables, counted_values
 
 _BINS = 24
 _VALUES = 6
@@ -67,16 +67,16 @@ class Profile:
 
 def profile(tables: Tables, defects: Sequence[Defect]) -> Profile:
     """The profile of tables in which these defects were found."""
-    columns = [_column(table, column) for table, frame in tables.named() for column in frame]
-    return Profile(tuple(columns), _timeline(tables, defects) if tables.has_clock() else None)
+    columns = [_column(tables, table, column) for table, frame in tables.named() for column in frame]
+    return Profile(tuple(columns), _timeline(tables, defects) if tables.has_clock else None)
 
 
-def _column(table: TableName, column: pl.Series) -> ColumnProfile:
+def _column(tables: Tables, table: TableName, column: pl.Series) -> ColumnProfile:
     filled = column.drop_nulls()
     missing = column.null_count() / column.len() if column.len() else 0.0
     if column.dtype.is_nested():
         return ColumnProfile(table, column.name, "list", missing, 0, (), (), False)
-    different = filled.n_unique()
+    different = tables.different(table, column)
     if column.dtype.is_numeric() and different > _VALUES:
         bars, labels = _histogram(filled.cast(pl.Float64), _day if _is_clock(table, filled) else _number)
         return ColumnProfile(table, column.name, "number", missing, different, bars, labels, True)
@@ -84,16 +84,16 @@ def _column(table: TableName, column: pl.Series) -> ColumnProfile:
         seconds = filled.cast(pl.Datetime("us")).dt.epoch("us").cast(pl.Float64) / 1e6
         bars, labels = _histogram(seconds, _day)
         return ColumnProfile(table, column.name, "date", missing, different, bars, labels, True)
-    return _of_values(table, column, filled, missing)
+    counts = tables.counts(table, column) if column.dtype == pl.String else counted_values(column)
+    return _of_values(table, column, counts, missing)
 
 
-def _of_values(table: TableName, column: pl.Series, filled: pl.Series, missing: float) -> ColumnProfile:
+def _of_values(table: TableName, column: pl.Series, counts: pl.DataFrame, missing: float) -> ColumnProfile:
     """A column of few numbers, in their order, or of texts, the commonest first."""
-    counts = filled.value_counts(name="=rows")
     numeric = column.dtype.is_numeric()
-    counts = counts.sort(column.name) if numeric else counts.sort("=rows", column.name, descending=[True, False])
+    counts = counts.sort("text") if numeric else counts.sort("rows", "text", descending=[True, False])
     labels = tuple(f"{value:g}" if numeric else f"{value}"[:24] for value in counts[:, 0][:_VALUES].to_list())
-    bars = counts["=rows"]
+    bars = counts["rows"]
     if bars.len() > _BINS:
         bars = bars.gather([place * (bars.len() - 1) // (_BINS - 1) for place in range(_BINS)])
     kind = "yes or no" if column.dtype == pl.Boolean else "number" if numeric else "text"

@@ -21,7 +21,7 @@ def find(tables: Tables) -> Iterator[Defect]:
         what="events at a time that is not a finite number", mend="`clean.missing_time` treats them as missing.",
         rule='data.clean.missing_time = "drop"',
     )  # fmt: skip
-    if not tables.has_clock():
+    if not tables.has_clock:
         return
     factor = unit_factor(tables.events, tables.now)
     stand_in = stands_for_none(tables.events)
@@ -77,10 +77,10 @@ def unit_factor(events: pl.DataFrame, now: float) -> pl.Series:
 
     A row of another unit is early or in the future, and lies among the plain times once multiplied by a power of a thousand.
     """
-    time = pl.col("timestamp")
-    odd = (is_early(time) | is_future(time, now)) & (time > 0) & time.is_finite()
-    plain = events.filter(~odd & time.is_finite() & ~time.is_in(_STAND_INS))["timestamp"]
-    if plain.is_empty() or not events.select(odd.any()).item():
+    events, time = events.select("timestamp"), pl.col("timestamp")
+    odd = events.select((is_early(time) | is_future(time, now)) & (time > 0) & time.is_finite()).to_series().fill_null(False)
+    plain = events.filter(~odd & time.is_finite() & ~time.is_in(_STAND_INS))["timestamp"] if odd.any() else pl.Series(dtype=pl.Float64)
+    if plain.is_empty():
         return pl.repeat(None, events.height, dtype=pl.Float64, eager=True)
     low, high = plain.min(), plain.max()
     factors = [pl.when(odd & (time * factor).is_between(low, high)).then(pl.lit(factor)) for factor in _UNITS]
