@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 import polars as pl
 
-from penchant.data.defects.defect import DAY, Defect, TableName, Tables, counted_values
+from penchant.data.defects.defect import DAY, Defect, TableName, Tables, counted_values, finite_of
 
 _BINS = 24
 _VALUES = 6
@@ -78,7 +78,7 @@ def _column(tables: Tables, table: TableName, column: pl.Series) -> ColumnProfil
         return ColumnProfile(table, column.name, "list", missing, 0, (), (), False)
     different = tables.different(table, column)
     if column.dtype.is_numeric() and different > _VALUES:
-        bars, labels = _histogram(filled.cast(pl.Float64), _day if _is_clock(table, filled) else _number)
+        bars, labels = _histogram(filled, _day if _is_clock(table, filled) else _number)
         return ColumnProfile(table, column.name, "number", missing, different, bars, labels, True)
     if column.dtype.is_temporal() and column.dtype != pl.Time and filled.len():
         seconds = filled.cast(pl.Datetime("us")).dt.epoch("us").cast(pl.Float64) / 1e6
@@ -103,14 +103,14 @@ def _of_values(table: TableName, column: pl.Series, counts: pl.DataFrame, missin
 
 def _histogram(values: pl.Series, shown: Callable[[float], str]) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Rows per bin between the first and the last percentile, what lies outside in the outermost bins; what the ends are."""
-    finite = values.filter(values.is_finite())
+    finite = finite_of(values)
     if finite.is_empty():
         return (), ()
     low, high = (cast(float, finite.quantile(part)) for part in (0.01, 0.99))
     if low == high:
         low, high = cast(float, finite.min()), cast(float, finite.max())
-    place = ((finite - low) / max(high - low, 1e-300) * _BINS).clip(0, _BINS - 1).cast(pl.Int64)
-    bars = np.bincount(place.to_numpy(), minlength=_BINS)
+    place = np.clip((finite.to_numpy() - low) / max(high - low, 1e-300) * _BINS, 0, _BINS - 1).astype(np.int64)
+    bars = np.bincount(place, minlength=_BINS)
     return tuple(int(bar) for bar in bars), (shown(low), shown(high))
 
 

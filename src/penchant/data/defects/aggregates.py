@@ -57,11 +57,11 @@ def _defect(table: TableName, rows: int, columns: list[tuple[str, float]], used:
 def _counts(tables: Tables, key: str, frame: pl.DataFrame) -> tuple[Ranks, Ranks]:
     """How many events to learn from and how many others each row of a table has, `[rows]`."""
     assert tables.parts is not None
-    counted_rows = []
-    for part in tables.parts:
-        counts = tables.events[key].gather(part).value_counts(name="n")
-        counted_rows.append(frame.select(key).join(counts, on=key, how="left", maintain_order="left")["n"].fill_null(0).to_numpy())
-    return counted_rows[0], counted_rows[1]
+    ids, codes = tables.coded.ids[key], tables.coded.codes[key]
+    counts = {f"{n}": np.bincount(codes.gather(part).to_numpy(), minlength=ids.len()) for n, part in enumerate(tables.parts)}
+    rows = frame.select(key).join(pl.DataFrame({key: ids, **counts}), on=key, how="left", maintain_order="left")
+    known, later = (rows[name].fill_null(0).to_numpy() for name in counts)
+    return known, later
 
 
 class _Events:
@@ -82,11 +82,11 @@ def _strength(column: pl.Series, events: _Events) -> float | None:
     """The rank correlation with later events, where it is strong and not what the events to learn from say already; else None."""
     if _are_years(column):
         return None
-    amounts = column.cast(pl.Float64)
-    present = amounts.is_finite().fill_null(False).to_numpy()
+    amounts = column.cast(pl.Float64).to_numpy()  # missing is nan
+    present = np.isfinite(amounts)
     if present.sum() < _ENOUGH_ROWS:
         return None
-    values, (before, after) = _ranks(amounts.to_numpy()[present]), events.among(present)
+    values, (before, after) = _ranks(amounts[present]), events.among(present)
     with_later = _correlation(values, after)
     if with_later < STRONG:
         return None

@@ -31,16 +31,18 @@ def _of_task(tables: Tables, what: str, task: TaskPart) -> Iterator[Defect]:
         labels = again.select(*keys, label.polars().alias("=label"), rows.alias("=row"))
     except pl.exceptions.PolarsError:
         return  # `labels` says that it cannot be computed
-    again = labels.drop_nulls().filter(pl.struct(_PAIR).is_duplicated())
-    moment = again.filter(pl.struct(keys).is_duplicated()).filter(pl.col("=label").n_unique().over(keys) > 1)
+    told = labels.drop_nulls()
+    moment = told.lazy().filter(pl.struct(keys).is_duplicated()).filter(pl.col("=label").n_unique().over(keys) > 1).collect()
     yield from located(
-        tables.events, mask_of(moment["=row"], tables.events.height), code="label_conflict", table="events", column=None, severity="warning",
+        tables.events, mask_of(moment["=row"], tables.events.height), code="label_conflict", table="events", column=None,
+        severity="warning",
         what=f"events whose {what} contradicts that of the same {', '.join(keys)}",
         mend="`clean.conflicts` can leave all of them out; `clean.duplicates` otherwise keeps one.", rule=_rule(tables),
     )  # fmt: skip
     if task.kind == "binary" and tables.has_clock:
         yield from located(
-            tables.events, mask_of(_soon(again)["=row"], tables.events.height), code="label_change", table="events", column=None, severity="information",
+            tables.events, mask_of(_soon(told)["=row"], tables.events.height), code="label_change", table="events", column=None,
+            severity="information",
             what=f"events whose {what} is another than within the hour before, for the same user and item",
             mend="People change their minds; nothing needs to be done.",
         )  # fmt: skip
@@ -54,6 +56,8 @@ def _rule(tables: Tables) -> str:
 
 def _soon(labels: pl.DataFrame) -> pl.DataFrame:
     """Events whose label is another than that of the same user and item shortly before."""
-    rows = labels.sort("timestamp", "=row")
-    wait, before = pl.col("timestamp") - pl.col("timestamp").shift().over(_PAIR), pl.col("=label").shift().over(_PAIR)
-    return rows.filter((before != pl.col("=label")) & (wait > 0) & (wait <= _SOON))
+    before = {name: pl.col(name).shift() for name in (*_PAIR, "timestamp", "=label")}
+    wait = pl.col("timestamp") - before["timestamp"]
+    same = pl.all_horizontal(pl.col(name) == before[name] for name in _PAIR)
+    other = same & (before["=label"] != pl.col("=label")) & (wait > 0) & (wait <= _SOON)
+    return labels.lazy().sort(*_PAIR, "timestamp", "=row").filter(other).collect()

@@ -180,6 +180,12 @@ def counted_values(column: pl.Series) -> pl.DataFrame:
     return column.drop_nulls().alias("text").value_counts(name="rows")
 
 
+def finite_of(column: pl.Series) -> pl.Series:
+    """The amounts of a column of numbers that are finite, as float64 `[finite rows]`."""
+    amounts = column.cast(pl.Float64).to_numpy()  # missing is nan
+    return pl.Series(column.name, amounts[np.isfinite(amounts)])
+
+
 def having(column: pl.Series, values: pl.Series) -> pl.Series:
     """Whether each row has one of these values `[rows]`; where there are none, no row is looked at."""
     return column.is_in(values.implode()) if values.len() else pl.repeat(False, column.len(), eager=True)

@@ -65,7 +65,8 @@ def _without_zeros(counts: pl.DataFrame) -> pl.Series:
 def _of_table(frame: pl.DataFrame, table: TableName, column: str, texts: pl.Series) -> Iterator[Defect]:
     ids = frame[column]
     yield from located(
-        frame, having(ids, texts.filter(texts.str.to_lowercase().is_in(PLACEHOLDERS))), code="placeholder_id", table=table, column=column, severity="warning",
+        frame, having(ids, texts.filter(texts.str.to_lowercase().is_in(PLACEHOLDERS))), code="placeholder_id", table=table,
+        column=column, severity="warning",
         what=f"{table} whose {column} looks like a missing value",
         mend="`clean.stand_ins` makes it missing, and `clean.missing_ids` decides then.", rule='data.clean.stand_ins = "missing"',
     )  # fmt: skip

@@ -46,7 +46,8 @@ def _after(tables: Tables, train: pl.Series, test: pl.Series) -> Iterator[Defect
         else "So it is with this split: other users' later events are known. A split by time asks as life does."
     )
     yield from located(
-        tables.events, mask_of(late, tables.events.height), code="training_after_test", table="events", column="timestamp", severity=severity,
+        tables.events, mask_of(late, tables.events.height), code="training_after_test", table="events", column="timestamp",
+        severity=severity,
         what="events to learn from that are later than the first kept to choose by or to judge on", mend=mend,
         rule=None if by_time else 'split.kind = "time"',
     )  # fmt: skip

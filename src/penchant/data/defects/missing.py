@@ -46,6 +46,8 @@ def _alike(frame: pl.DataFrame, names: list[str], bad: Callable[[pl.Series], pl.
     """Columns that are bad in the very same rows together, with those rows: an export lacks whole records, and one line tells it."""
     groups: dict[bytes, tuple[list[str], pl.Series]] = {}
     for name in names:
+        if frame.schema[name] != pl.String and not frame[name].null_count():
+            continue
         mask = bad(frame[name]).fill_null(False)
         if mask.any():
             groups.setdefault(np.packbits(mask.to_numpy()).tobytes(), ([], mask))[0].append(name)

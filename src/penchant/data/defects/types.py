@@ -22,7 +22,8 @@ def find(tables: Tables) -> Iterator[Defect]:
         # A code such as 98107-2117 is no failed number: a letter, a currency or a decimal comma makes one.
         yield from located(
             frame, having(column, texts.filter(filled & ~number & text.str.contains(r"\p{L}|\p{Sc}|%|^-?\d+,\d+$"))),
-            code="mixed_type", table=table, column=column.name, severity="warning" if tables.reads_as_number(table, column.name) else "information",
+            code="mixed_type", table=table, column=column.name,
+            severity="warning" if tables.reads_as_number(table, column.name) else "information",
             what=f"{table} whose {column.name} is text where most are numbers",
             mend="The whole column is read as text because of them; mend these cells in the export.",
         )  # fmt: skip

@@ -1,7 +1,6 @@
 """An amount whose unit changed at some moment: milliseconds that had been seconds, cents that had been euros."""
 
 from collections.abc import Iterator
-from typing import cast
 
 import numpy as np
 import polars as pl
@@ -46,11 +45,13 @@ def find(tables: Tables) -> Iterator[Defect]:
 
 def _is_wide(column: pl.Series) -> bool:
     """Whether its amounts lie far enough apart for a jump; of ones and zeros none need be put in order."""
-    if column.dtype.is_integer() and max(abs(cast(int, column.min() or 0)), abs(cast(int, column.max() or 0))) < 10**_JUMP:
+    ends = [abs(float(end)) for end in (column.min(), column.max()) if isinstance(end, int | float)]
+    if column.dtype.is_integer() and max(ends, default=0) < 10**_JUMP:
         return False
-    sizes = pl.col("size").filter(pl.col("size").is_finite() & (pl.col("size") > 0))
-    least, most = column.cast(pl.Float64).abs().to_frame("size").select(sizes.min().alias("least"), sizes.max().alias("most")).row(0)
-    return least is not None and most / least >= 10**_JUMP
+    sizes = column.cast(pl.Float64).abs()
+    sizes = sizes.filter(sizes.is_finite() & (sizes > 0))
+    least, most = sizes.min(), sizes.max()
+    return isinstance(least, float) and isinstance(most, float) and most / least >= 10**_JUMP
 
 
 def _logarithms(sizes: pl.Series) -> NDArray[np.float64]:
