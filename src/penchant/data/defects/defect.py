@@ -1,6 +1,6 @@
 """What a defect is, and what is searched for them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from penchant.data.defects.coded import Coded
 from penchant.data.log import Column, Log
 from penchant.data.split import split
+from penchant.report.words import shortened
 from penchant.schema.errors import PenchantError
 from penchant.schema.expression import Expression
 from penchant.schema.recipe import Recipe
@@ -22,7 +23,7 @@ Severity = Literal["error", "warning", "information"]
 TableName = Literal["events", "users", "items"]
 FIRST_ROWS = 5
 DAY = 86_400.0
-_LONGEST_EXAMPLE = 40
+_LONGEST_EXAMPLE = 200
 
 
 @dataclass(frozen=True)
@@ -202,6 +203,7 @@ def located(
     what: str,
     mend: str,
     rule: str | None = None,
+    show: Callable[[pl.Series], pl.Series] | None = None,
 ) -> Iterator[Defect]:
     """A defect for the rows where `bad` is true, or nothing when there is none; missing counts as not bad.
 
@@ -210,6 +212,7 @@ def located(
         bad: A condition over its columns, or its values `[rows]`.
         what: What such rows are ("events without a user_id"); numbers and the first row are added.
         rule: The recipe's line that mends it.
+        show: What is shown of the column's first such values, where their beginnings would not tell it.
     """
     mask = bad if isinstance(bad, pl.Series) else frame.select(bad.alias("bad")).to_series()
     rows = mask.arg_true()
@@ -218,7 +221,8 @@ def located(
     share = rows.len() / frame.height
     first = tuple(int(row) + 1 for row in rows[:FIRST_ROWS])
     sentence = f"{what}: {rows.len():,} of {frame.height:,} rows ({percent(share)}), first at row {first[0]:,}"
-    examples = _examples(frame[column].gather(rows[:FIRST_ROWS])) if column is not None and column in frame.columns else ()
+    held = frame[column].gather(rows[:FIRST_ROWS]) if column is not None and column in frame.columns else pl.Series()
+    examples = _examples(show(held) if show else held)
     yield Defect(code, table, column, severity, rows.len(), share, first, sentence, mend, rule, examples, rows)
 
 
@@ -258,7 +262,8 @@ def counted(number: int, noun: str) -> str:
 def _examples(values: pl.Series) -> tuple[str, ...]:
     if values.name == "timestamp" and values.dtype.is_float():
         return tuple(_moment(value) for value in values.to_list())
-    return tuple("" if value is None else (repr(value) if isinstance(value, str) else f"{value}")[:_LONGEST_EXAMPLE] for value in values)
+    told = ("" if value is None else repr(value) if isinstance(value, str) else f"{value}" for value in values)
+    return tuple(shortened(each, _LONGEST_EXAMPLE) for each in told)
 
 
 def _moment(seconds: float | None) -> str:
