@@ -1,6 +1,7 @@
 """What people see: short lines with a first word, progress when there is a terminal, one JSON object when asked."""
 
 import json
+import shutil
 import sys
 import time
 from typing import Any
@@ -18,6 +19,7 @@ class Terminal:
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
         self.live = sys.stdout.isatty() and not as_json
+        self.width = shutil.get_terminal_size().columns if self.live else None
         self._shown = 0.0
         self._open = False
 

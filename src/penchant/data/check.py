@@ -5,6 +5,7 @@ import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
+from textwrap import wrap
 from typing import Any
 
 import polars as pl
@@ -12,8 +13,11 @@ import polars as pl
 from penchant.data import defects
 from penchant.data.defects.defect import Defect, Tables, counted
 from penchant.data.profile import Profile, profile
+from penchant.report.words import shortened
 from penchant.schema.recipe import Recipe
 
+_LONGEST = 40
+"""Characters of an example in a terminal."""
 _WEIGHT = {"error": 0, "warning": 1, "information": 2}
 
 
@@ -48,18 +52,39 @@ class CheckReport:
 
     def __str__(self) -> str:
         """The summary, what was found, and below each error and warning what it holds and what would mend it."""
+        return self.told()
+
+    def told(self, width: int | None = None, most: int | None = None) -> str:
+        """The report as lines for a terminal.
+
+        Args:
+            width: Characters of a line; None breaks none.
+            most: How many things to know are named; the others are counted. None names all.
+        """
         wide = max((len(f"{defect.count:,}") for defect in self.defects), default=0)
+        information = self.of("information")
         lines = [self.summary()]
-        for defect in self.defects:
-            lines.append(f"  {defect.severity:<11}  {defect.count:>{wide},}  {defect.sentence}")
+        for defect in (*self.of("error", "warning"), *information[:most]):
+            lines += _line(f"  {defect.severity:<11}  {defect.count:>{wide},}  ", defect.sentence, width)
             if defect.severity != "information":
-                lines += [f"  {'':<11}  {'':>{wide}}  {told}" for told in _below(defect)]
+                lines += [line for told in _below(defect) for line in _line(f"  {'':<11}  {'':>{wide}}  ", told, width)]
+        if most is not None and len(information) > most:
+            lines.append(f"  {'':<11}  {'':>{wide}}  and {counted(len(information) - most, 'more thing')} to know, in the report")
         return "\n".join(lines)
+
+
+def _line(first: str, text: str, width: int | None) -> list[str]:
+    """A text behind a beginning, in as many lines as it needs."""
+    if width is None:
+        return [first + text]
+    hanging = len(text) - len(text.lstrip())
+    return wrap(text, max(width, 60), initial_indent=first, subsequent_indent=" " * (len(first) + hanging), break_on_hyphens=False)
 
 
 def _below(defect: Defect) -> Iterator[str]:
     if any(defect.examples):
-        shown = ", ".join(f"row {row:,} {example or 'empty'}" for row, example in zip(defect.first_rows, defect.examples, strict=True))
+        held = (shortened(example, _LONGEST) or "empty" for example in defect.examples)
+        shown = ", ".join(f"row {row:,} {example}" for row, example in zip(defect.first_rows, held, strict=True))
         yield f"  holds: {shown}"
     yield f"  mend:  {defect.recipe_line or defect.mend}"
 

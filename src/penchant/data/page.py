@@ -1,5 +1,6 @@
 """The data check as a page for people."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from penchant.data.check import CheckReport
@@ -8,6 +9,7 @@ from penchant.data.defects.defect import Defect, Severity, TableName, counted, p
 from penchant.data.profile import ColumnProfile, Timeline
 from penchant.report.charts import Sketch, Strip
 from penchant.report.page import Cell, Charts, Figure, Finding, Findings, Page, Section, Table, Text, Tone
+from penchant.report.words import shortened
 
 _TITLES: dict[Severity, str] = {"error": "Errors", "warning": "Warnings", "information": "Good to know"}
 _INTRODUCTIONS: dict[Severity, str] = {
@@ -33,9 +35,9 @@ def page(
     """
     sections = [_of_severity(severity, report.of(severity)) for severity in ("error", "warning") if report.of(severity)]
     if actions:
-        rows = [(action.sentence, action.table, action.rows) for action in actions]
+        rows = [(action.rule, action.sentence.removeprefix(f"{action.rule}: "), action.rows) for action in actions]
         intro = "Each rule stands in [data.clean] of the recipe. The rows that were left out lie in the folder 'rejected'."
-        sections.append(Section("What cleaning did", [Table(["rule", "table", "rows"], rows)], intro=intro))
+        sections.append(Section("What cleaning did", [Table(["rule", "what it did", "rows"], rows, numeric=False)], intro=intro))
     if report.profile.timeline:
         sections.append(_when(report.profile.timeline))
     if report.of("information"):
@@ -65,7 +67,16 @@ def _lead(report: CheckReport) -> str:
 def _of_severity(severity: Severity, defects: Sequence[Defect]) -> Section:
     cards = [_card(defect, _TONES[severity]) for defect in defects]
     title = f"{_TITLES[severity]} ({len(defects):,})"
-    return Section(title, [Findings(cards)], intro=_INTRODUCTIONS[severity], folded=severity == "information")
+    folded = severity == "information"
+    intro = f"{_INTRODUCTIONS[severity]} {_by_kind(defects)}." if folded else _INTRODUCTIONS[severity]
+    return Section(title, [Findings(cards)], intro=intro, folded=folded)
+
+
+def _by_kind(defects: Sequence[Defect]) -> str:
+    """How often each kind was found, the most frequent first: "8 × missing value, outlier"."""
+    kinds = Counter(defect.code.replace("_", " ") for defect in defects).most_common()
+    told = ", ".join(kind if number == 1 else f"{number:,} × {kind}" for kind, number in kinds)
+    return told[:1].upper() + told[1:]
 
 
 def _card(defect: Defect, tone: Tone) -> Finding:
@@ -90,25 +101,23 @@ def _columns(report: CheckReport) -> Section:
     for table in _TABLES:
         rows = [_column(column, report) for column in report.profile.columns if column.table == table]
         if rows:
-            tables.append(Table(["column", "holds", "distribution", "missing", "different"], rows, caption=table, numeric=False))
+            tables.append(Table(["column", "distribution", "missing", "different"], rows, caption=table, numeric=False))
     return Section("What the columns hold", tables, intro="Numbers from the least to the greatest, texts by how common they are.")
 
 
 def _column(column: ColumnProfile, report: CheckReport) -> list[str | int | Cell | None]:
     found = [defect for defect in report.of("error", "warning") if defect.table == column.table and column.name in _names(defect)]
     tone = _TONES[found[0].severity] if found else "plain"
-    ends = (
-        " … ".join(column.labels)
-        if column.numeric
-        else ", ".join(label or "''" for label in column.labels[: 6 if column.type == "number" else 3])
-    )
+    shown = column.labels if column.type == "number" else column.labels[:3]
+    between = " … " if column.numeric else ", "
+    ends, whole = (between.join(label or "''" for label in labels) for labels in ([shortened(label, 24) for label in shown], shown))
+    codes = dict.fromkeys(defect.code for defect in found)
     sketch = Sketch(column.bars, not column.numeric, f"{column.name}: {ends}")
     return [
-        Cell(column.name, note=", ".join(dict.fromkeys(defect.code for defect in found)), tone=tone, strong=bool(found)),
-        column.type,
-        Cell("", note=ends[:60], sketch=sketch),
-        Cell(percent(column.missing) if column.missing else "–", tone="warn" if column.missing >= 0.5 else "plain"),
-        column.different or None,
+        Cell(column.name, note=", ".join((column.type, *codes)), tone=tone, strong=bool(found)),
+        Cell("", note=ends, whole=whole, sketch=sketch),
+        Cell(percent(column.missing) if column.missing else "–", tone="warn" if "missing_value" in codes else "plain", number=True),
+        Cell(f"{column.different:,}" if column.different else "–", number=True),
     ]
 
 

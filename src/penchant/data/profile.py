@@ -1,5 +1,6 @@
 """What a table's columns hold, and when its events were: the shapes that a page draws beside the defects."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,10 +9,12 @@ from typing import cast
 import numpy as np
 import polars as pl
 
-from penchant.data.defects.defect import DAY, Defect, TableName, Tables
+from penchant.data.defects.defect import DAY, Defect, TableName, Tables, counted_values, finite_of
+from penchant.report.words import shortened
 
 _BINS = 24
 _VALUES = 6
+_LONGEST = 200
 _MOST_BARS = 90
 
 
@@ -21,12 +24,13 @@ class ColumnProfile:
 
     Attributes:
         table, name: Which.
-        type: In words: number, text, list, date, yes or no.
+        type: In words: number, time, text, list, date, yes or no.
         missing: Share of the rows without a value, 0 to 1.
         different: How many different values there are.
-        bars: Rows per bin of a number or a date, from least to greatest; per value of few numbers, in order; per value of a text, the
-            commonest first, evenly chosen ones where there are many. None for lists and where every row has its own value.
-        labels: What the bars are: the least and the greatest value, or the commonest values.
+        bars: Rows per bin of a number or a date from the first to the last percentile, what lies outside in the outermost; per value
+            of few numbers, in order; per value of a text, the commonest first, evenly chosen ones where there are many. None for
+            lists and where every row has its own value.
+        labels: What the bars are: the least and the greatest value of a scale, the few values, or the commonest texts, long ones cut.
         numeric: Whether the bars are of a scale.
     """
 
@@ -67,51 +71,55 @@ class Profile:
 
 def profile(tables: Tables, defects: Sequence[Defect]) -> Profile:
     """The profile of tables in which these defects were found."""
-    columns = [_column(table, column) for table, frame in tables.named() for column in frame]
-    return Profile(tuple(columns), _timeline(tables, defects) if tables.has_clock() else None)
+    columns = [_column(tables, table, column) for table, frame in tables.named() for column in frame]
+    return Profile(tuple(columns), _timeline(tables, defects) if tables.has_clock else None)
 
 
-def _column(table: TableName, column: pl.Series) -> ColumnProfile:
+def _column(tables: Tables, table: TableName, column: pl.Series) -> ColumnProfile:
     filled = column.drop_nulls()
     missing = column.null_count() / column.len() if column.len() else 0.0
     if column.dtype.is_nested():
         return ColumnProfile(table, column.name, "list", missing, 0, (), (), False)
-    different = filled.n_unique()
-    if column.dtype.is_numeric() and different > _VALUES:
-        bars, labels = _histogram(filled.cast(pl.Float64), _day if _is_clock(table, filled) else _number)
-        return ColumnProfile(table, column.name, "number", missing, different, bars, labels, True)
+    different = tables.different(table, column)
+    unit = _unit_of_clock(filled) if column.dtype.is_numeric() else None
+    if column.dtype.is_numeric() and (different > _BINS or (unit and different)):
+        bars, labels = _histogram(filled * (unit or 1), _day if unit else _number)
+        return ColumnProfile(table, column.name, "time" if unit else "number", missing, different, bars, labels, True)
     if column.dtype.is_temporal() and column.dtype != pl.Time and filled.len():
         seconds = filled.cast(pl.Datetime("us")).dt.epoch("us").cast(pl.Float64) / 1e6
         bars, labels = _histogram(seconds, _day)
         return ColumnProfile(table, column.name, "date", missing, different, bars, labels, True)
-    return _of_values(table, column, filled, missing)
+    counts = tables.counts(table, column) if column.dtype == pl.String else counted_values(column)
+    return _of_values(table, column, counts, missing)
 
 
-def _of_values(table: TableName, column: pl.Series, filled: pl.Series, missing: float) -> ColumnProfile:
+def _of_values(table: TableName, column: pl.Series, counts: pl.DataFrame, missing: float) -> ColumnProfile:
     """A column of few numbers, in their order, or of texts, the commonest first."""
-    counts = filled.value_counts(name="=rows")
     numeric = column.dtype.is_numeric()
-    counts = counts.sort(column.name) if numeric else counts.sort("=rows", column.name, descending=[True, False])
-    labels = tuple(f"{value:g}" if numeric else f"{value}"[:24] for value in counts[:, 0][:_VALUES].to_list())
-    bars = counts["=rows"]
+    counts = counts.sort("text") if numeric else counts.sort("rows", "text", descending=[True, False])
+    ordered = numeric and counts.height > _VALUES
+    shown = counts["text"].gather([0, counts.height - 1]) if ordered else counts["text"][:_VALUES]
+    labels = tuple(_number(value) if numeric else shortened(f"{value}", _LONGEST) for value in shown.to_list())
+    bars = counts["rows"]
     if bars.len() > _BINS:
         bars = bars.gather([place * (bars.len() - 1) // (_BINS - 1) for place in range(_BINS)])
     kind = "yes or no" if column.dtype == pl.Boolean else "number" if numeric else "text"
     told = () if bars.len() > 1 and bars.max() == 1 else tuple(bars.to_list())
-    return ColumnProfile(table, column.name, kind, missing, counts.height, told, labels, False)
+    return ColumnProfile(table, column.name, kind, missing, counts.height, told, labels, ordered)
 
 
 def _histogram(values: pl.Series, shown: Callable[[float], str]) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Rows per bin between the first and the last percentile, what lies outside in the outermost bins; what the ends are."""
-    finite = values.filter(values.is_finite())
+    """Rows per bin between the first and the last percentile, what lies outside in the outermost bins; the least and the greatest."""
+    finite = finite_of(values)
     if finite.is_empty():
         return (), ()
+    least, most = cast(float, finite.min()), cast(float, finite.max())
     low, high = (cast(float, finite.quantile(part)) for part in (0.01, 0.99))
     if low == high:
-        low, high = cast(float, finite.min()), cast(float, finite.max())
-    place = ((finite - low) / max(high - low, 1e-300) * _BINS).clip(0, _BINS - 1).cast(pl.Int64)
-    bars = np.bincount(place.to_numpy(), minlength=_BINS)
-    return tuple(int(bar) for bar in bars), (shown(low), shown(high))
+        low, high = least, most
+    place = np.clip((finite.to_numpy() - low) / max(high - low, 1e-300) * _BINS, 0, _BINS - 1).astype(np.int64)
+    bars = np.bincount(place, minlength=_BINS)
+    return tuple(int(bar) for bar in bars), (shown(least), shown(most))
 
 
 def _timeline(tables: Tables, defects: Sequence[Defect]) -> Timeline | None:
@@ -136,9 +144,12 @@ def _timeline(tables: Tables, defects: Sequence[Defect]) -> Timeline | None:
     return Timeline(days, starts, tuple(events.tolist()), tuple(faulty.tolist()))
 
 
-def _is_clock(table: TableName, values: pl.Series) -> bool:
-    middle = values.median()
-    return table == "events" and values.name == "timestamp" and isinstance(middle, float) and middle >= 1e8
+def _unit_of_clock(values: pl.Series) -> float | None:
+    """In seconds, where a column is of moments since 1970 by its name and its size (1980 to 2100); else None."""
+    named = re.search(r"time|date|(^|_)ts($|_)", values.name.lower())
+    middle = values.median() if named else None
+    units = [unit for unit in (1.0, 1e-3) if isinstance(middle, float) and 315_532_800 <= middle * unit < 4_102_444_800]
+    return units[0] if units else None
 
 
 def _number(value: float) -> str:

@@ -12,6 +12,7 @@ from typing import Literal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from penchant.report.charts import BarChart, LineChart, Sketch, Strip
+from penchant.report.words import shortened
 
 Tone = Literal["plain", "good", "warn", "bad"]
 Language = Literal["en", "zh"]
@@ -56,10 +57,14 @@ class Cell:
     text: str
     note: str = ""
     """Small print under the text (an interval)."""
+    whole: str = ""
+    """The note in full where it is cut; shown on hover or a tap."""
     tone: Tone = "plain"
     strong: bool = False
     sketch: Sketch | None = None
-    """Drawn above the text."""
+    """Drawn beside the note."""
+    number: bool = False
+    """Whether it is set right, as numbers are."""
 
 
 Value = str | int | float | None | Cell
@@ -74,7 +79,7 @@ class Table:
         rows: As wide as `columns`. Integers are grouped by thousands, None is a dash.
         caption: What the table shows.
         note: How to read it.
-        numeric: Whether the columns after the first are set right; text reads better on the left.
+        numeric: Whether all columns after the first are set right; else numbers alone are.
     """
 
     columns: Sequence[str]
@@ -191,6 +196,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["shortened"] = shortened
     environment.tests["kind"] = lambda part, name: type(part).__name__ == name
     return environment
 
@@ -200,7 +206,9 @@ def _cell(value: Value) -> Cell:
         return value
     if value is None:
         return Cell("–")
-    return Cell(f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else value)
+    if isinstance(value, str):
+        return Cell(value)
+    return Cell(f"{value:,}" if isinstance(value, int) else f"{value:.4g}", number=True)
 
 
 _WORDS: dict[Language, dict[str, str]] = {

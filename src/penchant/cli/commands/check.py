@@ -15,6 +15,9 @@ from penchant.report.page import render
 from penchant.schema.errors import PenchantError
 from penchant.tasks.task import RankingTask, build
 
+_MOST_TO_KNOW = 5
+"""In a terminal, where what was printed first scrolls away."""
+
 
 def run(terminal: Terminal, recipe: Path, home: Path | None, rejected: Path | None = None) -> None:
     """Check the data and write the report; keep the rows that cleaning left out in `rejected`, a folder of the home when absent.
@@ -25,7 +28,7 @@ def run(terminal: Terminal, recipe: Path, home: Path | None, rejected: Path | No
     data = Dataset.read(read_recipe(recipe))
     assert data.report is not None
     place = HomeFolder.of(recipe, home)
-    terminal.text(str(data.report))
+    terminal.text(data.report.told(terminal.width, _MOST_TO_KNOW if terminal.live else None))
     show_actions(terminal, data)
     kept = keep_rejected(terminal, data, place.path / "rejected" if rejected is None else rejected)
     written = place.report("data.html")

@@ -30,8 +30,9 @@ def find(tables: Tables) -> Iterator[Defect]:
 
 
 def _of_table(tables: Tables, table: TableName, key: str, frame: pl.DataFrame) -> Iterator[Defect]:
-    known, later = _counts(tables, key, frame)
-    found = [(column.name, strength) for column in frame if (strength := _strength(column, known, later)) is not None]
+    events = _Events(*_counts(tables, key, frame))
+    numbers = [column for column in frame if column.dtype.is_numeric() and tables.different(table, column) >= _FEW_VALUES]
+    found = [(column.name, strength) for column in numbers if (strength := _strength(column, events)) is not None]
     for used in (True, False):
         columns = sorted(((name, strength) for name, strength in found if tables.uses(table, name) is used), key=lambda pair: -pair[1])
         if columns:
@@ -56,25 +57,43 @@ def _defect(table: TableName, rows: int, columns: list[tuple[str, float]], used:
 def _counts(tables: Tables, key: str, frame: pl.DataFrame) -> tuple[Ranks, Ranks]:
     """How many events to learn from and how many others each row of a table has, `[rows]`."""
     assert tables.parts is not None
-    counted_rows = []
-    for part in tables.parts:
-        counts = tables.events[key].gather(part).value_counts(name="n")
-        counted_rows.append(frame.select(key).join(counts, on=key, how="left", maintain_order="left")["n"].fill_null(0).to_numpy())
-    return counted_rows[0], counted_rows[1]
+    ids, codes = tables.coded.ids[key], tables.coded.codes[key]
+    counts = {f"{n}": np.bincount(codes.gather(part).to_numpy(), minlength=ids.len()) for n, part in enumerate(tables.parts)}
+    rows = frame.select(key).join(pl.DataFrame({key: ids, **counts}), on=key, how="left", maintain_order="left")
+    known, later = (rows[name].fill_null(0).to_numpy() for name in counts)
+    return known, later
 
 
-def _strength(column: pl.Series, known: Ranks, later: Ranks) -> float | None:
+class _Events:
+    """How many events to learn from and how many others each row of a table has, `[rows]`, as ranks."""
+
+    def __init__(self, known: Ranks, later: Ranks) -> None:
+        self._counts, self._ranks = (known, later), (_ranks(known), _ranks(later))
+
+    def among(self, present: NDArray[np.bool_]) -> tuple[Ranks, Ranks]:
+        """Ranks among some of the rows; those of all are kept, for most columns have no gap."""
+        if present.all():
+            return self._ranks
+        known, later = (_ranks(counts[present]) for counts in self._counts)
+        return known, later
+
+
+def _strength(column: pl.Series, events: _Events) -> float | None:
     """The rank correlation with later events, where it is strong and not what the events to learn from say already; else None."""
-    if not column.dtype.is_numeric() or _are_years(column):
+    if _are_years(column):
         return None
-    present = column.cast(pl.Float64).is_finite().fill_null(False).to_numpy()
-    if present.sum() < _ENOUGH_ROWS or column.n_unique() < _FEW_VALUES:
+    amounts = column.cast(pl.Float64).to_numpy()  # missing is nan
+    present = np.isfinite(amounts)
+    if present.sum() < _ENOUGH_ROWS:
         return None
-    values, before, after = (_ranks(each[present]) for each in (column.cast(pl.Float64).to_numpy(), known, later))
-    with_later, with_known, both = _correlation(values, after), _correlation(values, before), _correlation(before, after)
+    values, (before, after) = _ranks(amounts[present]), events.among(present)
+    with_later = _correlation(values, after)
+    if with_later < STRONG:
+        return None
+    with_known, both = _correlation(values, before), _correlation(before, after)
     beyond = (with_later - with_known * both) / max(1e-6, ((1 - with_known**2) * (1 - both**2)) ** 0.5)
     counted_before = with_known >= _SAME and abs(beyond) < _EXPLAINED
-    return with_later if with_later >= STRONG and not counted_before else None
+    return None if counted_before else with_later
 
 
 def _are_years(column: pl.Series) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from penchant.data.defects.coded import mask_of
 from penchant.data.defects.defect import Defect, Tables, located
 from penchant.data.defects.duplicates import event_keys
 from penchant.schema.expression import Expression
@@ -24,20 +25,24 @@ def find(tables: Tables) -> Iterator[Defect]:
 
 def _of_task(tables: Tables, what: str, task: TaskPart) -> Iterator[Defect]:
     keys = event_keys(tables.events)
+    label, rows = Expression(task.label or "null"), tables.coded.of_same_pair
     try:
-        labels = tables.events.select(*keys, Expression(task.label or "null").polars().alias("=label")).with_row_index("=row")
+        again = tables.events.select(*{*keys, *label.columns})[rows]
+        labels = again.select(*keys, label.polars().alias("=label"), rows.alias("=row"))
     except pl.exceptions.PolarsError:
         return  # `labels` says that it cannot be computed
-    again = labels.drop_nulls().filter(pl.struct(_PAIR).is_duplicated())
-    moment = again.filter(pl.struct(keys).is_duplicated()).filter(pl.col("=label").n_unique().over(keys) > 1)
+    told = labels.drop_nulls()
+    moment = told.lazy().filter(pl.struct(keys).is_duplicated()).filter(pl.col("=label").n_unique().over(keys) > 1).collect()
     yield from located(
-        tables.events, _mask(tables, moment), code="label_conflict", table="events", column=None, severity="warning",
+        tables.events, mask_of(moment["=row"], tables.events.height), code="label_conflict", table="events", column=None,
+        severity="warning",
         what=f"events whose {what} contradicts that of the same {', '.join(keys)}",
         mend="`clean.conflicts` can leave all of them out; `clean.duplicates` otherwise keeps one.", rule=_rule(tables),
     )  # fmt: skip
-    if task.kind == "binary" and tables.has_clock():
+    if task.kind == "binary" and tables.has_clock:
         yield from located(
-            tables.events, _mask(tables, _soon(again)), code="label_change", table="events", column=None, severity="information",
+            tables.events, mask_of(_soon(told)["=row"], tables.events.height), code="label_change", table="events", column=None,
+            severity="information",
             what=f"events whose {what} is another than within the hour before, for the same user and item",
             mend="People change their minds; nothing needs to be done.",
         )  # fmt: skip
@@ -51,10 +56,8 @@ def _rule(tables: Tables) -> str:
 
 def _soon(labels: pl.DataFrame) -> pl.DataFrame:
     """Events whose label is another than that of the same user and item shortly before."""
-    rows = labels.sort("timestamp", "=row")
-    wait, before = pl.col("timestamp") - pl.col("timestamp").shift().over(_PAIR), pl.col("=label").shift().over(_PAIR)
-    return rows.filter((before != pl.col("=label")) & (wait > 0) & (wait <= _SOON))
-
-
-def _mask(tables: Tables, found: pl.DataFrame) -> pl.Series:
-    return pl.int_range(tables.events.height, eager=True).is_in(found["=row"].cast(pl.Int64).implode())
+    before = {name: pl.col(name).shift() for name in (*_PAIR, "timestamp", "=label")}
+    wait = pl.col("timestamp") - before["timestamp"]
+    same = pl.all_horizontal(pl.col(name) == before[name] for name in _PAIR)
+    other = same & (before["=label"] != pl.col("=label")) & (wait > 0) & (wait <= _SOON)
+    return labels.lazy().sort(*_PAIR, "timestamp", "=row").filter(other).collect()

@@ -1,16 +1,20 @@
 """What a defect is, and what is searched for them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from math import isfinite
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from penchant.data.log import Log
+from penchant.data.defects.coded import Coded
+from penchant.data.log import Column, Log
 from penchant.data.split import split
+from penchant.report.words import shortened
 from penchant.schema.errors import PenchantError
 from penchant.schema.expression import Expression
 from penchant.schema.recipe import Recipe
@@ -19,7 +23,7 @@ Severity = Literal["error", "warning", "information"]
 TableName = Literal["events", "users", "items"]
 FIRST_ROWS = 5
 DAY = 86_400.0
-_LONGEST_EXAMPLE = 40
+_LONGEST_EXAMPLE = 200
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,33 @@ class Tables:
                 if column.dtype == pl.String and column.name not in ("user_id", "item_id"):
                     yield table, frame, column
 
+    @cached_property
+    def coded(self) -> Coded:
+        """The events by number and in order, for all kinds together."""
+        return Coded(self.events)
+
+    @cached_property
+    def _found(self) -> dict[tuple[str, TableName, str], Any]:
+        return {}
+
+    def counts(self, table: TableName, column: pl.Series) -> pl.DataFrame:
+        """As `counted_values`, once for each column."""
+        key = ("counts", table, column.name)
+        if key not in self._found:
+            of_id = table == "events" and column.name in ("user_id", "item_id")
+            self._found[key] = self.coded.counts(column.name) if of_id else counted_values(column)
+        return cast(pl.DataFrame, self._found[key])
+
+    def different(self, table: TableName, column: pl.Series) -> int:
+        """How many different values a column has, missing left out."""
+        if column.dtype == pl.String:
+            return self.counts(table, column).height
+        key = ("different", table, column.name)
+        if key not in self._found:
+            self._found[key] = column.drop_nulls().n_unique()
+        return cast(int, self._found[key])
+
+    @cached_property
     def has_clock(self) -> bool:
         """Whether the times are of a clock, not an order such as 0, 1, 2, ..."""
         return has_clock(self.events)
@@ -123,25 +154,42 @@ class Tables:
         """Rows (from 0, ascending) to learn from and to be chosen by or judged on, by the recipe's split; None where it cannot divide."""
         if self.recipe is None or not {"user_id", "item_id", "timestamp"} <= set(self.events.columns):
             return None
-        period = [self.recipe.split.column] if self.recipe.split.column else []
-        row = pl.int_range(pl.len(), dtype=pl.Int64).alias("=row")
-        usable = pl.col("user_id").is_not_null() & pl.col("item_id").is_not_null() & pl.col("timestamp").is_finite()
         try:
-            events = self.events.select("user_id", "item_id", "timestamp", *period, row).filter(usable)
-            nobody, nothing = (pl.DataFrame(schema={name: pl.String}) for name in ("user_id", "item_id"))
-            log = Log.pack(events, nobody, nothing, [*period, "=row"])
-            train, valid, test = split(log, pl.int_range(len(log), eager=True).to_numpy(), self.recipe.split)
+            log, rows = self._packed(self.recipe.split.column)
+            train, valid, test = split(log, np.arange(len(log)), self.recipe.split)
         except (PenchantError, pl.exceptions.PolarsError):
             return None  # training says it, in its own words
-        rows = log.series("=row").cast(pl.Int64)
-        later = pl.concat([rows.gather(valid), rows.gather(test)])
-        return rows.gather(train).sort(), later.sort()
+        return pl.Series(np.sort(rows[train])), pl.Series(np.sort(np.concatenate([rows[valid], rows[test]])))
+
+    def _packed(self, period: str | None) -> tuple[Log, NDArray[np.int64]]:
+        """The usable events as a log that can be split, by a column if one is named, and the row of each."""
+        events = self.coded.by_user.drop_nulls("item")
+        users, items = (self.coded.ids[key].to_frame(key) for key in ("user_id", "item_id"))
+        user, item, time, row = (events[name].to_numpy() for name in ("user", "item", "time", "row"))
+        columns = {period: Column.pack(self.events[period].gather(events["row"]))} if period else {}
+        return Log(users, items, user, item, time, columns), row.astype(np.int64)
 
 
 def has_clock(events: pl.DataFrame) -> bool:
     """Whether most times are of a clock: after 1973, in seconds."""
     middle = events["timestamp"].median()
     return isinstance(middle, float) and middle >= 1e8
+
+
+def counted_values(column: pl.Series) -> pl.DataFrame:
+    """The different values of a column, as `text`, and how many `rows` have each; missing left out, in any order."""
+    return column.drop_nulls().alias("text").value_counts(name="rows")
+
+
+def finite_of(column: pl.Series) -> pl.Series:
+    """The amounts of a column of numbers that are finite, as float64 `[finite rows]`."""
+    amounts = column.cast(pl.Float64).to_numpy()  # missing is nan
+    return pl.Series(column.name, amounts[np.isfinite(amounts)])
+
+
+def having(column: pl.Series, values: pl.Series) -> pl.Series:
+    """Whether each row has one of these values `[rows]`; where there are none, no row is looked at."""
+    return column.is_in(values.implode()) if values.len() else pl.repeat(False, column.len(), eager=True)
 
 
 def located(
@@ -155,6 +203,7 @@ def located(
     what: str,
     mend: str,
     rule: str | None = None,
+    show: Callable[[pl.Series], pl.Series] | None = None,
 ) -> Iterator[Defect]:
     """A defect for the rows where `bad` is true, or nothing when there is none; missing counts as not bad.
 
@@ -163,6 +212,7 @@ def located(
         bad: A condition over its columns, or its values `[rows]`.
         what: What such rows are ("events without a user_id"); numbers and the first row are added.
         rule: The recipe's line that mends it.
+        show: What is shown of the column's first such values, where their beginnings would not tell it.
     """
     mask = bad if isinstance(bad, pl.Series) else frame.select(bad.alias("bad")).to_series()
     rows = mask.arg_true()
@@ -171,7 +221,8 @@ def located(
     share = rows.len() / frame.height
     first = tuple(int(row) + 1 for row in rows[:FIRST_ROWS])
     sentence = f"{what}: {rows.len():,} of {frame.height:,} rows ({percent(share)}), first at row {first[0]:,}"
-    examples = _examples(frame[column].gather(rows[:FIRST_ROWS])) if column is not None and column in frame.columns else ()
+    held = frame[column].gather(rows[:FIRST_ROWS]) if column is not None and column in frame.columns else pl.Series()
+    examples = _examples(show(held) if show else held)
     yield Defect(code, table, column, severity, rows.len(), share, first, sentence, mend, rule, examples, rows)
 
 
@@ -211,7 +262,8 @@ def counted(number: int, noun: str) -> str:
 def _examples(values: pl.Series) -> tuple[str, ...]:
     if values.name == "timestamp" and values.dtype.is_float():
         return tuple(_moment(value) for value in values.to_list())
-    return tuple("" if value is None else (repr(value) if isinstance(value, str) else f"{value}")[:_LONGEST_EXAMPLE] for value in values)
+    told = ("" if value is None else repr(value) if isinstance(value, str) else f"{value}" for value in values)
+    return tuple(shortened(each, _LONGEST_EXAMPLE) for each in told)
 
 
 def _moment(seconds: float | None) -> str:

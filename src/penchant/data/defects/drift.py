@@ -21,22 +21,24 @@ _KEYS = frozenset({"user_id", "item_id", "timestamp", "timestamp_original"})
 
 def find(tables: Tables) -> Iterator[Defect]:
     """The first quarter of the events beside the last, by time; missing counts as a value, unless a source lacks the column."""
-    if not tables.has_clock() or tables.events.height < _ENOUGH_ROWS:
+    if not tables.has_clock or tables.events.height < _ENOUGH_ROWS:
         return
-    order = tables.events.select(pl.col("timestamp").arg_sort()).to_series()
-    order = order.filter(tables.events["timestamp"].is_finite().fill_null(False).gather(order))
+    order = tables.coded.by_time
     several = tables.recipe is not None and isinstance(tables.recipe.data.events, tuple) and len(tables.recipe.data.events) > 1
     unused: list[tuple[str, float]] = []
     for column in tables.events:
         if column.name in _KEYS or column.dtype.is_nested():
             continue
-        rows = order.filter(column.is_not_null().gather(order)) if several else order
-        values, size = column.gather(rows), int(_PERIOD * rows.len())
-        if rows.len() < _ENOUGH_ROWS or _tells_time(thinned(values), thinned(tables.events["timestamp"].gather(rows))):
+        rows = order.filter(column.is_not_null().gather(order)) if several and column.null_count() else order
+        # Two values cannot follow the time so closely.
+        several_values = tables.different("events", column) > 2
+        few = thinned(rows)
+        if rows.len() < _ENOUGH_ROWS or (several_values and _tells_time(column.gather(few), tables.events["timestamp"].gather(few))):
             continue
-        shift = stability_index(thinned(values[:size]), thinned(values[-size:]))
+        size = int(_PERIOD * rows.len())
+        shift = stability_index(column.gather(thinned(rows[:size])), column.gather(thinned(rows[-size:])))
         if shift >= LARGE and tables.uses("events", column.name):
-            yield _defect(tables, column.name, shift, values, size)
+            yield _defect(tables, column.name, shift, column.gather(rows), size)
         elif shift >= LARGE:
             unused.append((column.name, shift))
     if unused:
@@ -80,7 +82,7 @@ def stability_index(first: pl.Series, last: pl.Series) -> float:
 
 
 def _by_size(first: pl.Series, both: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    numbers = first.cast(pl.Float64).fill_nan(None)
+    numbers = first.cast(pl.Float64).fill_nan(None).sort()
     edges = np.unique([numbers.quantile(place / _BINS, "linear") or 0.0 for place in range(1, _BINS)])
     values = both.cast(pl.Float64).fill_nan(None)
     place = np.searchsorted(edges, values.fill_null(0).to_numpy(), side="right")
@@ -88,10 +90,11 @@ def _by_size(first: pl.Series, both: pl.Series) -> np.ndarray[tuple[int], np.dty
 
 
 def _by_value(first: pl.Series, both: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    first, both = (part if part.dtype.is_integer() else part.cast(pl.String) for part in (first, both))
     # The commonest of both periods: a value that is new must have its own bin.
-    halves = [part.cast(pl.String).value_counts(sort=True)[:, 0][:_VALUES] for part in (first, both[len(first) :])]
+    halves = [part.value_counts(sort=True)[:, 0][:_VALUES] for part in (first, both[len(first) :])]
     kept = pl.concat(halves).unique().drop_nulls()
-    codes = both.cast(pl.String).replace_strict(kept, pl.Series(range(2, len(kept) + 2), dtype=pl.Int64), default=1, return_dtype=pl.Int64)
+    codes = both.replace_strict(kept, pl.Series(range(2, len(kept) + 2), dtype=pl.Int64), default=1, return_dtype=pl.Int64)
     return pl.select(pl.when(both.is_null()).then(0).otherwise(codes)).to_series().to_numpy()
 
 

@@ -4,15 +4,17 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from penchant.data.defects.coded import mask_of
 from penchant.data.defects.defect import Defect, TableName, Tables, located
 
 
 def find(tables: Tables) -> Iterator[Defect]:
     """Repeated events (warning), repeated users and items (warning), and such that contradict each other (error)."""
-    keys = event_keys(tables.events)
+    keys, rows = event_keys(tables.events), tables.coded.of_same_pair
+    again = rows.filter(tables.events.select(keys)[rows].select(repeated(keys)).to_series())
     wanted = tables.recipe is not None and tables.recipe.data.clean.duplicates == "keep_all"
     yield from located(
-        tables.events, repeated(keys), code="duplicate_event", table="events", column=None,
+        tables.events, mask_of(again, tables.events.height), code="duplicate_event", table="events", column=None,
         severity="information" if wanted else "warning",
         what=f"events that repeat an earlier one ({', '.join(keys)} the same)",
         mend='`clean.duplicates` decides: "keep_last", "keep_first" or "keep_all".',

@@ -15,15 +15,15 @@ _WEEK = 7
 
 def find(tables: Tables) -> Iterator[Defect]:
     """Days without events (warning), but for weekdays that often have none; none where times are only an order."""
-    if not tables.has_clock():
+    if not tables.has_clock:
         return
     time = pl.col("timestamp")
-    plain = tables.events.filter(time.is_finite() & (time > 0) & (time <= tables.now + DAY))
+    plain = tables.events.select("timestamp").filter(time.is_finite() & (time > 0) & (time <= tables.now + DAY))
     days = plain.select((time / DAY).floor().cast(pl.Int64).alias("day")).group_by("day").len().sort("day")
     if days.height < 2 * _WEEK or median(days["len"]) < _USUAL:
         return
     busy = days.filter(pl.col("len") >= median(days["len"]) / 10)["day"]
-    empty = [day for day in range(int(busy[0]), int(busy[-1])) if day not in set(days["day"])]
+    empty = sorted(set(range(int(busy[0]), int(busy[-1]))) - set(days["day"]))
     weeks = (int(busy[-1]) - int(busy[0])) / _WEEK
     empty = [day for day in empty if sum(other % _WEEK == day % _WEEK for other in empty) < max(2, weeks / 2)]
     if not empty:

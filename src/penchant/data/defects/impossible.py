@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator
+from math import copysign, log1p
+from typing import Any
 
 import polars as pl
 
-from penchant.data.defects.defect import Defect, TableName, Tables, located
+from penchant.data.defects.defect import Defect, TableName, Tables, finite_of, located
 from penchant.schema.recipe import LimitSettings, Part, Recipe
 
 _SENSIBLE: dict[str, tuple[float, float]] = {
@@ -82,6 +84,8 @@ def sensible_limits(column: str) -> LimitSettings | None:
 
 
 def _not_sensible(frame: pl.DataFrame, table: TableName, column: pl.Series, limits: LimitSettings) -> Iterator[Defect]:
+    if _within(column, limits):
+        return
     bad = frame.select(outside(column.name, limits).fill_null(False).alias("bad")).to_series()
     told = ", ".join(f"{name} = {value:g}" for name, value in limits.model_dump().items() if value is not None)
     if int(bad.sum()) <= _MOST * frame.height:
@@ -94,17 +98,35 @@ def _not_sensible(frame: pl.DataFrame, table: TableName, column: pl.Series, limi
 
 def _outliers(frame: pl.DataFrame, table: TableName, column: pl.Series) -> Iterator[Defect]:
     """Beyond eight times the middle half's width from the median, on a logarithmic scale, so that long tails are not meant."""
-    size = column.cast(pl.Float64).abs()
-    scale = (column.sign().cast(pl.Float64) * size.log1p()).replace([float("inf"), float("-inf")], None).fill_nan(None)
-    low, middle, high = (scale.quantile(part) for part in (0.25, 0.5, 0.75))
-    if scale.count() < _ENOUGH_ROWS or low is None or middle is None or high is None or high <= low:
+    finite = finite_of(column)
+    if finite.len() < _ENOUGH_ROWS:
         return
+    low, middle, high = (_logarithm(finite.quantile(part)) for part in (0.25, 0.5, 0.75))
+    reach = _FAR * (high - low)
+    if not reach or max(abs(_logarithm(end) - middle) for end in (finite.min(), finite.max())) <= reach:
+        return
+    amount = pl.col(column.name).cast(pl.Float64)
+    size = amount.abs()
+    far = ((amount.sign() * size.log1p() - middle).abs() > reach) & amount.is_finite() & (size > size.quantile(0.9))
     yield from located(
-        frame, ((scale - middle).abs() > _FAR * (high - low)) & (size > size.quantile(0.9)), code="outlier", table=table,
+        frame, far, code="outlier", table=table,
         column=column.name, severity="information",
         what=f"{table} whose {column.name} is far from all the others",
         mend="Look at them; features of numbers hold such values back by themselves.",
     )  # fmt: skip
+
+
+def _within(column: pl.Series, limits: LimitSettings) -> bool:
+    """Whether the least and the greatest amount are inside, so that no row need be looked at."""
+    least, most = column.min(), column.max()
+    if not isinstance(least, int | float) or not isinstance(most, int | float):
+        return False
+    return (limits.minimum is None or least >= limits.minimum) and (limits.maximum is None or most <= limits.maximum)
+
+
+def _logarithm(value: Any) -> float:
+    """Of an amount of either sign."""
+    return copysign(log1p(abs(value)), value)
 
 
 def _key(column: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from penchant.data.defects.coded import mask_of
 from penchant.data.defects.defect import DAY, Defect, Severity, Tables, located
 from penchant.data.defects.duplicates import event_keys
 
@@ -16,17 +17,17 @@ def find(tables: Tables) -> Iterator[Defect]:
     if test.is_empty():
         return
     yield from _shared(tables, train, test)
-    if tables.has_clock():
+    if tables.has_clock:
         yield from _after(tables, train, test)
 
 
 def _shared(tables: Tables, train: pl.Series, test: pl.Series) -> Iterator[Defect]:
-    keys = event_keys(tables.events)
-    learnt = tables.events.select(keys)[train].unique()
-    judged = tables.events.select(keys).with_row_index("row")[test]
-    both = judged.join(learnt, on=keys, how="semi")["row"]
+    keys, rows = event_keys(tables.events), tables.coded.of_same_pair
+    again = tables.events.select(keys)[rows].with_columns(rows.alias("=row"))
+    learnt, judged = (again.filter(mask_of(part, tables.events.height).gather(rows)) for part in (train, test))
+    both = judged.join(learnt, on=keys, how="semi")["=row"]
     yield from located(
-        tables.events, _mask(tables, both), code="shared_event", table="events", column=None, severity="warning",
+        tables.events, mask_of(both, tables.events.height), code="shared_event", table="events", column=None, severity="warning",
         what=f"events to choose by or to judge on that are learnt from too ({', '.join(keys)} the same)",
         mend="`clean.duplicates` keeps one of them.", rule='data.clean.duplicates = "keep_last"',
     )  # fmt: skip
@@ -45,11 +46,8 @@ def _after(tables: Tables, train: pl.Series, test: pl.Series) -> Iterator[Defect
         else "So it is with this split: other users' later events are known. A split by time asks as life does."
     )
     yield from located(
-        tables.events, _mask(tables, late), code="training_after_test", table="events", column="timestamp", severity=severity,
+        tables.events, mask_of(late, tables.events.height), code="training_after_test", table="events", column="timestamp",
+        severity=severity,
         what="events to learn from that are later than the first kept to choose by or to judge on", mend=mend,
         rule=None if by_time else 'split.kind = "time"',
     )  # fmt: skip
-
-
-def _mask(tables: Tables, rows: pl.Series) -> pl.Series:
-    return pl.int_range(tables.events.height, eager=True).is_in(rows.cast(pl.Int64).implode())

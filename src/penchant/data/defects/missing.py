@@ -1,11 +1,12 @@
 """Missing ids and times, which no event can do without, and missing values of every other column."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import polars as pl
 
-from penchant.data.defects.defect import Defect, Severity, TableName, Tables, listed, located
+from penchant.data.defects.defect import Defect, Severity, TableName, Tables, having, listed, located
 
 _IDS: dict[TableName, tuple[str, ...]] = {"events": ("user_id", "item_id"), "users": ("user_id",), "items": ("item_id",)}
 _MUCH = 0.5
@@ -23,13 +24,18 @@ def find(tables: Tables) -> Iterator[Defect]:
             yield from _of_values(tables, table, frame, columns, missing)
         # A column of ids has its own finding for these, in `ids`.
         texts = [name for name in others if frame.schema[name] == pl.String and name not in ("user_id", "item_id")]
-        for columns, stand_in in _alike(frame, texts, stands_for_missing):
+        for columns, stand_in in _alike(frame, texts, partial(_stand_ins, tables, table)):
             yield from _of_stand_ins(table, frame, columns, stand_in)
 
 
 def stands_for_missing(values: pl.Series) -> pl.Series:
     """Whether each text `[rows]` is a word for missing."""
     return values.str.strip_chars().str.to_lowercase().is_in(STAND_INS)
+
+
+def _stand_ins(tables: Tables, table: TableName, column: pl.Series) -> pl.Series:
+    texts = tables.counts(table, column)["text"]
+    return having(column, texts.filter(stands_for_missing(texts)))
 
 
 def _missing(values: pl.Series) -> pl.Series:
@@ -40,6 +46,8 @@ def _alike(frame: pl.DataFrame, names: list[str], bad: Callable[[pl.Series], pl.
     """Columns that are bad in the very same rows together, with those rows: an export lacks whole records, and one line tells it."""
     groups: dict[bytes, tuple[list[str], pl.Series]] = {}
     for name in names:
+        if frame.schema[name] != pl.String and not frame[name].null_count():
+            continue
         mask = bad(frame[name]).fill_null(False)
         if mask.any():
             groups.setdefault(np.packbits(mask.to_numpy()).tobytes(), ([], mask))[0].append(name)

@@ -4,22 +4,23 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from penchant.data.defects.defect import Defect, TableName, Tables, located
+from penchant.data.defects.defect import Defect, TableName, Tables, having, located
 
 
 def find(tables: Tables) -> Iterator[Defect]:
     """Ids of events that their table lacks (warning), and rows of a table that no event is about; none where there is no table."""
-    yield from _between(tables.events, tables.users, "users", "user_id")
-    yield from _between(tables.events, tables.items, "items", "item_id")
+    yield from _between(tables, tables.users, "users", "user_id")
+    yield from _between(tables, tables.items, "items", "item_id")
 
 
-def _between(events: pl.DataFrame, table: pl.DataFrame | None, name: TableName, column: str) -> Iterator[Defect]:
+def _between(tables: Tables, table: pl.DataFrame | None, name: TableName, column: str) -> Iterator[Defect]:
     if table is None:
         return
-    known, seen = table[column].drop_nulls().unique(), events[column].drop_nulls().unique()
+    events = tables.events
+    known, seen = table[column].drop_nulls().unique(), tables.counts("events", events[column])["text"]
     strangers = seen.filter(~seen.is_in(known.implode()) & (seen != ""))
     yield from located(
-        events, events[column].is_in(strangers.implode()), code="unknown_reference", table="events", column=column, severity="warning",
+        events, having(events[column], strangers), code="unknown_reference", table="events", column=column, severity="warning",
         what=f"events of {strangers.len():,} {column}s that are not among the {name}",
         mend=f"Their {name.removesuffix('s')} features are unknown; complete the table, or leave them out with `clean.unknown_{name}`.",
         rule=f'data.clean.unknown_{name} = "drop"',

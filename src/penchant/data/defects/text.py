@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from penchant.data.defects.defect import Defect, Tables, located
+from penchant.data.defects.defect import Defect, Tables, having, located
 
 _REPLACED = "\ufffd"
 _CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
@@ -17,8 +17,15 @@ def find(tables: Tables) -> Iterator[Defect]:
         for column in frame:
             if column.dtype != pl.String:
                 continue
-            broken = column.str.contains(_REPLACED, literal=True) | column.str.contains(f"{_CONTROL}|{_READ_TWICE}")
-            example = column.filter(broken)[:1].str.extract(f"(.{{0,20}}(?:{_REPLACED}|{_CONTROL}|{_READ_TWICE}).{{0,20}})")
-            what = f"{table} whose {column.name} is broken text" + (f" (such as {example[0]!r})" if example.len() else "")
-            mend = "Set `encoding` for this file, or mend the export."
-            yield from located(frame, broken, code="broken_text", table=table, column=column.name, severity="warning", what=what, mend=mend)
+            texts = tables.counts(table, column)["text"]
+            bad = texts.filter(texts.str.contains(_REPLACED, literal=True) | texts.str.contains(f"{_CONTROL}|{_READ_TWICE}"))
+            broken = having(column, bad)
+            yield from located(
+                frame, broken, code="broken_text", table=table, column=column.name, severity="warning",
+                what=f"{table} whose {column.name} is broken text", mend="Set `encoding` for this file, or mend the export.", show=_around,
+            )  # fmt: skip
+
+
+def _around(texts: pl.Series) -> pl.Series:
+    """What is broken in each text, with a little before and after."""
+    return texts.str.extract(f"(.{{0,20}}(?:{_REPLACED}|{_CONTROL}|{_READ_TWICE}).{{0,20}})")

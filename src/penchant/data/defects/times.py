@@ -1,11 +1,13 @@
 """Times that cannot be: infinite, before computers kept logs, still to come, in another unit than the others, or standing for none."""
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 import polars as pl
 
 from penchant.data.defects.defect import DAY, Defect, Tables, located
 
+Times = TypeVar("Times", pl.Expr, pl.Series)
 _EARLIEST = 315_532_800.0
 """1 January 1980: a clock time before it is a default or a wrong unit."""
 _UNITS = (1e-9, 1e-6, 1e-3, 1e3, 1e6, 1e9)
@@ -21,7 +23,7 @@ def find(tables: Tables) -> Iterator[Defect]:
         what="events at a time that is not a finite number", mend="`clean.missing_time` treats them as missing.",
         rule='data.clean.missing_time = "drop"',
     )  # fmt: skip
-    if not tables.has_clock():
+    if not tables.has_clock:
         return
     factor = unit_factor(tables.events, tables.now)
     stand_in = stands_for_none(tables.events)
@@ -31,10 +33,8 @@ def find(tables: Tables) -> Iterator[Defect]:
 
 
 def _of_clock(tables: Tables, stand_in: pl.Series, other_unit: pl.Series, rest: pl.Series) -> Iterator[Defect]:
-    events = tables.events
-    early, future = (
-        events.select(each).to_series() for each in (is_early(pl.col("timestamp")), is_future(pl.col("timestamp"), tables.now))
-    )
+    events, time = tables.events, tables.events["timestamp"]
+    early, future = is_early(time), is_future(time, tables.now)
     yield from located(
         events, stand_in, code="stand_in_time", table="events", column="timestamp", severity="warning",
         what="events at a moment that stands for no time (1970-01-01 and the like, to the second)",
@@ -57,12 +57,12 @@ def _of_clock(tables: Tables, stand_in: pl.Series, other_unit: pl.Series, rest: 
     )  # fmt: skip
 
 
-def is_early(time: pl.Expr) -> pl.Expr:
+def is_early(time: Times) -> Times:
     """Whether a clock time is before 1980."""
     return time < _EARLIEST
 
 
-def is_future(time: pl.Expr, now: float) -> pl.Expr:
+def is_future(time: Times, now: float) -> Times:
     """Whether a time lies ahead by more than a day, which is more than a wrong time zone."""
     return time > now + DAY
 
@@ -77,11 +77,12 @@ def unit_factor(events: pl.DataFrame, now: float) -> pl.Series:
 
     A row of another unit is early or in the future, and lies among the plain times once multiplied by a power of a thousand.
     """
-    time = pl.col("timestamp")
+    time = events["timestamp"]
     odd = (is_early(time) | is_future(time, now)) & (time > 0) & time.is_finite()
-    plain = events.filter(~odd & time.is_finite() & ~time.is_in(_STAND_INS))["timestamp"]
-    if plain.is_empty() or not events.select(odd.any()).item():
+    plain = time.filter(~odd & time.is_finite() & ~time.is_in(_STAND_INS)) if odd.any() else time.clear()
+    if plain.is_empty():
         return pl.repeat(None, events.height, dtype=pl.Float64, eager=True)
     low, high = plain.min(), plain.max()
-    factors = [pl.when(odd & (time * factor).is_between(low, high)).then(pl.lit(factor)) for factor in _UNITS]
+    moved = pl.col("timestamp")
+    factors = [pl.when(odd & (moved * factor).is_between(low, high)).then(pl.lit(factor)) for factor in _UNITS]
     return events.select(pl.coalesce(factors).alias("factor")).to_series()

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from penchant.data.defects.coded import mask_of
 from penchant.data.defects.defect import Defect, Tables, counted, located
 
 _JUMP = 1.5
@@ -17,29 +18,44 @@ _SAMPLE = 20_000
 
 def find(tables: Tables) -> Iterator[Defect]:
     """Rows on the smaller side of a jump in scale (warning)."""
-    ordered = tables.events.with_row_index("=row").filter(pl.col("timestamp").is_finite()).sort("timestamp", "=row")
     for column in tables.events:
-        if column.name == "timestamp" or not column.dtype.is_numeric():
+        if column.name == "timestamp" or not column.dtype.is_numeric() or not _is_wide(column):
             continue
-        sized = ordered.select(pl.col("=row").alias("row"), pl.col(column.name).cast(pl.Float64).abs().log10().alias("size"))
-        rows = sized.filter(pl.col("size").is_finite())
-        sizes = rows["size"].to_numpy()
-        if change_of_scale(sizes[:: max(1, len(sizes) // _SAMPLE)]) is None:
+        rows = tables.coded.by_time
+        sizes = column.gather(rows).cast(pl.Float64).abs()
+        there = sizes.is_finite() & (sizes > 0)
+        rows, sizes = rows.filter(there), sizes.filter(there)
+        if change_of_scale(_logarithms(sizes.gather_every(max(1, len(sizes) // _SAMPLE)))) is None:
             continue
-        change = change_of_scale(sizes)
+        change = change_of_scale(_logarithms(sizes))
         if change is None:
             continue
         place, factor = change
-        fewer = rows["row"][place:] if 2 * place >= rows.height else rows["row"][:place]
-        when = "from some moment on" if 2 * place >= rows.height else "up to some moment"
-        told = "larger" if (factor > 1) == (2 * place >= rows.height) else "smaller"
-        bad = pl.int_range(tables.events.height, eager=True).is_in(fewer.cast(pl.Int64).implode())
+        late = 2 * place >= len(rows)
+        fewer = rows[place:] if late else rows[:place]
+        when = "from some moment on" if late else "up to some moment"
+        told = "larger" if (factor > 1) == late else "smaller"
         times = f"{max(factor, 1 / factor):,.0f} times"
         yield from located(
-            tables.events, bad, code="unit_change", table="events", column=column.name, severity="warning",
+            tables.events, mask_of(fewer, tables.events.height), code="unit_change", table="events", column=column.name, severity="warning",
             what=f"events whose {column.name} is about {times} {told} {when}, as if its unit had changed",
             mend=f"Bring the {counted(fewer.len(), 'row')} to one unit in the export.",
         )  # fmt: skip
+
+
+def _is_wide(column: pl.Series) -> bool:
+    """Whether its amounts lie far enough apart for a jump; of ones and zeros none need be put in order."""
+    ends = [abs(float(end)) for end in (column.min(), column.max()) if isinstance(end, int | float)]
+    if column.dtype.is_integer() and max(ends, default=0) < 10**_JUMP:
+        return False
+    sizes = column.cast(pl.Float64).abs()
+    sizes = sizes.filter(sizes.is_finite() & (sizes > 0))
+    least, most = sizes.min(), sizes.max()
+    return isinstance(least, float) and isinstance(most, float) and most / least >= 10**_JUMP
+
+
+def _logarithms(sizes: pl.Series) -> NDArray[np.float64]:
+    return np.log10(sizes.to_numpy())
 
 
 def change_of_scale(sizes: NDArray[np.float64]) -> tuple[int, float] | None:
