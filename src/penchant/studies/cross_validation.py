@@ -5,10 +5,10 @@ from collections.abc import Callable
 from penchant.data.dataset import Dataset
 from penchant.evaluation.across_folds import LEVEL, across_folds
 from penchant.evaluation.summary import Evaluation
+from penchant.fitting.loop import Report
 from penchant.studies.baselines import usual_rivals
 from penchant.studies.evaluate import evaluate
 from penchant.studies.workflow import train
-from penchant.training.loop import Report
 
 _MADE_OF = {
     "user": "users, drawn; of a judged user nothing was learnt, and each of their events is judged from what they had done before it",
