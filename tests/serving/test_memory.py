@@ -1,5 +1,8 @@
 """What is known of each user's past: the log's events and every event since, in time order, as many as a history holds."""
 
+from collections.abc import Sequence
+from copy import copy
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests import small_data
 
+from penchant.models.network_recommender import NetworkRecommender
 from penchant.schema.event import Event
 from penchant.serving import memory as memory_module
 from penchant.serving.memory import Memory, UserPast, frame_of
@@ -17,6 +21,12 @@ ROWS = {name: row for row, name in enumerate(small_data.film_network().items["it
 @pytest.fixture
 def memory() -> Memory:
     return Memory(small_data.film_network(), ROWS)
+
+
+def joined(model: NetworkRecommender, rows: dict[str, int], names: Sequence[str]) -> None:
+    """These items come into the catalogue, as the engine takes them in."""
+    rows |= {name: len(rows) + place for place, name in enumerate(names)}
+    model.catalogue = pl.concat([model.catalogue, model.features.catalogue(pl.DataFrame({"item_id": names}))])
 
 
 def event(item: str, time: float, user: str = "new", value: float = 5) -> Event:
@@ -75,11 +85,11 @@ def test_that_unknown_items_make_nobody_known(memory: Memory) -> None:
 
 
 def test_that_an_event_waits_for_its_item_and_then_takes_its_place_in_time() -> None:
-    rows = dict(ROWS)
-    memory = Memory(small_data.film_network(), rows)
+    rows, model = dict(ROWS), copy(small_data.film_network())
+    memory = Memory(model, rows)
     memory.apply([event("a1", 30), event("later", 20), event("never", 10), event("a2", 5)])
     assert memory.of("new").items == [rows["a2"], rows["a1"]]
-    rows["later"] = len(rows)
+    joined(model, rows, ["later"])
     memory.welcome(["later", "a1"])
     memory.welcome(["later"])  # once is enough
     assert memory.of("new").times == [5, 20, 30]
@@ -88,14 +98,14 @@ def test_that_an_event_waits_for_its_item_and_then_takes_its_place_in_time() -> 
 
 def test_that_what_waits_is_bounded_and_the_longest_waiting_items_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory_module, "MOST_WAITING", 3)
-    rows = dict(ROWS)
-    memory = Memory(small_data.film_network(), rows)
+    rows, model = dict(ROWS), copy(small_data.film_network())
+    memory = Memory(model, rows)
     memory.apply([event("first", 1), event("first", 2), event("second", 3), event("third", 4), event("fourth", 5)])
-    rows |= {name: len(rows) + place for place, name in enumerate(("first", "second", "third", "fourth"))}
+    joined(model, rows, ["first", "second", "third", "fourth"])
     memory.welcome(["first", "second", "third", "fourth"])
     assert memory.of("new").times == [3, 4, 5]
     memory.apply([event(f"more{number}", 10 + number, "other") for number in range(3)])
-    rows |= {f"more{number}": len(rows) + number for number in range(3)}
+    joined(model, rows, [f"more{number}" for number in range(3)])
     memory.welcome(["more0", "more1", "more2"])
     assert memory.of("other").times == [10, 11, 12]
 

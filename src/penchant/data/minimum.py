@@ -41,14 +41,14 @@ def too_few(owner: Mapping[str, Array], sizes: Mapping[str, int], least: Mapping
     Args:
         owner: The `user` and the `item` row of every event, `[events]` each; read in slices.
         sizes: How many users and how many items there are.
-        least: The fewest events of a user and of an item; 1 drops nobody.
+        least: The fewest events of a user and of an item; 1 drops those without any.
     """
     gone = {name: np.full(size, NEVER, dtype=np.int32) for name, size in sizes.items()}
     rows = dict.fromkeys(RULES.values(), 0)
     turn, dropped = 0, True
     while dropped:
         dropped = False
-        for name in [name for name in owner if least[name] > 1]:
+        for name in owner:  # a minimum of 1, too: who has lost every event by the other rule goes
             counts = _counts(owner, gone, name)
             few = (gone[name] == NEVER) & (counts < least[name])
             rows[RULES[name]] += int(counts[few].sum())
