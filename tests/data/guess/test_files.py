@@ -142,3 +142,17 @@ def test_that_a_mark_tells_the_encoding(tmp_path: Path) -> None:
     written(tmp_path, "log.csv", LOG.encode("utf-16"))
     (found,) = tables_in(tmp_path)
     assert (found.settings.encoding, found.read(tmp_path, "events").frame.height) == ("utf-16", 12)
+
+
+def test_that_what_a_layout_reads_along_or_leaves_is_no_table_of_its_own(tmp_path: Path) -> None:
+    """`links.csv` has one row per movie too, and comes first by name."""
+    movies = range(1, 40)
+    written(tmp_path, "ratings.csv", "userId,movieId,rating,timestamp\n" + "\n".join(f"{n % 7},{n},3,{1_600_000_000 + n}" for n in movies))
+    written(tmp_path, "movies.csv", "movieId,title,genres\n" + "\n".join(f"{n},Film {n},Drama" for n in movies))
+    written(tmp_path, "links.csv", "movieId,imdbId,tmdbId\n" + "\n".join(f"{n},{n + 7},{n + 9}" for n in movies))
+    written(tmp_path, "tags.csv", "userId,movieId,tag,timestamp\n" + "\n".join(f"{n % 7},{n},sweet,1" for n in movies))
+    roles = roles_of(tables_in(tmp_path), tmp_path)
+    assert (roles.events.settings.path, roles.items.settings.path if roles.items else None) == ("ratings.csv", "movies.csv")
+    assert roles.unused == roles.relations == ()
+    assert roles.items is not None
+    assert roles.items.read(tmp_path, "items").frame["tags"].to_list() == [["sweet"]] * 39
