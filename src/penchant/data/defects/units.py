@@ -55,7 +55,8 @@ def _is_wide(column: pl.Series) -> bool:
 
 
 def _logarithms(sizes: pl.Series) -> NDArray[np.float64]:
-    return np.log10(sizes.to_numpy())
+    logarithms: NDArray[np.float64] = np.log10(sizes.to_numpy())
+    return logarithms
 
 
 def change_of_scale(sizes: NDArray[np.float64]) -> tuple[int, float] | None:
