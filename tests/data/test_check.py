@@ -71,3 +71,21 @@ def test_that_the_json_holds_what_the_report_holds() -> None:
 def test_that_empty_tables_are_checked_without_complaint() -> None:
     none = pl.DataFrame(schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Float64})
     assert check(none, pl.DataFrame(schema={"user_id": pl.String}), None, now=NOW).counts == {"events": 0, "users": 0, "items": 0}
+
+
+def test_that_lines_for_a_terminal_are_no_wider_than_it_and_hang_below_their_text() -> None:
+    report = check(dirty(), None, None, now=NOW)
+    lines = report.told(width=62).splitlines()
+    assert max(map(len, lines)) <= 62
+    assert lines[2:4] == [
+        "  error        1  events without user_id: 1 of 4 rows (25 %),",
+        "                  first at row 4",
+    ]
+    assert not any(line.lstrip().startswith("%") for line in report.told(width=60).splitlines())
+
+
+def test_that_things_to_know_beyond_the_most_are_counted() -> None:
+    lines = check(dirty(), None, None, now=NOW).told(most=0).splitlines()
+    assert lines[-1] == "                  and 1 more thing to know, in the report"
+    assert not any("earlier than the row above" in line for line in lines)
+    assert "more" not in check(dirty(), None, None, now=NOW).told(most=1)

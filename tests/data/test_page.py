@@ -50,3 +50,24 @@ def test_that_the_day_of_a_defect_is_marked_and_others_are_not() -> None:
     assert "<title>2022-04-25: 2 events</title>" in html
     assert "<title>2022-04-26: 1 events, 1 of them faulty</title>" in html
     assert html.count('class="faulty"') == 2
+
+
+def test_that_a_long_text_is_cut_and_told_whole_on_hover() -> None:
+    long = f"{'<b>' * 20}\ufffd" + "z" * 30
+    html = render(page(check(events(word=[long, "b", "b"]), None, None, now=NOW)))
+    assert "<b>" not in html
+    assert f'title="b, {long.replace("<", "&lt;").replace(">", "&gt;")}"' in html
+    assert ">b, &lt;b&gt;&lt;b&gt;&lt;b&gt;&lt;b&gt;&lt;b&gt;&lt;b&gt;&lt;b&gt;&lt;b…</span>" in html
+
+
+def test_that_numbers_are_set_right_and_texts_left() -> None:
+    html = render(page(check(events(), None, None, now=NOW)))
+    assert '<th scope="col" class="number">different</th>' in html
+    assert '<th scope="col">distribution</th>' in html
+    assert '<td class="number"><span class="plain">3</span></td>' in html
+
+
+def test_that_things_to_know_are_counted_by_kind_before_they_are_shown() -> None:
+    made = page(check(events(a=[None, 1, 2], b=[3, None, 4], c=["x", "x", "x"]), None, None, now=NOW))
+    (section,) = [each for each in made.sections if each.folded]
+    assert section.intro == "Nothing needs to be done. 2 × missing value, constant column."

@@ -47,3 +47,18 @@ def test_that_a_long_log_has_ninety_bars_at_most_and_an_order_has_none() -> None
     assert (shown.days, len(shown.events), sum(shown.events)) == (5, 80, 400)
     order = events(timestamp=[0.0, 1.0, 2.0])
     assert profile(Tables(order, None, None, None, NOW), []).timeline is None
+
+
+def test_that_up_to_twenty_four_numbers_have_a_bar_each_between_the_least_and_the_greatest() -> None:
+    hours = column(pl.Series([*range(1, 25), 24]))
+    assert (hours.bars, hours.labels, hours.numeric) == ((1,) * 23 + (2,), ("1", "24"), True)
+    assert len(column(pl.Series(range(26))).bars) == 24
+
+
+def test_that_moments_in_seconds_and_in_milliseconds_are_told_as_days() -> None:
+    for unit in (1, 1000):
+        moments = pl.DataFrame({"item_id": [str(n) for n in range(30)], "made_time": [int((NOON + n * DAY) * unit) for n in range(30)]})
+        (made,) = [each for each in profile(tables(items=moments), []).columns if each.name == "made_time"]
+        assert (made.type, made.labels) == ("time", ("2022-04-25", "2022-05-24"))
+    plain = pl.DataFrame({"item_id": ["x", "y"], "sold": [int(NOON), int(NOON)]})
+    assert profile(tables(items=plain), []).columns[-1].type == "number"

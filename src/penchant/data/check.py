@@ -63,7 +63,7 @@ class CheckReport:
         """
         wide = max((len(f"{defect.count:,}") for defect in self.defects), default=0)
         information = self.of("information")
-        lines = [self.summary()]
+        lines = _line("", self.summary(), width)
         for defect in (*self.of("error", "warning"), *information[:most]):
             lines += _line(f"  {defect.severity:<11}  {defect.count:>{wide},}  ", defect.sentence, width)
             if defect.severity != "information":
@@ -78,7 +78,9 @@ def _line(first: str, text: str, width: int | None) -> list[str]:
     if width is None:
         return [first + text]
     hanging = len(text) - len(text.lstrip())
-    return wrap(text, max(width, 60), initial_indent=first, subsequent_indent=" " * (len(first) + hanging), break_on_hyphens=False)
+    whole = text.replace(" %", "\u00a0%")  # no line begins with a percent sign
+    lines = wrap(whole, max(width, 60), initial_indent=first, subsequent_indent=" " * (len(first) + hanging), break_on_hyphens=False)
+    return [line.replace("\u00a0", " ") for line in lines]
 
 
 def _below(defect: Defect) -> Iterator[str]:

@@ -31,6 +31,13 @@ def test_that_rows_of_one_time_keep_their_order_and_those_without_a_finite_one_a
     assert coded().by_time.to_list() == [3, 1, 2, 4, 0]
 
 
+def test_that_many_rows_of_one_time_keep_their_order() -> None:
+    assert Coded(pl.DataFrame({"timestamp": [float(n % 2) for n in range(100)]})).by_time.to_list() == [
+        *range(0, 100, 2),
+        *range(1, 100, 2),
+    ]
+
+
 def test_that_the_events_of_a_user_stand_together_in_the_order_of_time_with_or_without_an_item() -> None:
     assert coded().by_user["row"].to_list() == [1, 4, 3, 0]
     assert coded().by_user["user"].to_list() == [0, 0, 1, 1]

@@ -1,5 +1,6 @@
 """Labels that contradict one another."""
 
+import polars as pl
 import pytest
 
 from penchant.data.defects.conflicts import find
@@ -36,3 +37,11 @@ def test_that_amounts_contradict_at_one_moment_only() -> None:
 
 def test_that_a_label_that_cannot_be_computed_is_left_to_others() -> None:
     assert found([NOON, NOON, NOON], [1, 0, 1], CLICK.replace("clicked", "nothing")) == []
+
+
+def test_that_other_items_and_other_users_change_nobodys_mind() -> None:
+    log = events(
+        user_id=["a", "a", "a", "b"], item_id=["x", "y", "x", "x"], timestamp=[NOON, NOON + 20, NOON + 2, NOON + 50], clicked=[0, 1, 0, 0]
+    )
+    doubled = pl.concat([log, log.with_columns(pl.col("timestamp") + 9)])
+    assert list(find(tables(doubled, tasks=CLICK))) == []

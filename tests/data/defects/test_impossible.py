@@ -1,5 +1,6 @@
 """Numbers that cannot be."""
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -53,3 +54,13 @@ def test_that_what_is_far_from_all_others_is_good_to_know_and_long_tails_are_not
     assert (defect.code, defect.severity, defect.first_rows) == ("outlier", "information", (201,))
     assert of_items(size=[2.0**n for n in range(200)], brand_id=[*range(100, 299), 10**9]) == []
     assert of_items(size=pl.Series([*range(50), 10**9])) == []
+
+
+def test_that_far_is_eight_widths_of_the_middle_half_from_the_median_on_a_logarithmic_scale() -> None:
+    """Quartiles at 1, 2 and 3, so that 2 + 8 · 2 = 18 is the end; -14 is the other."""
+    plain = np.expm1(np.repeat([1.0, 2.0, 3.0], 40)).tolist()
+    assert of_items(size=[*plain, float(np.expm1(17.9))]) == []
+    (defect,) = of_items(size=[*plain, float(np.expm1(18.1)), float("inf"), None])
+    assert (defect.code, defect.count, defect.first_rows) == ("outlier", 1, (121,))
+    assert of_items(size=[*plain, -float(np.expm1(13.9))]) == []
+    assert len(of_items(size=[*plain, -float(np.expm1(14.1))])) == 1
