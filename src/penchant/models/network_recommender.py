@@ -148,11 +148,10 @@ class NetworkRecommender(Recommender):
         found: NDArray[np.float32] = scores.float().numpy()
         return found
 
-    def _score_pairs(self, queries: Queries, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+    def _scores_of(self, queries: Queries, rows: NDArray[np.integer]) -> NDArray[np.float32]:
         if self.ranks_by_retrieval:
-            return super()._score_pairs(queries, rows)
-        scores: NDArray[np.float32] = self.combine(self.judge(self.encode(self.batch_of(queries)), rows[:, None]))[:, 0]
-        return scores
+            return super()._scores_of(queries, rows)
+        return self.combine(self.judge(self.encode(self.batch_of(queries)), rows))
 
     @property
     def ranks_by_retrieval(self) -> bool:

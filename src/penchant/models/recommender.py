@@ -152,13 +152,17 @@ class Recommender(ABC):
             )
         queries = Queries.now(self.log_, users, self._moment(len(users), context, None))
         rows = np.array([known[str(item)] for item in items])
-        starts = range(0, len(rows), BLOCK)
-        blocks = [self._score_pairs(block, rows[start : start + BLOCK]) for start, block in zip(starts, queries.blocks(BLOCK), strict=True)]
-        return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
+        return self.scores_of(queries, rows[:, None])[:, 0]
 
-    def _score_pairs(self, queries: Queries, rows: NDArray[np.integer]) -> NDArray[np.float32]:
-        """The score of one item row per query `[queries]`."""
-        chosen: NDArray[np.float32] = self.scores(queries)[np.arange(len(rows)), rows]
+    def scores_of(self, queries: Queries, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Scores of some item rows of each query, `[queries, rows]`, on the scale that `top` orders by."""
+        self._check_ready()
+        starts = range(0, len(rows), BLOCK)
+        blocks = [self._scores_of(block, rows[start : start + BLOCK]) for start, block in zip(starts, queries.blocks(BLOCK), strict=True)]
+        return np.concatenate(blocks) if blocks else np.zeros(rows.shape, dtype=np.float32)
+
+    def _scores_of(self, queries: Queries, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        chosen: NDArray[np.float32] = np.take_along_axis(self.scores(queries), rows, axis=1)
         return chosen
 
     def top(self, queries: Queries, k: int, *, exclude_seen: bool = True) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
