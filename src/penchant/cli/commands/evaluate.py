@@ -28,11 +28,11 @@ def run(terminal: Terminal, recipe: Path, home: Path | None, bundle: str) -> Non
     terminal.result(bundle=opened.version, report=str(written), evaluation=json.loads(evaluation.to_json()))
 
 
-def show(terminal: Terminal, evaluation: Evaluation, place: HomeFolder) -> Path:
+def show(terminal: Terminal, evaluation: Evaluation, place: HomeFolder, name: str = "evaluation") -> Path:
     """Print the tables; write the report as a page and as JSON."""
     terminal.text(f"\n{evaluation}\n")
-    page = place.report("evaluation.html")
+    page = place.report(f"{name}.html")
     page.write_text(render(evaluation_page(evaluation)), encoding="utf8")
-    place.report("evaluation.json").write_text(evaluation.to_json(), encoding="utf8")
+    place.report(f"{name}.json").write_text(evaluation.to_json(), encoding="utf8")
     terminal.line("report", str(page))
     return page

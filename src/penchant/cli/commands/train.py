@@ -16,13 +16,14 @@ from penchant.cli.terminal import Terminal
 from penchant.data.dataset import Dataset
 from penchant.evaluation.summary import Evaluation
 from penchant.fitting.loop import Progress
-from penchant.models.network_recommender import NetworkRecommender
-from penchant.models.saved import write_network
+from penchant.models.recommender import Recommender
+from penchant.models.saved import write
 from penchant.schema.errors import PenchantError
 from penchant.schema.recipe import Recipe
 from penchant.storage.bundles import Metadata
 from penchant.studies.baselines import fit_baselines, tune_item_knn
 from penchant.studies.evaluate import evaluate
+from penchant.studies.fit import with_seed
 from penchant.studies.workflow import train
 
 ALIAS = "champion"
@@ -48,11 +49,6 @@ def run(terminal: Terminal, recipe: Path, home: Path | None, resume: bool, seed:
     terminal.result(bundle=version, home=str(place.path), evaluation=json.loads(evaluation.to_json()))
 
 
-def with_seed(recipe: Recipe, seed: int | None) -> Recipe:
-    """The recipe with another seed."""
-    return recipe if seed is None else recipe.model_copy(update={"training": recipe.training.model_copy(update={"seed": seed})})
-
-
 def train_bundle(terminal: Terminal, recipe: Recipe, place: HomeFolder, resume: bool = False) -> tuple[str, Evaluation, HomeFolder]:
     """Train, judge, and keep a bundle that beats popularity under the alias `champion`.
 
@@ -75,7 +71,7 @@ def train_bundle(terminal: Terminal, recipe: Recipe, place: HomeFolder, resume: 
     provenance = {"seed": recipe.training.seed, "data": _fingerprint(data), "events": len(data.log)}
     metadata = Metadata(metrics=_headlines(evaluation), provenance=provenance)
     store = place.bundles()
-    version = store.create(lambda folder: write_network(model, folder), metadata)
+    version = store.create(lambda folder: write(model, folder), metadata)
     _gate(terminal, evaluation, version)
     store.promote(ALIAS, version)
     return version, evaluation, place
@@ -96,9 +92,9 @@ class _Shown:
         text = f"epoch {progress.epoch + 1}/{self.epochs}  loss {losses}  {rate:.1f} batches/s"
         self.terminal.progress("train", progress.epoch * batches + done, total, text, self.started)
 
-    def end(self, model: NetworkRecommender) -> None:
+    def end(self, model: Recommender) -> None:
         """The last epochs, and why training ended."""
-        progress = getattr(model.trainer, "progress", None)
+        progress = getattr(getattr(model, "trainer", None), "progress", None)
         if progress:
             self._epochs(progress)
             kept = f"kept epoch {progress.best_epoch + 1}"
@@ -111,10 +107,10 @@ class _Shown:
         self.lines = len(progress.curves)
 
 
-def _evaluate(model: NetworkRecommender, train_part: Dataset, valid: Dataset, test: Dataset) -> Evaluation:
-    progress = getattr(model.trainer, "progress", None)
+def _evaluate(model: Recommender, train_part: Dataset, valid: Dataset, test: Dataset) -> Evaluation:
+    progress = getattr(getattr(model, "trainer", None), "progress", None)
     rivals = fit_baselines(train_part, ["popularity"])
-    if model.recipe.retrieval_task:
+    if model.recipe_.retrieval_task:
         rivals |= {"item_knn": tune_item_knn(train_part, valid)} if len(valid.positives) else fit_baselines(train_part, ["item_knn"])
     curves = progress.curves if progress else ()
     return evaluate(model, test, rivals, train=train_part, curves=curves, title="How good the recommendations are")
