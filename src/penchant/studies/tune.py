@@ -20,7 +20,7 @@ from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.recommender import Recommender
 from penchant.schema.errors import DataError, RecipeError, did_you_mean
 from penchant.schema.recipe import NetworkSettings, Part, Recipe, TrainingSettings
-from penchant.schema.settings import read_settings
+from penchant.schema.settings import Settings, read_settings
 from penchant.schema.space import Range
 from penchant.studies.fit import fit
 from penchant.studies.lists import measure_lists
@@ -29,7 +29,7 @@ from penchant.studies.protocols.rating_prediction import Predicts
 if TYPE_CHECKING:
     import optuna
 
-GROUPS = {"training": TrainingSettings, "network": NetworkSettings}
+GROUPS: dict[str, type[Settings]] = {"training": TrainingSettings, "network": NetworkSettings}
 """Where a network's settings stand in its recipe."""
 
 

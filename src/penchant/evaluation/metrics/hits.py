@@ -84,8 +84,8 @@ class Hits:
         first = np.maximum.accumulate(np.where(starts, np.arange(width), 0), axis=1)
         ends = np.append(starts[:, 1:], np.ones((len(starts), 1), dtype=bool), axis=1)
         last = np.minimum.accumulate(np.where(ends, np.arange(width), width)[:, ::-1], axis=1)[:, ::-1]
-        count = np.cumsum(self.found, axis=1) - self.found
-        before = np.take_along_axis(count, first, axis=1)
+        count: Integers = np.cumsum(self.found, axis=1) - self.found
+        before: Integers = np.take_along_axis(count, first, axis=1)
         relevant = np.take_along_axis(count + self.found, last, axis=1) - before
         at_edge = last == width - 1
         size = last - first + 1 + at_edge * self.ties.left[:, None]
