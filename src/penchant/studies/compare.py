@@ -11,15 +11,17 @@ import numpy as np
 
 from penchant.data.dataset import Dataset
 from penchant.evaluation.intervals import Bootstrap
-from penchant.evaluation.summary import Comparison, Evaluation, Run
+from penchant.evaluation.slices import ALL
+from penchant.evaluation.summary import Comparison, Evaluation, Metrics, Run
 from penchant.models.classic import NETWORK, classic
 from penchant.models.recommender import Recommender
 from penchant.schema.errors import DataError, RecipeError
 from penchant.schema.recipe import Recipe
+from penchant.studies.beyond import beyond_accuracy
 from penchant.studies.evaluate import facts_of, list_tables, told
 from penchant.studies.fit import fit, with_seed
 from penchant.studies.leakage import warnings_of
-from penchant.studies.lists import PerUser
+from penchant.studies.lists import Lists, PerUser
 from penchant.studies.protocols.all_items import AllItems
 from penchant.studies.protocols.protocol import ListProtocol
 from penchant.studies.tune import Trial, space_of, tune
@@ -77,6 +79,7 @@ def compare(
     _check_recipes(recipes)
     budget, protocol, bootstrap = budget or Budget(), protocol or AllItems(), bootstrap or Bootstrap()
     values: dict[str, PerUser] = {}
+    beside: dict[str, Metrics] = {}
     runs: list[Run] = []
     first: Parts | None = None
     for name, recipe in recipes.items():
@@ -85,7 +88,9 @@ def compare(
         _check_same_events(name, first, parts)
         chosen = _tuned(name, recipe, parts, budget, say)
         per_seed = [_run(name, chosen, seed, parts, protocol, runs, say) for seed in _seeds(chosen, budget)]
-        values[name] = {metric: np.mean([each[metric] for each in per_seed], axis=0) for metric in per_seed[0]}
+        values[name] = {metric: np.mean([each.values[name][metric] for each in per_seed], axis=0) for metric in per_seed[0].values[name]}
+        lists = per_seed[0]
+        beside[name] = beyond_accuracy(lists.found[name], lists.user, parts[0], bootstrap)
     assert first is not None
     train, _, test = first
     task, slices = test.recipe.retrieval_task or "", protocol.measure({}, test).slices
@@ -93,12 +98,16 @@ def compare(
         title=f"{len(recipes)} models compared",
         model=next(iter(recipes)),
         protocol=(*told(test, protocol, bootstrap), *_told(recipes, budget)),
-        tables={name: {task: list_tables(each, slices, bootstrap)} for name, each in values.items()},
+        tables={name: {task: _with(list_tables(each, slices, bootstrap), beside[name])} for name, each in values.items()},
         comparisons=tuple(_pairs(values, task, bootstrap)),
         facts=facts_of(test),
         warnings=warnings_of(train, test),
         runs=tuple(runs),
     )
+
+
+def _with(tables: dict[str, Metrics], beside: Metrics) -> dict[str, Metrics]:
+    return tables | {ALL: tables[ALL] | beside}
 
 
 def _check_recipes(recipes: Mapping[str, Recipe]) -> None:
@@ -149,19 +158,20 @@ def _seeds(recipe: Recipe, budget: Budget) -> range:
     return range(budget.seeds if draws else 1)
 
 
-def _run(name: str, recipe: Recipe, seed: int, parts: Parts, protocol: ListProtocol, runs: list[Run], say: Say) -> PerUser:
+def _run(name: str, recipe: Recipe, seed: int, parts: Parts, protocol: ListProtocol, runs: list[Run], say: Say) -> Lists:
     """One fit, judged; what it was and cost is added to `runs`."""
     train, valid, test = parts
     start = recipe.training.seed + seed
     began = perf_counter()
     model: Recommender = fit(with_seed(recipe, start), train, valid)
     seconds = perf_counter() - began
-    values = protocol.measure({name: model}, test).values[name]
+    lists = protocol.measure({name: model}, test)
+    values = lists.values[name]
     metric = next(iter(values))
     value = float(np.nanmean(values[metric]))
     runs.append(Run(name, start, _settings(recipe), metric, value, seconds))
     say("judged", f"{name}, seed {start}: {metric} {value:.4f}, fitted in {seconds:.1f} s")
-    return values
+    return lists
 
 
 def _settings(recipe: Recipe) -> str:

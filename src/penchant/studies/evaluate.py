@@ -18,6 +18,7 @@ from penchant.evaluation.slices import ALL, Slices, by_scenario, by_training_eve
 from penchant.evaluation.summary import Chart, Comparison, Curve, Evaluation, Metric, Tables
 from penchant.models.recommender import Recommender
 from penchant.studies.baselines import ItemMean
+from penchant.studies.beyond import beyond_accuracy
 from penchant.studies.lists import PerUser
 from penchant.studies.protocols.all_items import AllItems
 from penchant.studies.protocols.protocol import ListProtocol
@@ -63,7 +64,7 @@ def evaluate(
         title: Of the report.
     """
     found, protocol = _Findings(name, bootstrap or Bootstrap()), protocol or AllItems(tuple(cutoffs))
-    found.add_lists({name: model, **(baselines or {})}, test, protocol)
+    found.add_lists({name: model, **(baselines or {})}, test, protocol, train)
     if isinstance(model, Predicts):
         slices = _row_slices(test)
         for task, prediction in model.predict(test).items():
@@ -91,8 +92,11 @@ class _Findings:
     comparisons: list[Comparison] = field(default_factory=list)
     calibration: dict[str, dict[str, tuple[CalibrationPoint, ...]]] = field(default_factory=dict)
 
-    def add_lists(self, models: Mapping[str, Recommender], test: Dataset, protocol: ListProtocol) -> None:
-        """Every model's lists, and the headline against each baseline; empty tables where nothing was wanted."""
+    def add_lists(self, models: Mapping[str, Recommender], test: Dataset, protocol: ListProtocol, train: Dataset | None) -> None:
+        """Every model's lists, and the headline against each baseline; empty tables where nothing was wanted.
+
+        With the training part also what lists are beside being right.
+        """
         self.tables |= {each: {} for each in models}
         retrieval = test.recipe.retrieval_task
         if not retrieval or not len(test.positives):
@@ -101,6 +105,8 @@ class _Findings:
         headline = next(iter(lists.values[self.name]))
         for each, values in lists.values.items():
             self.tables[each][retrieval] = list_tables(values, lists.slices, self.bootstrap)
+            if train is not None:
+                self.tables[each][retrieval][ALL] |= beyond_accuracy(lists.found[each], lists.user, train, self.bootstrap)
             if each != self.name:
                 difference = self.bootstrap.mean_difference(lists.values[self.name][headline], values[headline])
                 self.comparisons.append(Comparison(self.name, each, retrieval, headline, difference))

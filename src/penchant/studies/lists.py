@@ -30,11 +30,13 @@ class Lists:
         values: `{model: {metric: [queries]}}`; the first metric is the headline.
         slices: Named masks `[queries]`.
         found: The lists themselves, `{model: [queries, longest cutoff]}`, item rows; -1 where a list is shorter.
+        user: User row of each query `[queries]`.
     """
 
     values: dict[str, PerUser]
     slices: Slices
     found: dict[str, Integers]
+    user: Integers
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,12 @@ def measure(models: Mapping[str, Recommender], asked: Asked, cutoffs: Sequence[i
         found[name] = rows[:, :longest]
         hits, relevant = find_hits(found[name], asked.query, asked.item, _ties(model, asked, rows, scores))
         values[name] = {f"{metric}@{k}": function(hits, relevant, k) for k in cutoffs for metric, function in LIST_METRICS.items()}
-    return Lists(values, slices, found)
+    return Lists(values, slices, found, asked.queries.user)
 
 
 def joined(parts: Mapping[str, Lists]) -> Lists:
     """Lists of several questionings as one, each of them a slice."""
-    sizes = [len(next(iter(lists.found.values()))) for lists in parts.values()]
+    sizes = [len(lists.user) for lists in parts.values()]
     origin = np.repeat(np.arange(len(sizes)), sizes)
     models = next(iter(parts.values())).values if parts else {}
 
@@ -95,6 +97,7 @@ def joined(parts: Mapping[str, Lists]) -> Lists:
         {model: values(model) for model in models},
         {name: origin == place for place, name in enumerate(parts)},
         {model: np.concatenate([lists.found[model] for lists in parts.values()]) for model in models},
+        np.concatenate([np.zeros(0, dtype=np.int64), *(lists.user for lists in parts.values())]),
     )
 
 
