@@ -97,7 +97,7 @@ def compare(
     return Evaluation(
         title=f"{len(recipes)} models compared",
         model=next(iter(recipes)),
-        protocol=(*told(test, protocol, bootstrap), *_told(recipes, budget)),
+        protocol=(*told(test, protocol, bootstrap, predicted=False), *_told(recipes, budget)),
         tables={name: {task: _with(list_tables(each, slices, bootstrap), beside[name])} for name, each in values.items()},
         comparisons=tuple(_pairs(values, task, bootstrap)),
         facts=facts_of(test),

@@ -73,7 +73,7 @@ def evaluate(
     return Evaluation(
         title=title,
         model=name,
-        protocol=told(test, protocol, found.bootstrap),
+        protocol=told(test, protocol, found.bootstrap, isinstance(model, Predicts)),
         tables=found.tables,
         comparisons=tuple(found.comparisons),
         training=_charts(curves),
@@ -161,12 +161,12 @@ def _row_slices(test: Dataset) -> Slices:
     return {ALL: np.ones(len(test), dtype=bool)} | slices | by_training_events(events)
 
 
-def told(test: Dataset, protocol: ListProtocol, bootstrap: Bootstrap) -> tuple[str, ...]:
+def told(test: Dataset, protocol: ListProtocol, bootstrap: Bootstrap, predicted: bool) -> tuple[str, ...]:
     """How a part was made and asked, in sentences."""
     return (
         f"Test part: {SPLITS[test.recipe.split.kind]}; settings were chosen on the part before it.",
         *protocol.told(test),
-        TOLD,
+        *([TOLD] if predicted else []),
         f"Intervals: {bootstrap.level:.0%}, {bootstrap.draws:,} bootstrap draws of users; differences are paired.",
     )
 
