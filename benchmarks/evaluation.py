@@ -41,20 +41,22 @@ def build():
 ranx.evaluate(*build(), names)
 cpu = time.process_time(); begun = time.perf_counter(); qrels, run = build(); built = time.perf_counter()
 values = ranx.evaluate(qrels, run, names); ended = time.perf_counter()
-print(json.dumps({"cpu": time.process_time() - cpu, "build": built - begun, "metrics": ended - built, "values": {k: float(v) for k, v in values.items()}}))
+told = {"cpu": time.process_time() - cpu, "build": built - begun, "metrics": ended - built}
+print(json.dumps(told | {"values": {k: float(v) for k, v in values.items()}}))
 """
 
 RECBOLE = """
 import sys, json, time, os
 os.environ["TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"] = "1"
 import numpy as np
-for name, kind in (("float_", np.float64), ("unicode_", np.str_), ("bool8", np.bool_), ("complex_", np.complex128), ("object0", object)):
+old = {"float_": np.float64, "unicode_": np.str_, "bool8": np.bool_, "complex_": np.complex128, "object0": object}
+for name, kind in (old | {"float": float, "int": int, "bool": bool, "object": object}).items():
     if name not in np.__dict__: setattr(np, name, kind)
 import torch
 from recbole.evaluator import metrics as theirs
 from recbole.evaluator.collector import DataStruct
 found, user, item = (np.load(f"{sys.argv[1]}/{name}.npy") for name in ("found", "user", "item"))
-relevant = np.zeros((len(found), found.max() + 1 if not len(item) else max(found.max(), item.max()) + 1), dtype=bool)
+relevant = np.zeros((len(found), max(found.max(), item.max()) + 1), dtype=bool)
 relevant[user, item] = True
 class Told(dict):
     def __getitem__(self, name): return self.get(name)
@@ -73,12 +75,14 @@ Row = dict[str, Any]
 
 def seconds(work: Callable[[], Any]) -> tuple[float, float, Any]:
     """The fastest of some runs by the clock and in CPU seconds, and what the last returned."""
-    spent, result = [], None
+    spent: list[tuple[float, float]] = []
+    result = None
     for _ in range(REPEATS):
-        begun, cpu = time.perf_counter(), time.process_time()
+        begun, busy = time.perf_counter(), time.process_time()
         result = work()
-        spent.append((time.perf_counter() - begun, time.process_time() - cpu))
-    return *(min(each) for each in zip(*spent, strict=True)), result  # type: ignore[return-value]
+        spent.append((time.perf_counter() - begun, time.process_time() - busy))
+    clock, cpu = (min(each) for each in zip(*spent, strict=True))
+    return clock, cpu, result
 
 
 def ours(scores: np.ndarray, user: np.ndarray, item: np.ndarray) -> tuple[list[Row], np.ndarray, dict[str, float]]:

@@ -52,9 +52,15 @@ def test_that_a_user_without_a_past_is_shown_every_item_with_the_same_chance() -
 
 def test_that_only_the_items_named_are_ranked() -> None:
     train, test = parts()
-    ranked = np.arange(24) % 2 == 0
+    ranked = np.array([int(name[1:]) % 2 == 0 for name in train.log.items["item_id"]])
     asked = Asked.at_first_wanted(test, ranked)
     lists = measure({"m": Same(tuple(np.arange(24.0))).fit(train), "tied": Same((0.0,) * 24).fit(train)}, asked, (20,), {})
     for rows in lists.found.values():
-        assert set(rows[rows >= 0] % 2) == {0}
+        assert ranked[rows[rows >= 0]].all()
     assert (lists.values["m"]["recall@20"] == lists.values["tied"]["recall@20"]).all(), "all that are ranked fit into the list"
+    narrow = measure({"tied": Same((0.0,) * 24).fit(train)}, asked, (5,), {}).values["tied"]["recall@5"]
+    even = ranked[test.log.item[asked.queries.before]]
+    assert narrow[even].tolist() == pytest.approx([5 / 6] * even.sum()), (
+        "of 12 ranked items the user has had 6; 5 of the other 6 are listed"
+    )
+    assert not narrow[~even].any()

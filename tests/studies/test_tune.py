@@ -32,6 +32,7 @@ def test_that_the_best_trial_is_the_recipe_and_the_recipes_own_settings_are_the_
     assert tuned.trials[0].settings == {"neighbours": 100, "shrinkage": 10.0, "similarity": "cosine", "recency": 1.0}
     assert tuned.best.value == max(each.value for each in tuned.trials)
     assert tuned.metric == "next.ndcg@10"
+    assert len({str(each.settings) for each in tuned.trials}) == 5, "nothing is tried twice"
     for each in tuned.trials[:2]:
         assert each.value == quality(fit(with_settings(recipe, each.settings), train, valid), valid)
     assert tuned.recipe.model.settings == tuned.best.settings

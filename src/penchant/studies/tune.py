@@ -168,8 +168,12 @@ def quality(model: Recommender, valid: Dataset) -> float:
 
 
 def _study(recipe: Recipe, train: Dataset, valid: Dataset, seed: int, higher: bool, journal: Path | None) -> "optuna.Study":
-    import optuna
-    from optuna.storages.journal import JournalFileBackend
+    try:
+        import optuna
+        from optuna.storages.journal import JournalFileBackend
+    except ModuleNotFoundError:
+        do = "Install it with: pip install 'penchant[tune]'"
+        raise RecipeError("tuning", must="given the package 'optuna'", came="none installed", do=do) from None
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     told = recipe.model_dump(mode="json", exclude={"directory", "split"})
