@@ -25,7 +25,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-GOES_ON = {"train": "go on with: penchant train RECIPE --resume", "recommend": "with --out, the same command goes on from here"}
+GOES_ON = {
+    "train": "go on with: penchant train RECIPE --resume",
+    "recommend": "with --out, the same command goes on from here",
+    "tune": "the same command goes on from here",
+    "compare": "the same command goes on with tuning from here",
+}
 
 RecipePath = Annotated[Path, typer.Argument(help="The recipe (TOML).")]
 Home = Annotated[
@@ -139,6 +144,32 @@ def evaluate(
 ) -> None:
     """Judge a bundle on the recipe's test part, or the recipe by cross-validation, beside baselines; write the report."""
     _run("evaluate", debug, json, recipe=recipe, home=home, bundle=bundle, packed=packed, packed_in=packed_in, folds=folds)
+
+
+@app.command()
+def tune(
+    recipe: RecipePath,
+    trials: Annotated[int, typer.Option(min=1, help="Settings tried; the recipe's own are the first.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="Of what is proposed.")] = 0,
+    home: Home = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Choose settings on the validation part and write them as a recipe beside this one; the same command goes on when stopped."""
+    _run("tune", debug, json, recipe=recipe, home=home, trials=trials, seed=seed)
+
+
+@app.command()
+def compare(
+    recipes: Annotated[list[Path], typer.Argument(help="Recipes (TOML) of the same data, the one in question first.")],
+    trials: Annotated[int, typer.Option(min=1, help="Settings tried for each model; 1 = the recipes' own.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="Runs of each model that learns from a random start.")] = 1,
+    home: Home = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Judge models side by side on the same queries, equally tuned; write one report."""
+    _run("compare", debug, json, recipes=recipes, home=home, trials=trials, seeds=seeds)
 
 
 @app.command()

@@ -29,6 +29,11 @@ class HomeFolder:
         return self.path / "packed"
 
     @property
+    def trials(self) -> Path:
+        """The folder in which tuning keeps its trials; may not exist yet."""
+        return self.path / "trials"
+
+    @property
     def state(self) -> Path:
         """The service's events and records; may not exist yet."""
         return self.path / "state"

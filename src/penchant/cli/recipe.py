@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from penchant.features.feature_set import FeatureSet
+from penchant.models.classic import NETWORK, classic
 from penchant.schema.kinds import choose
 from penchant.schema.recipe import Part, Recipe
 
@@ -20,4 +21,6 @@ def read_recipe(path: Path) -> Recipe:
     for slot, part in recipe.network:
         if isinstance(part, Part):
             choose(part, f"penchant.models.blocks.{slot}", f"network.{slot}")
+    if recipe.model.kind != NETWORK:
+        classic(recipe.model)
     return recipe

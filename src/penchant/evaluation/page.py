@@ -20,9 +20,11 @@ _SMALL = 300
 def evaluation_page(evaluation: Evaluation, footer: str = "") -> Page:
     """The evaluation as a page for `penchant.report.page.render`. What was not measured has no section."""
     sections = [
+        *_warnings(evaluation),
         _protocol(evaluation),
         *(_task(evaluation, task) for task in evaluation.tasks),
         *_comparisons(evaluation),
+        *_runs(evaluation),
         *_training(evaluation),
     ]
     return Page(evaluation.title, sections, lead=_lead(evaluation), figures=_figures(evaluation), footer=footer)
@@ -72,6 +74,21 @@ def _figures(evaluation: Evaluation) -> list[Figure]:
             tone = _TONES[comparison.difference.verdict] if comparison else "plain"
             figures.append(Figure(f"{task} · {name}", number(headline.value), note, tone))
     return figures
+
+
+def _warnings(evaluation: Evaluation) -> list[Section]:
+    lines = evaluation.warnings
+    return [Section("Read with care", [Text(lines, points=len(lines) > 1, tone="warn")])] if lines else []
+
+
+def _runs(evaluation: Evaluation) -> list[Section]:
+    """What each model was, seed by seed."""
+    if not evaluation.runs:
+        return []
+    rows: list[list[str | Cell]] = [
+        [Cell(run.model, note=run.settings), str(run.seed), number(run.value), f"{run.seconds:.1f}"] for run in evaluation.runs
+    ]
+    return [Section("Runs", [Table(["model", "seed", evaluation.runs[0].metric, "seconds to fit"], rows)])]
 
 
 def _protocol(evaluation: Evaluation) -> Section:

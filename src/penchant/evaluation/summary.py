@@ -95,6 +95,18 @@ class Chart:
     curves: tuple[Curve, ...]
 
 
+@dataclass(frozen=True)
+class Run:
+    """One fit of one model: its seed and settings, what it reached in the headline metric, and the seconds that fitting took."""
+
+    model: str
+    seed: int
+    settings: str
+    metric: str
+    value: Number
+    seconds: float
+
+
 Metrics = dict[str, Metric]
 """Metric name -> number."""
 Tables = dict[str, dict[str, dict[str, Metrics]]]
@@ -114,6 +126,8 @@ class Evaluation:
         training: Curves over the training.
         calibration: Task -> model -> points of its calibration curve.
         facts: Short facts shown first ("users" -> "943").
+        warnings: What makes numbers look better, or mean something else, than a reader thinks, in sentences.
+        runs: The fits of a comparison.
     """
 
     title: str
@@ -124,6 +138,8 @@ class Evaluation:
     training: tuple[Chart, ...] = ()
     calibration: dict[str, dict[str, tuple[CalibrationPoint, ...]]] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    runs: tuple[Run, ...] = ()
 
     @property
     def models(self) -> list[str]:
@@ -185,7 +201,8 @@ class Evaluation:
 
     def __str__(self) -> str:
         """Plain tables: per task, metrics down, the model and its baselines across; then slices by headline metric."""
-        parts = [self.title, *(_task_text(self, task) for task in self.tasks), *_comparison_text(self)]
+        warned = [f"warning: {each}" for each in self.warnings]
+        parts = [self.title, *warned, *(_task_text(self, task) for task in self.tasks), *_comparison_text(self)]
         return "\n\n".join(parts)
 
 

@@ -1,7 +1,7 @@
 """The flagship network behind the face every model has."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import polars as pl
@@ -16,9 +16,10 @@ from penchant.features.feature_set import Encoded, FeatureSet
 from penchant.models.batch import Batch, Moments, Past, assemble, gather
 from penchant.models.network import Encoding, Network
 from penchant.models.queries import Queries
-from penchant.models.recommender import Recommender
+from penchant.models.recommender import Recommender, without
 from penchant.schema.errors import TargetError
 from penchant.schema.recipe import Recipe
+from penchant.schema.space import Range
 
 EVENTS_AT_ONCE = 16_384
 ITEMS_AT_ONCE = 65_536
@@ -45,6 +46,12 @@ class NetworkRecommender(Recommender):
         catalogue: What its items are counted by, `[items]`, after `refresh`.
     """
 
+    space: ClassVar[Mapping[str, Range]] = {
+        "learning_rate": Range(low=5e-4, high=8e-3, log=True),
+        "dropout": Range(low=0.0, high=0.4),
+        "width": Range(choices=(32, 64, 128)),
+        "weight_decay": Range(low=1e-6, high=1e-2, log=True),
+    }
     network: Network
     item_vectors: Tensor
     catalogue: pl.DataFrame
@@ -156,25 +163,24 @@ class NetworkRecommender(Recommender):
         found: NDArray[np.float32] = scores.float().numpy()
         return found
 
-    def _score_pairs(self, queries: Queries, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+    def _scores_of(self, queries: Queries, rows: NDArray[np.integer]) -> NDArray[np.float32]:
         if self.ranks_by_retrieval:
-            return super()._score_pairs(queries, rows)
-        scores: NDArray[np.float32] = self.combine(self.judge(self.encode(self.batch_of(queries)), rows[:, None], queries.moment))[:, 0]
-        return scores
+            return super()._scores_of(queries, rows)
+        return self.combine(self.judge(self.encode(self.batch_of(queries)), rows, queries.moment))
 
     @property
     def ranks_by_retrieval(self) -> bool:
         """Whether the final order is that of retrieval alone."""
         return self.network.retrieval is None or list(self.recipe.rank_by) == [self.network.retrieval.name]
 
-    def _top_block(self, queries: Queries, k: int, exclude_seen: bool) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def _top_block(
+        self, queries: Queries, k: int, exclude_seen: bool, ranked: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Retrieval, then ranking of the candidates by the recipe's combination of tasks: what the service does."""
         if self.ranks_by_retrieval:
-            return super()._top_block(queries, k, exclude_seen)
+            return super()._top_block(queries, k, exclude_seen, ranked)
         encoding = self.encode(self.batch_of(queries))
-        scores = self.retrieve(encoding, queries.moment)
-        if exclude_seen:
-            scores[queries.seen()] = -np.inf
+        scores = without(self.retrieve(encoding, queries.moment), queries, exclude_seen, ranked)
         best = torch.from_numpy(scores).topk(min(max(k, self.recipe.serving.candidates), len(self.item_vectors)), dim=1)
         combined = torch.from_numpy(self.combine(self.judge(encoding, best.indices.numpy(), queries.moment)))
         order = combined.masked_fill(best.values == -np.inf, -np.inf).topk(k, dim=1)

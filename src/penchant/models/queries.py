@@ -62,6 +62,10 @@ class Queries:
             part = slice(start, start + size)
             yield Queries(self.log, self.user[part], self.before[part], self.moment[part])
 
+    def take(self, places: NDArray[np.integer[Any]]) -> "Queries":
+        """Some of the queries, in the order of `places`."""
+        return Queries(self.log, self.user[places], self.before[places], self.moment[places])
+
     def seen(self) -> tuple[Rows, Rows]:
         """Known events as pairs: query `[m]` and item row `[m]`, oldest first within a query."""
         begin = np.where(self.user < 0, 0, self.log.offsets[self.user])

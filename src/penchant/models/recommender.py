@@ -20,6 +20,7 @@ from penchant.models.queries import Queries, moment_columns
 from penchant.schema.errors import NotFittedError, TargetError, did_you_mean
 from penchant.schema.recipe import Recipe
 from penchant.schema.settings import settings_of
+from penchant.schema.space import Range
 
 BLOCK = 1024  # queries scored at a time: 1024 x 50,000 items x 4 bytes = 200 MB
 Unknown = Literal["fallback", "warn", "raise"]
@@ -33,6 +34,7 @@ class Recommender(ABC):
 
     Attributes:
         kind: What a recipe calls the model; None for one that recipes cannot choose.
+        space: Settings worth trying, and from what range; the default of each lies within.
         recipe_: What the columns mean, once fitted.
         log_: The log it was fitted on; histories of known users come from here.
         data_: The part it was fitted on; absent on a model that was loaded.
@@ -40,6 +42,7 @@ class Recommender(ABC):
     """
 
     kind: ClassVar[str | None] = None
+    space: ClassVar[Mapping[str, Range]] = {}
     recipe_: Recipe
     log_: Log
     data_: Dataset
@@ -152,29 +155,42 @@ class Recommender(ABC):
             )
         queries = Queries.now(self.log_, users, self._moment(len(users), context, None))
         rows = np.array([known[str(item)] for item in items])
-        starts = range(0, len(rows), BLOCK)
-        blocks = [self._score_pairs(block, rows[start : start + BLOCK]) for start, block in zip(starts, queries.blocks(BLOCK), strict=True)]
-        return np.concatenate(blocks) if blocks else np.zeros(0, dtype=np.float32)
+        return self.scores_of(queries, rows[:, None])[:, 0]
 
-    def _score_pairs(self, queries: Queries, rows: NDArray[np.integer]) -> NDArray[np.float32]:
-        """The score of one item row per query `[queries]`."""
-        chosen: NDArray[np.float32] = self.scores(queries)[np.arange(len(rows)), rows]
+    def scores_of(self, queries: Queries, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Scores of some item rows of each query, `[queries, rows]`, on the scale that `top` orders by."""
+        self._check_ready()
+        starts = range(0, len(rows), BLOCK)
+        blocks = [self._scores_of(block, rows[start : start + BLOCK]) for start, block in zip(starts, queries.blocks(BLOCK), strict=True)]
+        return np.concatenate(blocks) if blocks else np.zeros(rows.shape, dtype=np.float32)
+
+    def _scores_of(self, queries: Queries, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        chosen: NDArray[np.float32] = np.take_along_axis(self.scores(queries), rows, axis=1)
         return chosen
 
-    def top(self, queries: Queries, k: int, *, exclude_seen: bool = True) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The best k item rows of each query and their scores, best first, `[queries, k]`; -1 where fewer are left."""
+    def top(
+        self, queries: Queries, k: int, *, exclude_seen: bool = True, ranked: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The best k item rows of each query and their scores, best first, `[queries, k]`; -1 where fewer are left.
+
+        Args:
+            queries: Who asks.
+            k: Items per query; may be more than there are.
+            exclude_seen: Leave out items that the user has events with.
+            ranked: Which items may be listed `[items]`; all when absent.
+        """
         self._check_ready()
         found = min(k, len(self.items))
         rows, scores = np.full((len(queries), k), -1, dtype=np.int64), np.full((len(queries), k), -np.inf, dtype=np.float32)
         for place, block in enumerate(queries.blocks(BLOCK)):
             part = slice(place * BLOCK, place * BLOCK + len(block))
-            rows[part, :found], scores[part, :found] = self._top_block(block, found, exclude_seen)
+            rows[part, :found], scores[part, :found] = self._top_block(block, found, exclude_seen, ranked)
         return rows, scores
 
-    def _top_block(self, queries: Queries, k: int, exclude_seen: bool) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        scores = self.scores(queries)
-        if exclude_seen:
-            scores[queries.seen()] = -np.inf
+    def _top_block(
+        self, queries: Queries, k: int, exclude_seen: bool, ranked: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        scores = without(self.scores(queries), queries, exclude_seen, ranked)
         best = torch.from_numpy(scores).topk(k, dim=1)
         values: NDArray[np.float32] = best.values.numpy()
         return np.where(np.isfinite(values), best.indices.numpy(), -1), values
@@ -249,6 +265,15 @@ class Recommender(ABC):
                     f"context '{name}'", must="a context column of the recipe", came="an unknown name", do=did_you_mean(name, known)
                 )
         return pl.DataFrame({"timestamp": [time] * count, **{name: [value] * count for name, value in values.items()}})
+
+
+def without(scores: NDArray[np.float32], queries: Queries, exclude_seen: bool, ranked: NDArray[np.bool_] | None) -> NDArray[np.float32]:
+    """The scores `[queries, items]` with -inf, in place, for items that may not be listed."""
+    if exclude_seen:
+        scores[queries.seen()] = -np.inf
+    if ranked is not None:
+        scores[:, ~ranked] = -np.inf
+    return scores
 
 
 def usual_scenario(features: FeatureSet | None) -> str | None:

@@ -25,6 +25,7 @@ from pydantic import (
 from penchant.schema.errors import RecipeError, did_you_mean
 from penchant.schema.expression import Expression
 from penchant.schema.settings import ContradictionError, S, Settings, read_settings
+from penchant.schema.space import Range
 
 COUNTERS = "counters"
 """The feature kind that reads the events before, where others read columns of the present one."""
@@ -467,6 +468,8 @@ class Recipe(Settings):
     split: SplitSettings = SplitSettings()
     training: TrainingSettings = TrainingSettings()
     serving: ServingSettings = ServingSettings()
+    tune: dict[str, Range] = Field({})
+    """Settings that `penchant tune` tries, and from what range; the model's own `space` when absent."""
     directory: Path = Path(".")
     """Where relative paths start: the recipe file's folder."""
 

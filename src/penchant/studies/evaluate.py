@@ -13,21 +13,27 @@ from penchant.evaluation.metrics.calibration import CalibrationPoint, calibratio
 from penchant.evaluation.metrics.decisions import accuracy, f1, precision, recall
 from penchant.evaluation.metrics.grouped_auc import grouped_auc
 from penchant.evaluation.metrics.log_loss import log_loss
-from penchant.evaluation.metrics.regression import mae, rmse
 from penchant.evaluation.metrics.rows import RowMetric
 from penchant.evaluation.slices import ALL, Slices, by_scenario, by_training_events
 from penchant.evaluation.summary import Chart, Comparison, Curve, Evaluation, Metric, Tables
-from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.recommender import Recommender
 from penchant.studies.baselines import ItemMean
-from penchant.studies.lists import PerUser, measure_lists
+from penchant.studies.beyond import beyond_accuracy
+from penchant.studies.lists import PerUser
+from penchant.studies.protocols.all_items import AllItems
+from penchant.studies.protocols.protocol import ListProtocol
+from penchant.studies.protocols.rating_prediction import AMOUNT, TOLD, Predicts
 
 BINARY: dict[str, RowMetric] = {
     "auc": auc, "grouped_auc": grouped_auc, "log_loss": log_loss, "calibration_error": calibration_error,
     "accuracy": accuracy, "precision": precision, "recall": recall, "f1": f1,
 }  # fmt: skip
-AMOUNT: dict[str, RowMetric] = {"rmse": rmse, "mae": mae}
 ITEM_MEAN = "item mean"
+SPLITS = {
+    "time": "the newest events of all", "last": "each user's newest events in order", "ratio": "events drawn at random",
+    "cold_user": "users drawn at random, of whom nothing was learnt", "cold_item": "items drawn at random, of which nothing was learnt",
+    "cold_both": "users and items drawn at random, of which nothing was learnt",
+}  # fmt: skip
 
 
 def evaluate(
@@ -38,6 +44,7 @@ def evaluate(
     train: Dataset | None = None,
     name: str = "penchant",
     cutoffs: Sequence[int] = (10, 5, 20),
+    protocol: ListProtocol | None = None,
     bootstrap: Bootstrap | None = None,
     curves: Sequence[Mapping[str, float]] = (),
     title: str = "Evaluation",
@@ -51,13 +58,14 @@ def evaluate(
         train: The training part; with it every label task gets the item-mean baseline.
         name: What to call the model.
         cutoffs: List lengths; the first one's NDCG is the headline.
+        protocol: How lists are asked for; all items at the cutoffs when absent.
         bootstrap: Draws, level and seed of the intervals.
         curves: Rows of the training's progress.
         title: Of the report.
     """
-    found = _Findings(name, bootstrap or Bootstrap())
-    found.add_lists({name: model, **(baselines or {})}, test, cutoffs)
-    if isinstance(model, NetworkRecommender):
+    found, protocol = _Findings(name, bootstrap or Bootstrap()), protocol or AllItems(tuple(cutoffs))
+    found.add_lists({name: model, **(baselines or {})}, test, protocol, train)
+    if isinstance(model, Predicts):
         slices = _row_slices(test)
         for task, prediction in model.predict(test).items():
             scores = {name: prediction.astype(float)} | ({ITEM_MEAN: ItemMean(train, task).predict(test)} if train is not None else {})
@@ -65,12 +73,12 @@ def evaluate(
     return Evaluation(
         title=title,
         model=name,
-        protocol=_protocol(test, cutoffs, found.bootstrap),
+        protocol=told(test, protocol, found.bootstrap, isinstance(model, Predicts)),
         tables=found.tables,
         comparisons=tuple(found.comparisons),
         training=_charts(curves),
         calibration=found.calibration,
-        facts=_facts(test),
+        facts=facts_of(test),
     )
 
 
@@ -84,16 +92,21 @@ class _Findings:
     comparisons: list[Comparison] = field(default_factory=list)
     calibration: dict[str, dict[str, tuple[CalibrationPoint, ...]]] = field(default_factory=dict)
 
-    def add_lists(self, models: Mapping[str, Recommender], test: Dataset, cutoffs: Sequence[int]) -> None:
-        """Every model's lists, and the first cutoff's NDCG against each baseline; empty tables where nothing was wanted."""
+    def add_lists(self, models: Mapping[str, Recommender], test: Dataset, protocol: ListProtocol, train: Dataset | None) -> None:
+        """Every model's lists, and the headline against each baseline; empty tables where nothing was wanted.
+
+        With the training part also what lists are beside being right.
+        """
         self.tables |= {each: {} for each in models}
         retrieval = test.recipe.retrieval_task
         if not retrieval or not len(test.positives):
             return
-        lists = measure_lists(models, test, cutoffs)
-        headline = f"ndcg@{cutoffs[0]}"
+        lists = protocol.measure(models, test)
+        headline = next(iter(lists.values[self.name]))
         for each, values in lists.values.items():
-            self.tables[each][retrieval] = _list_tables(values, lists.slices, self.bootstrap)
+            self.tables[each][retrieval] = list_tables(values, lists.slices, self.bootstrap)
+            if train is not None:
+                self.tables[each][retrieval][ALL] |= beyond_accuracy(lists.found[each], lists.user, train, self.bootstrap)
             if each != self.name:
                 difference = self.bootstrap.mean_difference(lists.values[self.name][headline], values[headline])
                 self.comparisons.append(Comparison(self.name, each, retrieval, headline, difference))
@@ -120,7 +133,8 @@ class _Findings:
             self.calibration[task] = {each: calibration_curve(label[known], score[known]) for each, score in scores.items()}
 
 
-def _list_tables(values: PerUser, slices: Slices, bootstrap: Bootstrap) -> dict[str, dict[str, Metric]]:
+def list_tables(values: PerUser, slices: Slices, bootstrap: Bootstrap) -> dict[str, dict[str, Metric]]:
+    """`{slice: {metric: mean with interval}}`; slices other than the whole have the headline only."""
     headline = next(iter(values))
     tables = {ALL: {name: bootstrap.mean(value) for name, value in values.items()}}
     return tables | {part: {headline: bootstrap.mean(values[headline][mask])} for part, mask in slices.items()}
@@ -147,19 +161,18 @@ def _row_slices(test: Dataset) -> Slices:
     return {ALL: np.ones(len(test), dtype=bool)} | slices | by_training_events(events)
 
 
-def _protocol(test: Dataset, cutoffs: Sequence[int], bootstrap: Bootstrap) -> tuple[str, ...]:
-    split = test.recipe.split
-    how = "each user's newest events in order" if split.kind == "last" else "the newest events of all"
+def told(test: Dataset, protocol: ListProtocol, bootstrap: Bootstrap, predicted: bool) -> tuple[str, ...]:
+    """How a part was made and asked, in sentences."""
     return (
-        f"Test part: {how}; settings were chosen on the part before it.",
-        f"Lists: all {len(test.log.items):,} items ranked at each user's first test event, cut at {', '.join(map(str, sorted(cutoffs)))}; "
-        + ("items the user had before are left out." if test.recipe.serving.exclude_seen else "items the user had before stay in."),
-        "Predictions: every test event as of its own time; an event never sees another of the same moment.",
+        f"Test part: {SPLITS[test.recipe.split.kind]}; settings were chosen on the part before it.",
+        *protocol.told(test),
+        *([TOLD] if predicted else []),
         f"Intervals: {bootstrap.level:.0%}, {bootstrap.draws:,} bootstrap draws of users; differences are paired.",
     )
 
 
-def _facts(test: Dataset) -> dict[str, str]:
+def facts_of(test: Dataset) -> dict[str, str]:
+    """What the part holds, for the head of a report."""
     return {
         "users": f"{len(np.unique(test.log.user[test.rows])):,}",
         "items": f"{len(test.log.items):,}",

@@ -7,12 +7,11 @@ from typing import Any
 from penchant.data.dataset import Dataset
 from penchant.evaluation.summary import Evaluation
 from penchant.fitting.loop import Report
-from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.recommender import Recommender
 from penchant.schema.recipe import Recipe
 from penchant.studies.baselines import fit_baselines
 from penchant.studies.evaluate import evaluate as evaluate_models
-from penchant.training.trainer import NetworkTrainer
+from penchant.studies.fit import fit
 
 
 def train(
@@ -23,8 +22,8 @@ def train(
     checkpoint: Path | None = None,
     resume: bool = False,
     report: Report | None = None,
-) -> NetworkRecommender:
-    """The recipe's network, fitted.
+) -> Recommender:
+    """The recipe's model, fitted: the network or a classic one.
 
     Args:
         recipe: A recipe or its path.
@@ -35,7 +34,7 @@ def train(
         report: Called after every batch.
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
-    return NetworkRecommender(recipe, NetworkTrainer(valid, checkpoint, resume, report)).fit(train)
+    return fit(recipe, train, valid, checkpoint=checkpoint, resume=resume, report=report)
 
 
 def evaluate(

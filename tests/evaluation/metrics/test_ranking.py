@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 
 from penchant.evaluation.metrics.average_precision import average_precision
 from penchant.evaluation.metrics.hit_rate import hit_rate
-from penchant.evaluation.metrics.hits import find_hits
+from penchant.evaluation.metrics.hits import Hits, find_hits
 from penchant.evaluation.metrics.ndcg import ndcg
 from penchant.evaluation.metrics.recall import recall
 from penchant.evaluation.metrics.reciprocal_rank import reciprocal_rank
 from penchant.schema.errors import DataError
 
 ALL_METRICS = [ndcg, recall, hit_rate, reciprocal_rank, average_precision]
-HITS = np.array([[1, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0]], dtype=bool)
+HITS = Hits(np.array([[1, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0]], dtype=bool))
 RELEVANT = np.array([3, 1, 2])
 
 
@@ -31,13 +31,13 @@ def lists(seed: int, users: int = 30, items: int = 40, k: int = 12) -> tuple[np.
 def test_hits_mark_the_relevant_items_of_each_users_own_list() -> None:
     recommended = np.array([[5, 2, 9], [2, 5, -1]])
     hits, relevant = find_hits(recommended, np.array([0, 0, 1, 1, 1]), np.array([2, 7, 5, 5, 0]))
-    assert hits.tolist() == [[False, True, False], [False, True, False]]
+    assert hits.found.tolist() == [[False, True, False], [False, True, False]]
     assert relevant.tolist() == [2, 2], "the pair named twice counts once"
 
 
 def test_padding_is_never_a_hit_of_the_user_before() -> None:
     hits, _ = find_hits(np.array([[0, 1], [-1, -1]]), np.array([0, 1]), np.array([9, 3]))
-    assert not hits.any()
+    assert not hits.found.any()
 
 
 @given(st.integers(0, 10_000))
@@ -45,14 +45,14 @@ def test_hits_equal_those_of_python_sets(seed: int) -> None:
     recommended, user, item = lists(seed)
     hits, relevant = find_hits(recommended, user, item)
     sets = [set(item[user == each].tolist()) for each in range(len(recommended))]
-    assert hits.tolist() == [[each in own for each in row] for row, own in zip(recommended.tolist(), sets, strict=True)]
+    assert hits.found.tolist() == [[each in own for each in row] for row, own in zip(recommended.tolist(), sets, strict=True)]
     assert relevant.tolist() == [len(own) for own in sets]
 
 
 def test_without_relevant_items_nothing_is_a_hit() -> None:
     none = np.array([], dtype=int)
     hits, relevant = find_hits(np.array([[0, 1]]), none, none)
-    assert not hits.any()
+    assert not hits.found.any()
     assert relevant.tolist() == [0]
 
 
@@ -75,7 +75,7 @@ def test_ndcg_by_hand() -> None:
 
 
 def test_ndcg_is_one_when_the_list_is_full_of_the_more_relevant_items() -> None:
-    assert ndcg(np.ones((1, 2), dtype=bool), np.array([50]), 2).tolist() == [1.0]
+    assert ndcg(Hits(np.ones((1, 2), dtype=bool)), np.array([50]), 2).tolist() == [1.0]
 
 
 def test_recall_by_hand() -> None:
@@ -115,7 +115,7 @@ def test_moving_a_hit_one_place_up_never_lowers_the_value(metric, seed: int) -> 
     swap = ~hits[:, 3] & hits[:, 4]
     better[swap, 3], better[swap, 4] = True, False
     relevant = hits.sum(axis=1) + 1
-    assert (metric(better, relevant, 4) >= metric(hits, relevant, 4)).all()
+    assert (metric(Hits(better), relevant, 4) >= metric(Hits(hits), relevant, 4)).all()
 
 
 @pytest.fixture(scope="module")

@@ -17,13 +17,14 @@ from penchant.cli.terminal import Terminal
 from penchant.data.dataset import Dataset
 from penchant.evaluation.summary import Evaluation
 from penchant.fitting.loop import Progress
-from penchant.models.network_recommender import NetworkRecommender
-from penchant.models.saved import write_network
+from penchant.models.recommender import Recommender
+from penchant.models.saved import write
 from penchant.schema.errors import PenchantError
 from penchant.schema.recipe import Recipe
 from penchant.storage.bundles import Metadata
 from penchant.studies.baselines import usual_rivals
 from penchant.studies.evaluate import evaluate
+from penchant.studies.fit import with_seed
 from penchant.studies.workflow import train
 
 ALIAS = "champion"
@@ -50,11 +51,6 @@ def run(
     version, evaluation, place = train_bundle(terminal, settings, place, resume, packed_folder(place, packed, packed_in))
     terminal.line("next", f"penchant serve {recipe}")
     terminal.result(bundle=version, home=str(place.path), evaluation=json.loads(evaluation.to_json()))
-
-
-def with_seed(recipe: Recipe, seed: int | None) -> Recipe:
-    """The recipe with another seed."""
-    return recipe if seed is None else recipe.model_copy(update={"training": recipe.training.model_copy(update={"seed": seed})})
 
 
 def train_bundle(
@@ -84,7 +80,7 @@ def train_bundle(
     provenance = {"seed": recipe.training.seed, "data": _fingerprint(data), "events": len(data.log)}
     metadata = Metadata(metrics=_headlines(evaluation), provenance=provenance)
     store = place.bundles()
-    version = store.create(lambda folder: write_network(model, folder), metadata)
+    version = store.create(lambda folder: write(model, folder), metadata)
     _gate(terminal, evaluation, version)
     store.promote(ALIAS, version)
     return version, evaluation, place
@@ -105,9 +101,9 @@ class _Shown:
         text = f"epoch {progress.epoch + 1}/{self.epochs}  loss {losses}  {rate:.1f} batches/s"
         self.terminal.progress("train", progress.epoch * batches + done, total, text, self.started)
 
-    def end(self, model: NetworkRecommender) -> None:
+    def end(self, model: Recommender) -> None:
         """The last epochs, and why training ended."""
-        progress = getattr(model.trainer, "progress", None)
+        progress = getattr(getattr(model, "trainer", None), "progress", None)
         if progress:
             self._epochs(progress)
             kept = f"kept epoch {progress.best_epoch + 1}"
@@ -120,8 +116,8 @@ class _Shown:
         self.lines = len(progress.curves)
 
 
-def _evaluate(model: NetworkRecommender, train_part: Dataset, valid: Dataset, test: Dataset) -> Evaluation:
-    progress = getattr(model.trainer, "progress", None)
+def _evaluate(model: Recommender, train_part: Dataset, valid: Dataset, test: Dataset) -> Evaluation:
+    progress = getattr(getattr(model, "trainer", None), "progress", None)
     curves = progress.curves if progress else ()
     return evaluate(model, test, usual_rivals(train_part, valid), train=train_part, curves=curves, title="How good the recommendations are")
 

@@ -1,7 +1,5 @@
 """Precision at every relevant item, averaged."""
 
-import numpy as np
-
 from penchant.evaluation.metrics.hits import Hits, Integers, PerUser, first_places, per_relevant
 
 
@@ -12,9 +10,7 @@ def average_precision(hits: Hits, relevant: Integers, k: int) -> PerUser:
     recommender libraries: a user with more than k relevant items cannot reach 1.
 
     Args:
-        hits: [users, at least k], in rank order.
+        hits: Of lists at least k long.
         relevant: Relevant items per user [users]; nan comes out where 0.
     """
-    first = first_places(hits, k)
-    precision = np.cumsum(first, axis=1) / np.arange(1, k + 1)
-    return per_relevant((precision * first).sum(axis=1), relevant)
+    return per_relevant(first_places(hits.precision, k).sum(axis=1), relevant)

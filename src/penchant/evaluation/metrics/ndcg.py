@@ -12,10 +12,10 @@ def ndcg(hits: Hits, relevant: Integers, k: int) -> PerUser:
     (Järvelin & Kekäläinen 2002; as in ranx).
 
     Args:
-        hits: [users, at least k], in rank order.
+        hits: Of lists at least k long.
         relevant: Relevant items per user [users]; nan comes out where 0.
     """
     gain = 1 / np.log2(np.arange(2, k + 2))
-    gained = first_places(hits, k) @ gain
+    gained = first_places(hits.gain, k) @ gain
     best = np.append(0.0, np.cumsum(gain))[np.minimum(relevant, k)]
     return per_relevant(gained, best)

@@ -9,7 +9,7 @@ def recall(hits: Hits, relevant: Integers, k: int) -> PerUser:
     A user with more than k relevant items cannot reach 1.
 
     Args:
-        hits: [users, at least k], in rank order.
+        hits: Of lists at least k long.
         relevant: Relevant items per user [users]; nan comes out where 0.
     """
-    return per_relevant(first_places(hits, k).sum(axis=1, dtype=float), relevant)
+    return per_relevant(first_places(hits.gain, k).sum(axis=1), relevant)

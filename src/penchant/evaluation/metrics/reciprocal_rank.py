@@ -9,8 +9,9 @@ def reciprocal_rank(hits: Hits, relevant: Integers, k: int) -> PerUser:
     """1 / rank of the first relevant item among the first k, 0 without one [users]; its mean is MRR@k.
 
     Args:
-        hits: [users, at least k], in rank order.
+        hits: Of lists at least k long.
         relevant: Relevant items per user [users]; nan comes out where 0.
     """
-    first = first_places(hits, k)
-    return per_relevant(first.any(axis=1) / (first.argmax(axis=1) + 1.0), np.minimum(relevant, 1))
+    none = first_places(hits.still_none, k)
+    first_here = np.append(1 - none[:, :1], none[:, :-1] - none[:, 1:], axis=1)
+    return per_relevant(first_here @ (1 / np.arange(1, k + 1)), np.minimum(relevant, 1))

@@ -15,6 +15,7 @@ from penchant.data.dataset import Dataset
 from penchant.models.collaborative.interactions import interactions, past, sparse_from, sparse_state
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
+from penchant.schema.space import Range
 
 BLOCK = 2048  # items whose similarities are dense at one time
 
@@ -30,6 +31,12 @@ class ItemKNN(Recommender):
     """
 
     kind: ClassVar[str] = "item_knn"
+    space: ClassVar[Mapping[str, Range]] = {
+        "neighbours": Range(low=20, high=1500, log=True),
+        "shrinkage": Range(low=0.0, high=50.0),
+        "similarity": Range(choices=("cosine", "jaccard")),
+        "recency": Range(low=0.6, high=1.0),
+    }
 
     def __init__(
         self,

@@ -10,6 +10,7 @@ from pydantic import Field
 from penchant.data.dataset import Dataset
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
+from penchant.schema.space import Range
 
 
 class Popularity(Recommender):
@@ -20,6 +21,7 @@ class Popularity(Recommender):
     """
 
     kind: ClassVar[str] = "popularity"
+    space: ClassVar[Mapping[str, Range]] = {"window_days": Range(low=1.0, high=1000.0, log=True)}
 
     def __init__(self, window_days: Annotated[float, Field(gt=0)] | None = None) -> None:
         self.window_days = window_days
