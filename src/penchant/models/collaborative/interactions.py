@@ -1,4 +1,4 @@
-"""Who had what, as sparse matrices: what collaborative models learn from and what they are asked with."""
+"""Who had what and thought how of it, as sparse matrices: what collaborative models learn from and what they are asked with."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from penchant.data.dataset import Dataset
+from penchant.data.dataset import Dataset, labels_of
 from penchant.models.queries import Queries
+from penchant.schema.errors import RecipeError
+from penchant.schema.recipe import Recipe
 
 
 def interactions(data: Dataset) -> csr_array:
@@ -31,6 +33,53 @@ def past(queries: Queries, recency: float = 1.0) -> csr_array:
         counts = np.bincount(query, minlength=len(queries))
         weight = (recency ** (np.cumsum(counts)[query] - 1 - np.arange(len(query)))).astype(np.float32)
     return csr_array((weight, (query, item)), shape=(len(queries), len(queries.log.items)))
+
+
+def had(queries: Queries) -> csr_array:
+    """What each query's user has had, `[queries, items]`, float32: 1 where there is any event, however many."""
+    matrix = past(queries)
+    matrix.data[:] = 1
+    return matrix
+
+
+def ratings(data: Dataset) -> csr_array:
+    """What users thought of items in a part, `[users, items]`, float32: the mean of a pair's labels of the regression task.
+
+    Pairs without a label are absent; a mean of 0 is present.
+
+    Raises:
+        RecipeError: when the recipe has no regression task.
+    """
+    return _mean_labels(data, data.log.user[data.rows], len(data.log.users))
+
+
+def past_ratings(queries: Queries, recipe: Recipe) -> csr_array:
+    """What each query's user thought of the items of the past, `[queries, items]`, as `ratings` has it."""
+    query, rows = queries.known()
+    return _mean_labels(Dataset(recipe, queries.log, rows), query, len(queries))
+
+
+def _mean_labels(data: Dataset, owner: NDArray[np.integer[Any]], owners: int) -> csr_array:
+    label = labels_of(data, rating_task(data.recipe))
+    known = ~np.isnan(label)
+    pairs, shape = (owner[known], data.log.item[data.rows[known]]), (owners, len(data.log.items))
+    total = csr_array((label[known], pairs), shape=shape)
+    count = csr_array((np.ones_like(total.data, shape=known.sum()), pairs), shape=shape)
+    total.data /= count.data  # both hold the same pairs in the same order
+    return total
+
+
+def rating_task(recipe: Recipe) -> str:
+    """The name of the regression task whose label counts as the rating: the first.
+
+    Raises:
+        RecipeError: when there is none.
+    """
+    found = [name for name, task in recipe.tasks.items() if task.kind == "regression" and task.label is not None]
+    if not found:
+        do = 'Add one, for example kind = "regression", label = "rating", or use values = "events".'
+        raise RecipeError("the recipe of a model with values = 'ratings'", must="one with a regression task", came="none", do=do)
+    return found[0]
 
 
 def sparse_state(name: str, matrix: csr_array) -> dict[str, NDArray[Any]]:
