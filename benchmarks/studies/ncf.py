@@ -107,14 +107,10 @@ class NCF:
         random = np.random.default_rng(HELD_OUT_SEED)
         order = random.permutation(len(self.pairs))
         held = order[np.unique(self.pairs[order, 0], return_index=True)[1]]
-        keys = np.unique(self.pairs[:, 0] * self.films + self.pairs[:, 1])
-        drawn = np.stack([self._never(user, keys, random) for user in self.pairs[held, 0]])
+        place = random.random((int(self.pairs[:, 0].max()) + 1, self.films), dtype=np.float32)
+        place[self.pairs[:, 0], self.pairs[:, 1]] = 2  # behind every film that the user has no pair with
+        drawn = np.argpartition(place, NEGATIVES, axis=1)[:, :NEGATIVES]
         return self._asked(np.delete(self.pairs, held, axis=0), self.pairs[held], np.column_stack([self.pairs[held, 1], drawn]))
-
-    def _never(self, user: int, keys: Items, random: np.random.Generator) -> Items:
-        """Films that a user has no training pair with."""
-        own = keys[slice(*np.searchsorted(keys, [user * self.films, (user + 1) * self.films]))] - user * self.films
-        return random.choice(np.setdiff1d(np.arange(self.films), own), NEGATIVES, replace=False)
 
     def _asked(self, before: NDArray[np.int64], after: NDArray[np.int64], candidates: Items) -> Asked:
         """Pairs of one moment, and one pair per user of the moment after it, ordered by user."""
@@ -149,7 +145,6 @@ class NCF:
             for setting in TRIALS[model]:
                 values = measure(classic(Part(kind=model, **setting)).fit(self.rehearsal.train), self.rehearsal)
                 trials.append((setting, *(round(float(values[name].mean()), 5) for name in (f"hit_rate@{K}", self.headline))))
-                print(trials[-1], flush=True)
             self.tuned[model] = max(trials, key=lambda each: each[2])[0], trials
         return self.tuned[model]
 
