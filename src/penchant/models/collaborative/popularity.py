@@ -59,9 +59,10 @@ class Popularity(Recommender):
 
     def scores(self, queries: Queries) -> NDArray[np.float32]:
         """The items' counts, for everybody alike who asks in the same scenario, `[queries, items]`."""
-        if not self._scenario_rows:
+        column = self.recipe_.scenario.column
+        if not self._scenario_rows or column not in queries.moment.columns:
             return np.tile(self.counts_[EVERYWHERE], (len(queries), 1))
-        result: NDArray[np.float32] = self.counts_[self._rows_of(queries.moment[str(self.recipe_.scenario.column)])]
+        result: NDArray[np.float32] = self.counts_[self._rows_of(queries.moment[column])]
         return result
 
     def state(self) -> dict[str, NDArray[Any]]:
