@@ -1,8 +1,8 @@
 """MovieLens-1M as the papers on NCF and DeepCF split it: each user's newest film among 99 committed negatives.
 
 Drawn negatives order models otherwise than all films do (Krichene and Rendle 2020); these numbers only stand beside a published table.
-A film that is its own negative counts once. Settings are chosen on a rehearsal within the training pairs: each user's newest one, by the order
-of MovieLens-1M itself, is asked for among 99 films, drawn with a seed, that the user has no pair with.
+A film that is its own negative counts once. Settings are chosen on a rehearsal within the training pairs: each user's newest one, by the
+order of MovieLens-1M itself, is asked for among 99 films, drawn with a seed, that the user has no pair with.
 """
 
 import json
@@ -39,7 +39,9 @@ TRIALS: dict[str, list[dict[str, Any]]] = {
     ],
     "item_knn": [
         {"neighbours": neighbours, "shrinkage": shrinkage, "similarity": similarity}
-        for similarity, neighbours, shrinkage in [("cosine", 100, 10.0), ("cosine", 200, 0.0), ("cosine", 50, 100.0), ("pearson", 200, 10.0)]
+        for similarity, neighbours, shrinkage in [
+            ("cosine", 100, 10.0), ("cosine", 200, 0.0), ("cosine", 50, 100.0), ("pearson", 200, 10.0),
+        ]
     ],
     "user_knn": [
         {"neighbours": neighbours, "shrinkage": shrinkage, "similarity": similarity}

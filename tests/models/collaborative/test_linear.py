@@ -55,7 +55,7 @@ def test_that_ease_is_a_ridge_regression_of_each_item_on_all_others() -> None:
 
 def test_that_ease_refuses_a_catalogue_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ease, "memory_bytes", lambda: 24 * 10**2)
-    with pytest.raises(DataError, match="must be at most 10 items .* found 11 items"):
+    with pytest.raises(DataError, match=r"must be at most 10 items .* found 11 items"):
         EASE().fit(bought()[0])
     monkeypatch.setattr(ease, "memory_bytes", lambda: 24 * 11**2)
     EASE().fit(bought()[0])

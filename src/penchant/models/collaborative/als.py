@@ -25,8 +25,8 @@ CELLS = 4_000_000  # numbers of factor vectors gathered at one time: 16 MB
 class ALS(Recommender):
     """Users and items as vectors whose products are near 1 for what a user has had and near 0 elsewhere.
 
-    The loss is `sum over had (1 - x y)^2 + w sum over all (x y)^2 + r sum of n^p |vector|^2`, with `n` the vector's events plus `w` times the other
-    side's size. Each half step is solved exactly; so is the vector of every query's history, whether its user was there in training or not.
+    The loss is `sum over had (1 - x y)^2 + w sum over all (x y)^2 + r sum of n^p |vector|^2`, with `n` the vector's events plus `w`
+    times the other side's size. Each half step is solved exactly; so is the vector of every query's history, known in training or not.
 
     Args:
         factors: Length of the vectors.
@@ -88,7 +88,7 @@ class ALS(Recommender):
 
 
 def _batches(matrix: csr_array, factors: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Rows that are not empty, those of like length together: rows `[n]`, their columns `[n, longest]`, and which of these are no padding."""
+    """Rows that are not empty, those of like length together: `[n]`, their columns `[n, longest]`, and which of these are no padding."""
     lengths = np.diff(matrix.indptr)
     order = np.argsort(lengths, kind="stable")
     end = len(order)
