@@ -29,13 +29,22 @@ HELD_OUT_SEED = 1
 RECIPE = '[data]\nevents = { path = "pairs" }\n[tasks.next]\nkind = "next_item"\n'
 TRIALS: dict[str, list[dict[str, Any]]] = {
     "popularity": [{}],
-    "pure_svd": [{"factors": factors} for factors in (10, 20, 30, 40, 50, 60)],
-    "ease": [{"regularisation": price} for price in (300.0, 1000.0, 3000.0)],
-    "als": [
-        {"factors": factors, "regularisation": price, "unobserved_weight": weight, "iterations": 8}
-        for factors, price, weight in [
-            (32, 0.003, 0.1), (32, 0.01, 0.1), (32, 0.003, 0.3), (64, 0.003, 0.1), (64, 0.01, 0.1), (64, 0.003, 0.3), (64, 0.01, 0.3),
+    "pure_svd": [
+        {"factors": factors, "item_scaling": scaling}
+        for factors, scaling in [
+            (30, 0.0), (50, 0.0), (70, 0.0), (50, 0.1), (50, 0.2), (70, 0.1), (70, 0.2), (90, 0.2), (70, 0.3), (90, 0.3),
         ]
+    ],
+    "als": [
+        {"factors": factors, "regularisation": price, "unobserved_weight": weight, "frequency_power": power}
+        for factors, price, weight, power in [
+            (32, 0.005, 0.1, 1.0), (64, 0.005, 0.1, 1.0), (64, 0.003, 0.1, 1.0), (64, 0.008, 0.1, 1.0), (64, 0.005, 0.3, 1.0),
+            (64, 0.005, 0.05, 1.0), (64, 0.1, 0.1, 0.5), (128, 0.005, 0.1, 1.0), (128, 0.1, 0.1, 0.5),
+        ]
+    ],
+    "ease": [
+        {"regularisation": price, "dropout": dropout}
+        for price, dropout in [(500.0, 0.0), (1000.0, 0.0), (300.0, 0.3), (300.0, 0.5), (1000.0, 0.5), (100.0, 0.7)]
     ],
     "item_knn": [
         {"neighbours": neighbours, "shrinkage": shrinkage, "similarity": similarity}

@@ -53,6 +53,16 @@ def test_that_ease_is_a_ridge_regression_of_each_item_on_all_others() -> None:
     np.testing.assert_allclose(scores(model), matrix @ model.weights_, atol=1e-5)
 
 
+def test_that_ease_with_dropout_is_the_mean_over_histories_with_items_left_out() -> None:
+    data, matrix = bought()
+    model = EASE(regularisation=2.0, dropout=0.25).fit(data)
+    random = np.random.default_rng(0)
+    seen = np.concatenate([matrix * (random.random(matrix.shape) < 0.75) for _ in range(20_000)]) / 0.75
+    wanted = np.tile(matrix, (20_000, 1))
+    weights = np.linalg.solve(seen[:, 1:].T @ seen[:, 1:] / 20_000 + 2 * np.eye(ITEMS - 1), seen[:, 1:].T @ wanted[:, 0] / 20_000)
+    np.testing.assert_allclose(model.weights_[1:, 0], weights, atol=0.005)
+
+
 def test_that_ease_refuses_a_catalogue_that_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ease, "memory_bytes", lambda: 24 * 10**2)
     with pytest.raises(DataError, match=r"must be at most 10 items .* found 11 items"):
@@ -72,6 +82,14 @@ def test_that_pure_svd_projects_on_the_strongest_directions() -> None:
         expected = matrix @ directions[:factors].T @ directions[:factors]
         np.testing.assert_allclose(scores(PureSVD(factors, rounds=20).fit(data)), expected, atol=1e-4)
     np.testing.assert_allclose(scores(PureSVD(99).fit(data)), matrix, atol=1e-4)
+
+
+def test_that_scaled_items_are_decomposed_scaled_and_read_unscaled() -> None:
+    data, matrix = bought()
+    scale = matrix.sum(axis=0) ** 0.4
+    _, _, directions = np.linalg.svd(matrix / scale)
+    expected = (matrix / scale) @ directions[:3].T @ directions[:3] * scale
+    np.testing.assert_allclose(scores(PureSVD(3, item_scaling=0.4, rounds=20).fit(data)), expected, atol=1e-4)
 
 
 def als_loss(matrix: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64], model: ALS) -> float:

@@ -1,4 +1,7 @@
-"""A linear model of items by all other items, in closed form (Steck, Embarrassingly shallow autoencoders for sparse data, WWW 2019)."""
+"""A linear model of items by all other items, in closed form (Steck, Embarrassingly shallow autoencoders for sparse data, WWW 2019).
+
+Dropout in closed form as in Steck, Autoencoders that don't overfit towards the identity (NeurIPS 2020).
+"""
 
 import os
 from collections.abc import Mapping
@@ -25,18 +28,20 @@ class EASE(Recommender):
 
     Args:
         regularisation: Squared weights' price (lambda), in events; more for sparser data.
+        dropout: Share of a history's items that are left out at random, in expectation over all ways to do so; holds back weights from
+            items that many users have had. 0 = EASE as published first.
     """
 
     kind: ClassVar[str] = "ease"
 
-    def __init__(self, regularisation: Annotated[float, Field(gt=0)] = 500.0) -> None:
-        self.regularisation = regularisation
+    def __init__(self, regularisation: Annotated[float, Field(gt=0)] = 500.0, dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0) -> None:
+        self.regularisation, self.dropout = regularisation, dropout
 
     def _learn(self, data: Dataset) -> None:
         matrix = interactions(data)
         _check_room(matrix.shape[1])
         products = torch.from_numpy((matrix.T @ matrix).toarray()).double()
-        products.diagonal().add_(self.regularisation)
+        products.diagonal().mul_(1 / (1 - self.dropout)).add_(self.regularisation)
         inverse = torch.cholesky_inverse(torch.linalg.cholesky(products))
         weights = inverse / -inverse.diagonal()
         weights.fill_diagonal_(0)
