@@ -63,7 +63,10 @@ def test_that_user_knn_is_the_same_in_blocks(monkeypatch: pytest.MonkeyPatch) ->
 def test_that_item_knn_is_the_same_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = ItemKNN(similarity="pearson").fit(small()).similarities_.toarray()
     monkeypatch.setattr("penchant.models.collaborative.item_knn.BLOCK", 3)
-    np.testing.assert_array_equal(ItemKNN(similarity="pearson").fit(small()).similarities_.toarray(), whole)
+    monkeypatch.setattr("penchant.models.collaborative.interactions.PRODUCTS_AT_ONCE", 2)
+    np.testing.assert_allclose(ItemKNN(similarity="pearson").fit(small()).similarities_.toarray(), whole, atol=1e-6)
+    monkeypatch.setattr("penchant.models.collaborative.similarity.CELLS", 0)
+    np.testing.assert_allclose(ItemKNN(similarity="pearson").fit(small()).similarities_.toarray(), whole, atol=1e-6)
 
 
 def test_that_neighbours_weigh_with_ratings() -> None:

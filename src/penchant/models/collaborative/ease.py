@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
+from scipy.sparse import csr_array
 
 from penchant.data.dataset import Dataset
-from penchant.models.collaborative.interactions import had, interactions
+from penchant.models.collaborative.interactions import had, interactions, products_of_columns
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 from penchant.schema.errors import DataError
@@ -40,7 +41,7 @@ class EASE(Recommender):
     def _learn(self, data: Dataset) -> None:
         matrix = interactions(data)
         _check_room(matrix.shape[1])
-        products = torch.from_numpy((matrix.T @ matrix).toarray()).double()
+        products = torch.from_numpy(products_of_columns(csr_array(matrix.T))).double()
         products.diagonal().mul_(1 / (1 - self.dropout)).add_(self.regularisation)
         inverse = torch.cholesky_inverse(torch.linalg.cholesky(products))
         weights = inverse / -inverse.diagonal()

@@ -12,6 +12,8 @@ from penchant.models.queries import Queries
 from penchant.schema.errors import RecipeError
 from penchant.schema.recipe import Recipe
 
+PRODUCTS_AT_ONCE = 512  # rows
+
 
 def interactions(data: Dataset) -> csr_array:
     """The wanted events of a part, `[users, items]`, float32: 1 where there is any, however many."""
@@ -67,6 +69,18 @@ def _mean_labels(data: Dataset, owner: NDArray[np.integer[Any]], owners: int) ->
     count = csr_array((np.ones_like(total.data, shape=known.sum()), pairs), shape=shape)
     total.data /= count.data  # both hold the same pairs in the same order
     return total
+
+
+def products_of_columns(transposed: csr_array) -> NDArray[np.float32]:
+    """`transposed @ transposed.T`, dense `[rows, rows]`: of events, how many had both. Half is worked out, the rest is its mirror image."""
+    rows = transposed.shape[0]
+    result = np.empty((rows, rows), dtype=np.float32)
+    matrix = csr_array(transposed.T)
+    for start in range(0, rows, PRODUCTS_AT_ONCE):
+        part = slice(start, start + PRODUCTS_AT_ONCE)
+        result[part, start:] = (transposed[part] @ matrix[:, start:]).toarray()
+        result[start:, part] = result[part, start:].T
+    return result
 
 
 def rating_task(recipe: Recipe) -> str:

@@ -42,16 +42,8 @@ class ItemKNN(Recommender):
 
     def _learn(self, data: Dataset) -> None:
         matrix = ratings(data) if self.values == "ratings" else interactions(data)
-        vectors = csr_array(matrix.T)
-        similarity = Similarity(vectors, self.similarity, self.shrinkage, self.values)
-        blocks = [self._neighbours_of(similarity, vectors, start) for start in range(0, vectors.shape[0], BLOCK)]
-        self.similarities_ = csr_array(vstack(blocks))
-
-    def _neighbours_of(self, similarity: Similarity, vectors: csr_array, start: int) -> csr_array:
-        """The kept similarities of the items `start` to `start + BLOCK`, `[block, items]`."""
-        alike = similarity.to(vectors[start : start + BLOCK])
-        alike[np.arange(len(alike)), start + np.arange(len(alike))] = 0
-        return keep_nearest(alike, self.neighbours)
+        similarity = Similarity(csr_array(matrix.T), self.similarity, self.shrinkage, self.values)
+        self.similarities_ = csr_array(vstack([keep_nearest(block, self.neighbours) for block in similarity.within(BLOCK)]))
 
     def scores(self, queries: Queries) -> NDArray[np.float32]:
         """Sums of similarities to the items of each history, the older the less, `[queries, items]`; 0 without a history."""

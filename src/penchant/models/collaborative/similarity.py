@@ -4,15 +4,20 @@ Cosine, adjusted cosine and Pearson as in Sarwar et al., Item-based collaborativ
 shrinkage added to the norm as in Ferrari Dacrema et al., Are we really making much progress? (RecSys 2019).
 """
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from penchant.models.collaborative.interactions import products_of_columns
+
 Kind = Literal["cosine", "adjusted_cosine", "pearson", "jaccard"]
 Values = Literal["events", "ratings"]
 Dense = NDArray[np.float32]
+
+CELLS = 64_000_000  # products of all pairs are held at one time up to this many: 256 MB
 
 
 class Similarity:
@@ -38,7 +43,19 @@ class Similarity:
     def to(self, vectors: csr_array) -> Dense:
         """Similarities of vectors `[asked, columns]` to every row of the matrix, `[asked, known]`; 0 where a norm is 0."""
         asked = self._vectors(vectors)
-        product = _product(asked, self.transposed)
+        return self._of(asked, _product(asked, self.transposed))
+
+    def within(self, size: int) -> Iterator[Dense]:
+        """Similarities of the matrix's own rows to every row, `size` of them at a time `[size, known]`; 0 to themselves."""
+        rows = self.known.shape[0]
+        products = products_of_columns(self.known) if rows**2 <= CELLS else None
+        for start in range(0, rows, size):
+            asked = self.known[start : start + size]
+            similarity = self._of(asked, _product(asked, self.transposed) if products is None else products[start : start + size])
+            similarity[np.arange(len(similarity)), start + np.arange(len(similarity))] = 0
+            yield similarity
+
+    def _of(self, asked: csr_array, product: Dense) -> Dense:
         norm = self._norm(asked, product)
         if self.kind in ("adjusted_cosine", "pearson") and not self.explicit:
             product = self._centred(asked, product)
