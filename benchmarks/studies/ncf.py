@@ -36,10 +36,10 @@ TRIALS: dict[str, list[dict[str, Any]]] = {
         ]
     ],
     "als": [
-        {"factors": factors, "regularisation": price, "unobserved_weight": weight, "frequency_power": power}
-        for factors, price, weight, power in [
-            (32, 0.005, 0.1, 1.0), (64, 0.005, 0.1, 1.0), (64, 0.003, 0.1, 1.0), (64, 0.008, 0.1, 1.0), (64, 0.005, 0.3, 1.0),
-            (64, 0.005, 0.05, 1.0), (64, 0.1, 0.1, 0.5), (128, 0.005, 0.1, 1.0), (128, 0.1, 0.1, 0.5),
+        {"factors": factors, "regularisation": price, "unobserved_weight": weight, "iterations": 3}
+        for factors, price, weight in [
+            (64, 0.005, 0.1), (64, 0.008, 0.1), (64, 0.005, 0.3), (64, 0.008, 0.3), (64, 0.012, 0.3), (64, 0.008, 0.8),
+            (96, 0.008, 0.3), (96, 0.012, 0.3), (96, 0.012, 0.8), (128, 0.012, 0.8),
         ]
     ],
     "ease": [

@@ -12,7 +12,7 @@ from penchant.models.queries import Queries
 from penchant.schema.errors import RecipeError
 from penchant.schema.recipe import Recipe
 
-PRODUCTS_AT_ONCE = 512  # rows
+PRODUCTS_AT_ONCE = 256  # rows
 
 
 def interactions(data: Dataset) -> csr_array:
