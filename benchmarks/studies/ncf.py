@@ -44,17 +44,22 @@ TRIALS: dict[str, list[dict[str, Any]]] = {
     ],
     "ease": [
         {"regularisation": price, "dropout": dropout}
-        for price, dropout in [(500.0, 0.0), (1000.0, 0.0), (300.0, 0.3), (300.0, 0.5), (1000.0, 0.5), (100.0, 0.7)]
+        for price, dropout in [(500.0, 0.0), (1000.0, 0.0), (1500.0, 0.0), (2000.0, 0.0), (1000.0, 0.3), (1500.0, 0.3), (2000.0, 0.5)]
     ],
     "item_knn": [
-        {"neighbours": neighbours, "shrinkage": shrinkage, "similarity": similarity}
-        for similarity, neighbours, shrinkage in [
-            ("cosine", 100, 10.0), ("cosine", 200, 0.0), ("cosine", 50, 100.0), ("pearson", 200, 10.0),
+        {"neighbours": neighbours, "shrinkage": shrinkage, "similarity": similarity, "item_scaling": scaling}
+        for similarity, neighbours, shrinkage, scaling in [
+            ("cosine", 100, 10.0, 0.0), ("cosine", 100, 10.0, 0.2), ("cosine", 100, 10.0, 0.35), ("cosine", 100, 10.0, 0.5),
+            ("cosine", 50, 10.0, 0.35), ("cosine", 200, 10.0, 0.35), ("cosine", 100, 50.0, 0.35), ("jaccard", 100, 10.0, 0.35),
+            ("cosine", 300, 50.0, 0.5), ("pearson", 100, 10.0, 0.2),
         ]
     ],
     "user_knn": [
-        {"neighbours": neighbours, "shrinkage": shrinkage, "similarity": similarity}
-        for similarity, neighbours, shrinkage in [("cosine", 100, 10.0), ("cosine", 300, 0.0), ("pearson", 200, 10.0)]
+        {"neighbours": neighbours, "shrinkage": shrinkage, "similarity": similarity, "item_scaling": scaling}
+        for similarity, neighbours, shrinkage, scaling in [
+            ("cosine", 100, 10.0, 0.0), ("cosine", 100, 1.0, 0.2), ("cosine", 100, 1.0, 0.35), ("cosine", 200, 1.0, 0.35),
+            ("cosine", 60, 1.0, 0.2),
+        ]
     ],
 }  # fmt: skip
 

@@ -80,6 +80,24 @@ def test_that_neighbours_weigh_with_ratings() -> None:
     assert items["x"] == pytest.approx([3 * x_y], rel=1e-5)
 
 
+def test_that_what_everybody_has_had_can_count_less() -> None:
+    data = small()  # x and y have two users each, z two, w one
+    users = scores(UserKNN(shrinkage=0, item_scaling=1).fit(data), ["c"])
+    c_b = (1 / 2 * 1 / 2) / np.sqrt((1 / 4 + 1) * (3 / 4))
+    assert users["x"] == pytest.approx([c_b / 2])
+    plain, scaled = (ItemKNN(shrinkage=0, item_scaling=power).fit(data) for power in (0, 0.5))
+    counts = np.array([1, 2, 2, 2])  # w x y z
+    expected = plain.similarities_.toarray() / np.sqrt(np.outer(counts, counts))
+    np.testing.assert_allclose(scaled.similarities_.toarray(), expected, rtol=1e-5)
+
+
+def test_that_the_nearest_are_chosen_by_what_is_left_after_scaling() -> None:
+    events = {"user_id": list("aaabbbcdef"), "item_id": list("pqrpqrqqqq"), "timestamp": NOON + np.arange(10.0)}
+    model = ItemKNN(neighbours=1, shrinkage=0, similarity="jaccard", item_scaling=1).fit(dataset(events))
+    kept = dict(zip(model.items["item_id"], model.similarities_.toarray(), strict=True))
+    assert np.flatnonzero(kept["p"]).tolist() == [2]  # r, not q
+
+
 def test_that_ratings_need_a_regression_task() -> None:
     with pytest.raises(RecipeError, match="must be one with a regression task"):
         ItemKNN(values="ratings").fit(small())

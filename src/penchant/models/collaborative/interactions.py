@@ -71,6 +71,17 @@ def _mean_labels(data: Dataset, owner: NDArray[np.integer[Any]], owners: int) ->
     return total
 
 
+def item_scale(matrix: csr_array, power: float) -> NDArray[np.float32]:
+    """Each item's number of users to a power, `[items]`; 1 for an item without any."""
+    scale: NDArray[np.float32] = (np.maximum(np.bincount(matrix.indices, minlength=matrix.shape[1]), 1) ** power).astype(np.float32)
+    return scale
+
+
+def divided(matrix: csr_array, scale: NDArray[np.float32]) -> csr_array:
+    """The matrix with each column divided by its scale."""
+    return csr_array((matrix.data / scale[matrix.indices], matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
 def products_of_columns(transposed: csr_array) -> NDArray[np.float32]:
     """`transposed @ transposed.T`, dense `[rows, rows]`: of events, how many had both. Half is worked out, the rest is its mirror image."""
     rows = transposed.shape[0]

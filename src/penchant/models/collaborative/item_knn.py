@@ -9,7 +9,7 @@ from pydantic import Field
 from scipy.sparse import csr_array, vstack
 
 from penchant.data.dataset import Dataset
-from penchant.models.collaborative.interactions import interactions, past, past_ratings, ratings, sparse_from, sparse_state
+from penchant.models.collaborative.interactions import interactions, item_scale, past, past_ratings, ratings, sparse_from, sparse_state
 from penchant.models.collaborative.similarity import Kind, Similarity, Values, keep_nearest
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
@@ -25,6 +25,8 @@ class ItemKNN(Recommender):
         shrinkage: Added to the norm, so that similarities from few users count less.
         similarity: Between the columns of the user-item matrix.
         recency: Weight of a past event is `recency ** (events since)`; 1 = all alike. Not with ratings.
+        item_scaling: Similarities are divided by the number of either item's users to this power: what everybody has had says little, and
+            stands near too many items.
         values: Wanted events, or the labels of the recipe's regression task: a similarity then weighs as much as the rating.
     """
 
@@ -36,14 +38,19 @@ class ItemKNN(Recommender):
         shrinkage: Annotated[float, Field(ge=0)] = 10.0,
         similarity: Kind = "cosine",
         recency: Annotated[float, Field(gt=0, le=1)] = 1.0,
+        item_scaling: Annotated[float, Field(ge=0, le=1)] = 0.0,
         values: Values = "events",
     ) -> None:
-        self.neighbours, self.shrinkage, self.similarity, self.recency, self.values = neighbours, shrinkage, similarity, recency, values
+        self.neighbours, self.shrinkage, self.similarity, self.recency = neighbours, shrinkage, similarity, recency
+        self.item_scaling, self.values = item_scaling, values
 
     def _learn(self, data: Dataset) -> None:
         matrix = ratings(data) if self.values == "ratings" else interactions(data)
         similarity = Similarity(csr_array(matrix.T), self.similarity, self.shrinkage, self.values)
-        self.similarities_ = csr_array(vstack([keep_nearest(block, self.neighbours) for block in similarity.within(BLOCK)]))
+        scale = item_scale(matrix, self.item_scaling)
+        nearest = csr_array(vstack([keep_nearest(block / scale, self.neighbours) for block in similarity.within(BLOCK)]))
+        nearest.data /= np.repeat(scale, np.diff(nearest.indptr))
+        self.similarities_ = nearest
 
     def scores(self, queries: Queries) -> NDArray[np.float32]:
         """Sums of similarities to the items of each history, the older the less, `[queries, items]`; 0 without a history."""
