@@ -66,13 +66,18 @@ class Queries:
         """Some of the queries, in the order of `places`."""
         return Queries(self.log, self.user[places], self.before[places], self.moment[places])
 
-    def seen(self) -> tuple[Rows, Rows]:
-        """Known events as pairs: query `[m]` and item row `[m]`, oldest first within a query."""
+    def known(self) -> tuple[Rows, Rows]:
+        """Known events as pairs: query `[m]` and log row `[m]`, oldest first within a query."""
         begin = np.where(self.user < 0, 0, self.log.offsets[self.user])
         counts = self.before - begin
         query = np.repeat(np.arange(len(self)), counts)
         places = np.arange(len(query)) - np.repeat(np.cumsum(counts) - counts, counts)
-        return query, self.log.item[begin[query] + places].astype(np.int64)
+        return query, begin[query] + places
+
+    def seen(self) -> tuple[Rows, Rows]:
+        """Known events as pairs: query `[m]` and item row `[m]`, oldest first within a query."""
+        query, rows = self.known()
+        return query, self.log.item[rows].astype(np.int64)
 
     def history(self, length: int) -> tuple[Rows, Rows]:
         """Where the last `length` known history events begin in `log.history_rows` and how many they are, each `[n]`."""

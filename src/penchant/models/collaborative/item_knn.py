@@ -1,18 +1,16 @@
-"""Items like those the user already has: item-based collaborative filtering.
-
-Sarwar et al. 2001; shrinkage as in Bell and Koren 2007.
-"""
+"""Items like those the user already has: item-based collaborative filtering (Sarwar et al. 2001)."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
 from penchant.data.dataset import Dataset
-from penchant.models.collaborative.interactions import interactions, past, sparse_from, sparse_state
+from penchant.models.collaborative.interactions import interactions, item_scale, past, past_ratings, ratings, sparse_from, sparse_state
+from penchant.models.collaborative.similarity import Kind, Similarity, Values, keep_nearest
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 from penchant.schema.space import Range
@@ -26,8 +24,11 @@ class ItemKNN(Recommender):
     Args:
         neighbours: Most similar items kept per item.
         shrinkage: Added to the norm, so that similarities from few users count less.
-        similarity: Between the columns of the user-item matrix of wanted events.
-        recency: Weight of a past event is `recency ** (events since)`; 1 = all alike.
+        similarity: Between the columns of the user-item matrix.
+        recency: Weight of a past event is `recency ** (events since)`; 1 = all alike. Not with ratings.
+        item_scaling: Similarities are divided by the number of either item's users to this power: what everybody has had says little, and
+            stands near too many items.
+        values: Wanted events, or the labels of the recipe's regression task: a similarity then weighs as much as the rating.
     """
 
     kind: ClassVar[str] = "item_knn"
@@ -42,38 +43,26 @@ class ItemKNN(Recommender):
         self,
         neighbours: Annotated[int, Field(ge=1)] = 100,
         shrinkage: Annotated[float, Field(ge=0)] = 10.0,
-        similarity: Literal["cosine", "jaccard"] = "cosine",
+        similarity: Kind = "cosine",
         recency: Annotated[float, Field(gt=0, le=1)] = 1.0,
+        item_scaling: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        values: Values = "events",
     ) -> None:
         self.neighbours, self.shrinkage, self.similarity, self.recency = neighbours, shrinkage, similarity, recency
+        self.item_scaling, self.values = item_scaling, values
 
     def _learn(self, data: Dataset) -> None:
-        matrix = interactions(data)
-        shape = matrix.shape
-        transposed = csr_array(matrix.T)
-        sizes = np.asarray(matrix.sum(axis=0)).ravel()
-        blocks = [self._neighbours_of(transposed, matrix, sizes, start) for start in range(0, shape[1], BLOCK)]
-        values, columns, counts = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
-        self.similarities_ = csr_array((values, columns, np.concatenate([[0], np.cumsum(counts)])), shape=(shape[1], shape[1]))
-
-    def _neighbours_of(
-        self, transposed: csr_array, matrix: csr_array, sizes: NDArray[np.float32], start: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
-        """The kept similarities of the items `start` to `start + BLOCK`: values, columns, and how many per item."""
-        common = (transposed[start : start + BLOCK] @ matrix).toarray()
-        own = sizes[start : start + BLOCK, None]
-        norm = np.sqrt(own * sizes) if self.similarity == "cosine" else own + sizes - common
-        similarity = common / (norm + self.shrinkage + 1e-12)
-        similarity[np.arange(len(similarity)), start + np.arange(len(similarity))] = 0
-        if self.neighbours < similarity.shape[1]:
-            edge = -np.partition(-similarity, self.neighbours - 1, axis=1)[:, self.neighbours - 1 : self.neighbours]
-            similarity[similarity < edge] = 0
-        kept = np.nonzero(similarity)
-        return similarity[kept].astype(np.float32), kept[1], np.count_nonzero(similarity, axis=1)
+        matrix = ratings(data) if self.values == "ratings" else interactions(data)
+        similarity = Similarity(csr_array(matrix.T), self.similarity, self.shrinkage, self.values)
+        scale = item_scale(matrix, self.item_scaling)
+        nearest = csr_array(vstack([keep_nearest(block / scale, self.neighbours) for block in similarity.within(BLOCK)]))
+        nearest.data /= np.repeat(scale, np.diff(nearest.indptr))
+        self.similarities_ = nearest
 
     def scores(self, queries: Queries) -> NDArray[np.float32]:
         """Sums of similarities to the items of each history, the older the less, `[queries, items]`; 0 without a history."""
-        result: NDArray[np.float32] = (past(queries, self.recency) @ self.similarities_).toarray()
+        weights = past_ratings(queries, self.recipe_) if self.values == "ratings" else past(queries, self.recency)
+        result: NDArray[np.float32] = (weights @ self.similarities_).toarray()
         return result
 
     def state(self) -> dict[str, NDArray[Any]]:
