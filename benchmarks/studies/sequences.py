@@ -15,6 +15,7 @@ from penchant.models.collaborative.popularity import Popularity
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.recommender import Recommender
 from penchant.models.sequential.sasrec import SASRec
+from penchant.models.validation import list_quality
 from penchant.schema.recipe import Recipe
 from penchant.studies.lists import measure_lists
 from penchant.training.trainer import NetworkTrainer
@@ -39,12 +40,14 @@ class Settings:
         network: The recipe's lines for the flagship that only learns what comes next.
         item_knn: Settings tried on the validation part.
         others: Further models, `{model: how it is made}`.
+        stops: Whether SASRec keeps the epoch that is best on the validation part, or the last.
     """
 
     sasrec: Mapping[str, Given]
     network: str
     item_knn: Sequence[Given]
     others: Mapping[str, Callable[[], Recommender]]
+    stops: bool = True
 
 
 class Sequences:
@@ -112,8 +115,9 @@ class Sequences:
         if model == "network":
             return self._network(seed, seconds)
         given = {**self.settings.sasrec[model], "seed": seed}
-        fitted = SASRec(**given | ({"seconds": seconds} if seconds else {})).fit(train, valid)
-        return fitted, str(given), {"curves": fitted.progress_.curves, "best_epoch": fitted.progress_.best_epoch + 1}
+        fitted = SASRec(**given | ({"seconds": seconds} if seconds else {})).fit(train, valid if self.settings.stops else None)
+        notes = {"curves": fitted.progress_.curves, "best_epoch": fitted.progress_.best_epoch + 1, "valid": list_quality(fitted, valid)}
+        return fitted, str(given), notes
 
     def _network(self, seed: int, seconds: float | None) -> tuple[Recommender, str, dict[str, Any]]:
         train, valid, _ = self.parts

@@ -24,13 +24,13 @@ def test_that_list_quality_is_the_mean_gain_by_hand() -> None:
 
 
 def test_that_list_quality_is_what_the_evaluation_measures() -> None:
-    train, _, test = dataset(two_worlds(events=5)).split_last(0, 2)
+    train, _, test = dataset(two_worlds(events=6)).split_last(0, 2)
     model = Popularity().fit(train)
     assert list_quality(model, test) == pytest.approx(measure_lists({"model": model}, test, (10,)).values["model"]["ndcg@10"].mean())
 
 
 def test_that_fewer_users_may_be_asked() -> None:
-    train, _, test = dataset(two_worlds(events=5)).split_last(0, 2)
+    train, _, test = dataset(two_worlds(events=6)).split_last(0, 2)
     model = Popularity().fit(train)
     every_fourth = test.part(test.rows[np.unique(test.log.user[test.rows], return_inverse=True)[1] % 4 == 0])
     assert list_quality(model, test, users=10) == pytest.approx(list_quality(model, every_fourth))

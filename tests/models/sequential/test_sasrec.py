@@ -185,6 +185,16 @@ def test_that_only_the_newest_events_are_read() -> None:
     assert len(test)
 
 
+def test_that_histories_of_any_lengths_are_answered_each_in_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = dataset(ring(users=9))
+    model = SASRec(**{**QUICK, "epochs": 1}).fit(data)  # type: ignore[arg-type]
+    rows = np.arange(len(data.log))[[30, 2, 7, 11, 0, 25]]  # with 6, 2, 7, 11, 0 and 1 events before
+    queries = Queries.at_events(data, rows)
+    monkeypatch.setattr(sasrec, "QUERIES_AT_ONCE", 4)
+    alone = np.concatenate([model.scores(query) for query in queries.blocks(1)])
+    assert np.allclose(model.scores(queries), alone, atol=1e-5)
+
+
 def test_that_nobody_knows_a_stranger_and_the_start_has_learnt_what_is_wanted_first() -> None:
     events = {
         "user_id": [f"u{n}" for n in range(30) for _ in "ab"],

@@ -153,12 +153,11 @@ class SASRec(Recommender):
 
 
 class SelfAttention(nn.Module):
-    """Item vectors, and a causal transformer that reads them in order behind a learnt start."""
+    """Item vectors, and a causal transformer that reads them in order; what it says before any event is learnt too."""
 
     def __init__(self, items: int, width: int, layers: int, heads: int, length: int, dropout: float) -> None:
         super().__init__()
         self.items = nn.Embedding(items, width, sparse=items > DENSE_ROWS)
-        self.start = nn.Parameter(torch.zeros(width))
         self.place = nn.Embedding(length + 1, width)
         for table in (self.items, self.place):
             nn.init.normal_(table.weight, std=SCALE)
@@ -172,9 +171,8 @@ class SelfAttention(nn.Module):
         A state knows only the events before it, so that padding belongs at the end and is never read.
         """
         events = self.items(history) * math.sqrt(self.items.embedding_dim)
-        tokens = torch.cat([self.start.expand(len(history), 1, -1), events], dim=1)
-        tokens = self.dropout(tokens + self.place.weight[: tokens.shape[1]])
-        places = torch.arange(tokens.shape[1])
+        places = torch.arange(history.shape[1] + 1)
+        tokens = self.dropout(F.pad(events, (0, 0, 1, 0)) + self.place(places))  # in front stands no event, only its place
         age = (places.unsqueeze(1) - places).unsqueeze(0)
         for layer in self.layers:
             tokens = layer(tokens, age)
