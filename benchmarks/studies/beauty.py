@@ -10,7 +10,7 @@ import numpy as np
 from studies.sequences import Parts, Sequences, Settings, dataset_of, lines_of
 
 SETTINGS = Settings(
-    sasrec={"sasrec": {"length": 50, "dropout": 0.5, "negatives": 2048, "epochs": 12, "learning_rate": 0.001}},
+    sasrec={"sasrec": {"length": 50, "dropout": 0.4, "epochs": 12, "batch_events": 1024}},
     network="[history]\nlength = 50\n[network]\nwidth = 64\ndropout = 0.3\n[training]\nepochs = 8\nbatch_events = 2048\n",
     item_knn=[
         {"neighbours": neighbours, "shrinkage": shrinkage, "recency": recency}

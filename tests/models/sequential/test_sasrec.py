@@ -133,6 +133,11 @@ def test_that_a_state_knows_only_the_events_before_it() -> None:
     assert not torch.allclose(states[4], changed[4], atol=1e-2)
     assert torch.allclose(network(torch.tensor([[1, 2]]))[0], states[:3], atol=1e-5)
     assert not torch.allclose(network(torch.tensor([[2, 1]]))[0, 2], states[2], atol=1e-2), "the order tells"
+    with torch.no_grad():
+        network.place.weight[2, 0] += 3  # not all numbers alike, for the norm takes that away
+    moved = network(one)[0]
+    assert torch.allclose(moved[:2], states[:2], atol=1e-5)
+    assert not torch.allclose(moved[2], states[2], atol=1e-2), "and so does the place"
 
 
 def test_that_an_epoch_asks_for_every_event_once_from_what_lies_before_it() -> None:
