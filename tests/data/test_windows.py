@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from penchant.data import windows
 from penchant.data.log import Log
-from penchant.data.windows import Windows, latest_windows, windows_of
+from penchant.data.windows import Windows, cut_windows, latest_windows, windows_of
 from tests.small_data import log_of
 
 EVENTS = st.lists(st.tuples(st.sampled_from("abc"), st.just("x"), st.integers(0, 12).map(float)), min_size=1, max_size=40)
@@ -106,3 +106,39 @@ def test_that_dividing_a_few_users_at_a_time_gives_the_same_windows(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(windows, "TARGETS_AT_ONCE", at_once)
         assert described(windows_of(log, np.arange(len(log)), length)) == described(whole)
+
+
+def test_that_cut_windows_lie_end_to_end_by_hand() -> None:
+    log = log_of(*[("a", "x", float(time)) for time in range(8)])
+    assert described(cut_windows(log, np.arange(8), 3, np.array([2]))) == [
+        (0, 2, [0, 1, 2], [0, 1, 2]),
+        (2, 3, [3, 4, 5], [1, 2, 3]),
+        (5, 2, [6, 7], [1, 2]),
+    ]
+    assert [windows[:2] for windows in described(cut_windows(log, np.arange(8), 3, np.array([0])))] == [(0, 2), (0, 3), (3, 3), (6, 1)]
+
+
+@settings(max_examples=80, deadline=None)
+@given(EVENTS, st.integers(1, 9), st.integers(0, 8))
+def test_that_cut_windows_hold_every_target_once_and_encode_no_event_twice(
+    events: list[tuple[str, str, float]], length: int, first: int
+) -> None:
+    log = log_of(*events)
+    rows = np.arange(len(log))
+    windows = cut_windows(log, rows, length, np.full(len(log.users), first % length))
+    assert windows.rows.tolist() == rows.tolist()
+    check_pasts(log, windows, least=0, most=length)
+    apart = {(int(start), int(user)): int(length) for start, user, length in zip(windows.start, windows.user, windows.length, strict=True)}
+    assert sum(apart.values()) <= len(log)
+    assert np.all((windows.visible > 0) == (log.history_end(rows) > log.history_offsets[log.user]))
+
+
+@settings(max_examples=30, deadline=None)
+@given(EVENTS, st.integers(1, 5), st.data())
+def test_that_windows_taken_keep_their_targets(events: list[tuple[str, str, float]], length: int, data: st.DataObject) -> None:
+    log = log_of(*events)
+    windows = windows_of(log, np.arange(len(log)), length)
+    chosen = data.draw(st.lists(st.integers(0, len(windows) - 1), max_size=6))
+    taken = windows.take(np.array(chosen, dtype=np.int64))
+    assert described(taken) == [described(windows)[place] for place in chosen]
+    assert np.array_equal(taken.user, windows.user[chosen])

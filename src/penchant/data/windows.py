@@ -42,6 +42,13 @@ class Windows:
         """Targets in each window, `[windows]`."""
         return np.diff(self.offsets)
 
+    def take(self, chosen: NDArray[np.integer]) -> "Windows":
+        """These windows with their targets, in this order."""
+        counts = self.targets[chosen]
+        offsets = np.append(0, np.cumsum(counts))
+        targets = np.repeat(self.offsets[chosen] - offsets[:-1], counts) + np.arange(offsets[-1])
+        return Windows(self.start[chosen], self.length[chosen], self.user[chosen], self.rows[targets], self.visible[targets], offsets)
+
 
 def windows_of(log: Log, rows: NDArray[np.integer], length: int) -> Windows:
     """Windows for these target events; every target lies in exactly one window.
@@ -71,6 +78,24 @@ def _windows_of(log: Log, rows: NDArray[np.int64], length: int) -> Windows:
     start = begin + turn * step
     crowd = _place_in_group(user, turn) // length
     return _grouped(rows, user, start, end - start, crowd)
+
+
+def cut_windows(log: Log, rows: NDArray[np.integer], length: int, first: NDArray[np.integer]) -> Windows:
+    """Windows laid end to end, which cost no event twice; a target sees what lies before it in its own window, at times little.
+
+    Args:
+        log: The log.
+        rows: Target event rows in ascending order, `[targets]`.
+        length: Most history events (and most targets) in a window.
+        first: Where each user's history is cut first, from 0 to below `length`: after so many events, and then every `length`, `[users]`.
+    """
+    user = log.user[rows].astype(np.int64)
+    begin, end = log.history_offsets[user], log.history_end(rows)
+    shift = (length - first[user]) % length
+    turn = np.maximum(end - begin + shift - 1, 0) // length
+    start = np.maximum(begin, begin + turn * length - shift)
+    crowd = _place_in_group(user, turn) // length
+    return _grouped(rows.astype(np.int64), user, start, end - start, crowd)
 
 
 def latest_windows(log: Log, rows: NDArray[np.integer], end: NDArray[np.integer], length: int) -> Windows:

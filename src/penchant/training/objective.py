@@ -7,12 +7,10 @@ from torch import Tensor
 
 from penchant.data.dataset import Dataset, labels_of
 from penchant.data.windows import windows_of
-from penchant.evaluation.metrics.hits import find_hits
-from penchant.evaluation.metrics.ndcg import ndcg
 from penchant.models.batch import Batch, gather
 from penchant.models.network import Encoding
 from penchant.models.network_recommender import NetworkRecommender, packs
-from penchant.models.queries import Queries
+from penchant.models.validation import list_quality
 from penchant.schema.errors import DataError
 from penchant.schema.recipe import TrainingSettings
 
@@ -159,14 +157,7 @@ class NetworkObjective:
         return metrics
 
 
-def _retrieval_metrics(recommender: NetworkRecommender, valid: Dataset, k: int = 10) -> dict[str, float]:
+def _retrieval_metrics(recommender: NetworkRecommender, valid: Dataset) -> dict[str, float]:
     """NDCG@10 over all items, one query per user at the part's beginning."""
     retrieval = recommender.network.retrieval
-    positives = valid.part(valid.positives)
-    if retrieval is None or not len(positives):
-        return {}
-    queries = Queries.first_of_each_user(positives)
-    found, _ = recommender.top(queries, k, exclude_seen=recommender.recipe.serving.exclude_seen)
-    place = np.searchsorted(queries.user, valid.log.user[positives.rows])
-    hits, relevant = find_hits(found, place, valid.log.item[positives.rows])
-    return {f"{retrieval.name}.ndcg@{k}": float(ndcg(hits, relevant, k).mean())}
+    return {} if retrieval is None or not len(valid.positives) else {f"{retrieval.name}.ndcg@10": list_quality(recommender, valid)}

@@ -51,7 +51,7 @@ class Popularity(Recommender):
     def _scenario_rows(self) -> dict[str, int]:
         """The row of the counts of each scenario of the log; none unless they are counted apart."""
         column = self.recipe_.scenario.column if self.per_scenario else None
-        names = self.log_.series(column).cast(pl.String).drop_nulls().unique().sort() if column else []
+        names = self.log_.series(column).cast(pl.String).drop_nulls().unique().sort().to_list() if column else []
         return {name: row for row, name in enumerate(names, start=1)}
 
     def _rows_of(self, scenarios: pl.Series) -> NDArray[np.int64]:

@@ -75,21 +75,25 @@ class Similarity:
 
     def _norm(self, asked: csr_array, product: Dense) -> Dense:
         if self.kind == "jaccard":
-            return _squares(asked)[:, None] + _squares(self.known) - product
+            union: Dense = _squares(asked)[:, None] + _squares(self.known) - product
+            return union
         if self.kind == "cosine":
-            return np.sqrt(np.outer(_squares(asked), _squares(self.known)))
+            return _roots(_squares(asked), _squares(self.known))
         if self.explicit:
             of_asked = _product(_squared(asked), _present(self.transposed))
-            return np.sqrt(of_asked * _product(_present(asked), _squared(self.transposed)))
-        return np.sqrt(np.outer(self._centred_squares(asked), self._centred_squares(self.known)))
+            common: Dense = np.sqrt(of_asked * _product(_present(asked), _squared(self.transposed)))
+            return common
+        return _roots(self._centred_squares(asked), self._centred_squares(self.known))
 
     def _centred(self, asked: csr_array, product: Dense) -> Dense:
         """Products of vectors without their means, from the products of the vectors: so they stay sparse."""
         columns = asked.shape[1]
         if self.kind == "pearson":
-            return product - columns * np.outer(_means(asked, 1, False), _means(self.known, 1, False))
+            by_row: Dense = product - columns * np.outer(_means(asked, 1, False), _means(self.known, 1, False))
+            return by_row
         means = self.column_means
-        return product - (asked @ means)[:, None] - self.known @ means + np.float32(means @ means)
+        by_column: Dense = product - (asked @ means)[:, None] - self.known @ means + np.float32(means @ means)
+        return by_column
 
     def _centred_squares(self, vectors: csr_array) -> Dense:
         if self.kind == "pearson":
@@ -105,6 +109,12 @@ def keep_nearest(similarity: Dense, neighbours: int) -> csr_array:
         edge = np.partition(similarity, -neighbours, axis=1)[:, -neighbours, None]
         similarity = np.where(similarity >= edge, similarity, 0)
     return csr_array(np.maximum(similarity, 0))
+
+
+def _roots(one: Dense, other: Dense) -> Dense:
+    """Products of two vectors' lengths, from their squares."""
+    roots: Dense = np.sqrt(np.outer(one, other))
+    return roots
 
 
 def _product(one: csr_array, other: csr_array) -> Dense:

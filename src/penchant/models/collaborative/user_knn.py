@@ -66,10 +66,10 @@ class UserKNN(Recommender):
         asked = divided(past_ratings(queries, self.recipe_) if self.values == "ratings" else had(queries), self._scale)
         size = max(CELLS // self.matrix_.shape[0], 1)
         starts = range(0, len(queries), size)
-        blocks = [self._scores_of(asked[start : start + size], queries.user[start : start + size]) for start in starts]
+        blocks = [self._of_histories(asked[start : start + size], queries.user[start : start + size]) for start in starts]
         return np.concatenate(blocks) if blocks else np.zeros(asked.shape, dtype=np.float32)
 
-    def _scores_of(self, asked: csr_array, user: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _of_histories(self, asked: csr_array, user: NDArray[np.int64]) -> NDArray[np.float32]:
         alike = self._similarity.to(asked)
         known = np.flatnonzero(user >= 0)
         alike[known, user[known]] = 0  # nobody is their own neighbour
