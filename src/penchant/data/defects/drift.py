@@ -26,10 +26,11 @@ def find(tables: Tables) -> Iterator[Defect]:
     order = tables.coded.by_time
     several = tables.recipe is not None and isinstance(tables.recipe.data.events, tuple) and len(tables.recipe.data.events) > 1
     unused: list[tuple[str, float]] = []
+    filled: dict[bytes, pl.Series] = {}
     for column in tables.events:
         if column.name in _KEYS or column.dtype.is_nested():
             continue
-        rows = order.filter(column.is_not_null().gather(order)) if several and column.null_count() else order
+        rows = _present(column, order, filled) if several and column.null_count() else order
         # Two values cannot follow the time so closely.
         several_values = tables.different("events", column) > 2
         few = thinned(rows)
@@ -43,6 +44,15 @@ def find(tables: Tables) -> Iterator[Defect]:
             unused.append((column.name, shift))
     if unused:
         yield _unused(tables, sorted(unused, key=lambda pair: -pair[1]))
+
+
+def _present(column: pl.Series, order: pl.Series, known: dict[bytes, pl.Series]) -> pl.Series:
+    """The rows of an order in which a column has a value; columns of one source lack the same rows, which are looked for once."""
+    present = column.is_not_null()
+    key = np.packbits(present.to_numpy()).tobytes()
+    if key not in known:
+        known[key] = order.filter(present.gather(order))
+    return known[key]
 
 
 def _defect(tables: Tables, column: str, shift: float, values: pl.Series, size: int) -> Defect:
