@@ -208,7 +208,7 @@ def test_that_the_network_knows_how_an_item_fares_at_the_moment() -> None:
     expected = np.log(predicted)  # the final score is the logarithm of the probability
     found = model.scores(asked)
     np.testing.assert_allclose(found[np.arange(len(test)), test.log.item[test.rows]], expected, atol=1e-4)
-    np.testing.assert_allclose(model._score_pairs(asked, test.log.item[test.rows]), expected, atol=1e-4)
+    np.testing.assert_allclose(model.scores_of(asked, test.log.item[test.rows][:, None])[:, 0], expected, atol=1e-4)
     rows, best = model.top(asked, 8, exclude_seen=False)
     np.testing.assert_allclose(np.take_along_axis(found, rows, axis=1), best, atol=1e-4)
     at = float(test.log.time[test.rows][0])

@@ -104,7 +104,8 @@ def test_that_a_recipes_seed_is_a_drawing_models_seed(monkeypatch: pytest.Monkey
 
     class Drawn(Popularity):
         def __init__(self, seed: int = 7) -> None:
-            self.seed, self.window_days = seed, None
+            super().__init__()
+            self.seed = seed
 
     monkeypatch.setattr(module, "classic_kinds", lambda: {"drawn": Drawn})
     recipe, train, _ = parts()

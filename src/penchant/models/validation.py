@@ -12,6 +12,8 @@ from penchant.models.recommender import Recommender
 def list_quality(model: Recommender, valid: Dataset, users: int | None = None, k: int = 10) -> float:
     """Mean NDCG@k over all items, one query per user at the user's first wanted event of the part.
 
+    Ties are not looked for: models that learn by steps do not score alike.
+
     Args:
         model: Able to answer.
         valid: With at least one wanted event.
