@@ -91,6 +91,13 @@ def test_that_what_everybody_has_had_can_count_less() -> None:
     np.testing.assert_allclose(scaled.similarities_.toarray(), expected, rtol=1e-5)
 
 
+def test_that_the_nearest_of_a_candidate_are_kept_where_asked() -> None:
+    data = dataset({"user_id": list("aabbcc"), "item_id": list("pqpqqr"), "timestamp": NOON + np.arange(6.0)})
+    by_past, by_candidate = (ItemKNN(neighbours=1, nearest_of=side).fit(data).similarities_.toarray() for side in ("past", "candidate"))
+    assert np.flatnonzero(by_past[1]).tolist() == [0]  # what is nearest to q is p
+    assert np.flatnonzero(by_candidate[1]).tolist() == [0, 2]  # to both others q is the nearest
+
+
 def test_that_the_nearest_are_chosen_by_what_is_left_after_scaling() -> None:
     events = {"user_id": list("aaabbbcdef"), "item_id": list("pqrpqrqqqq"), "timestamp": NOON + np.arange(10.0)}
     model = ItemKNN(neighbours=1, shrinkage=0, similarity="jaccard", item_scaling=1).fit(dataset(events))

@@ -1,7 +1,7 @@
 """Items like those the user already has: item-based collaborative filtering (Sarwar et al. 2001)."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ class ItemKNN(Recommender):
         recency: Weight of a past event is `recency ** (events since)`; 1 = all alike. Not with ratings.
         item_scaling: Similarities are divided by the number of either item's users to this power: what everybody has had says little, and
             stands near too many items.
+        nearest_of: Whose nearest items are kept: each past item's or each candidate's. By candidate, what everybody has had is not near
+            everything.
         values: Wanted events, or the labels of the recipe's regression task: a similarity then weighs as much as the rating.
     """
 
@@ -46,10 +48,11 @@ class ItemKNN(Recommender):
         similarity: Kind = "cosine",
         recency: Annotated[float, Field(gt=0, le=1)] = 1.0,
         item_scaling: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        nearest_of: Literal["past", "candidate"] = "past",
         values: Values = "events",
     ) -> None:
         self.neighbours, self.shrinkage, self.similarity, self.recency = neighbours, shrinkage, similarity, recency
-        self.item_scaling, self.values = item_scaling, values
+        self.item_scaling, self.nearest_of, self.values = item_scaling, nearest_of, values
 
     def _learn(self, data: Dataset) -> None:
         matrix = ratings(data) if self.values == "ratings" else interactions(data)
@@ -57,7 +60,7 @@ class ItemKNN(Recommender):
         scale = item_scale(matrix, self.item_scaling)
         nearest = csr_array(vstack([keep_nearest(block / scale, self.neighbours) for block in similarity.within(BLOCK)]))
         nearest.data /= np.repeat(scale, np.diff(nearest.indptr))
-        self.similarities_ = nearest
+        self.similarities_ = nearest if self.nearest_of == "past" else csr_array(nearest.T)
 
     def scores(self, queries: Queries) -> NDArray[np.float32]:
         """Sums of similarities to the items of each history, the older the less, `[queries, items]`; 0 without a history."""
