@@ -27,7 +27,15 @@ from penchant.schema.errors import PenchantError
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).resolve().parent / "results"
 QUICK_SECONDS = 6.0
-SPLITS = {"ml-100k": "movielens", "ml-1m": "movielens", "kuairand": "kuairand", "frappe-context": "frappe", "ml-1m-ncf": "ncf"}
+SPLITS = {
+    "ml-100k": "movielens",
+    "ml-1m": "movielens",
+    "kuairand": "kuairand",
+    "frappe-context": "frappe",
+    "ml-1m-ncf": "ncf",
+    "ml-1m-portrait": "portrait",
+    "ml-1m-cold": "cold",
+}
 """Each split's module in `studies`, whose `study(split, data)` gives its models and how they are measured."""
 
 Row = dict[str, Any]

@@ -87,9 +87,7 @@ def test_that_a_known_users_vector_is_the_same_whether_stored_or_solved_for_agai
     _, train = told_worlds()
     model = MultiLevelMF(factors=4, iterations=300).fit(train)
     known = np.unique(train.log.user[train.rows])
-    asked = Queries(
-        train.log, known.astype(np.int64), train.log.offsets[known + 1], pl.DataFrame({"timestamp": [NOON] * len(known)})
-    )
+    asked = Queries(train.log, known.astype(np.int64), train.log.offsets[known + 1], pl.DataFrame({"timestamp": [NOON] * len(known)}))
     whole = interactions(train)[known].sum(axis=1) == np.diff(train.log.offsets)[known]  # all their events are in the part
     np.testing.assert_allclose(model.query_vectors(asked)[whole], model.users_[known][whole], atol=2e-3)
 
@@ -99,7 +97,9 @@ def test_that_the_cold_formula_is_the_mean_given_the_portrait_of_a_gaussian() ->
     level = MultiLevelMF(factors=4).fit(train).portrait_
     spread, loadings = level.spread.astype(float), level.loadings.astype(float)
     told = level.rows.toarray() - level.mean
-    expected = level.centre + told @ np.linalg.inv(loadings @ spread @ loadings.T + level.noise * np.eye(len(level.mean))) @ loadings @ spread
+    expected = (
+        level.centre + told @ np.linalg.inv(loadings @ spread @ loadings.T + level.noise * np.eye(len(level.mean))) @ loadings @ spread
+    )
     np.testing.assert_allclose(level.guess(np.arange(42)), expected, atol=1e-3)
     np.testing.assert_allclose(level.guess(np.array([-1])), level.centre[None], atol=1e-6)
 

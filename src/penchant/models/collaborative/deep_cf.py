@@ -18,19 +18,17 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from penchant.data.dataset import Dataset
-from penchant.fitting.loop import Progress, train
 from penchant.models.collaborative.attributes import attributes
-from penchant.models.collaborative.held_back import HeldBack, Lists, list_softmax
-from penchant.models.collaborative.interactions import had, interactions, sparse_from, sparse_state
+from penchant.models.collaborative.held_back import Hidden, Hiding, Learning, ListModel, Lists, list_softmax
+from penchant.models.collaborative.interactions import interactions, past, sparse_from, sparse_state
 from penchant.models.collaborative.towers import Tower, rows_or_none
 from penchant.models.queries import Queries
-from penchant.models.recommender import Recommender
 from penchant.schema.recipe import TrainingSettings
 
 PAIRS = 500_000  # user-item pairs in the matching tower at one time while answering
 
 
-class DeepCF(Recommender):
+class DeepCF(ListModel):
     """Scores of what two towers make of a user's history and portrait and an item's audience and content.
 
     New users are served by portrait, history or both; items without events by their content.
@@ -42,7 +40,9 @@ class DeepCF(Recommender):
         towers: Both, or one of them alone (CFNet-rl, CFNet-ml).
         told: Whether portraits and contents are read; without them this is the published form.
         dropout: Share of first-layer units left out in training.
-        hide: Chance that an item is hidden from its user's history, to be listed.
+        hidden_items: What is hidden and asked for: `any` of a user's items, or those `later` than a drawn moment.
+        hide: The share of them: each item's chance, or that of the user's events asked for from the moment on.
+        recency: What an event weighs in a history, to the power of the events since; 1 = all alike.
         negatives: Items drawn per batch, of which the lists are made.
         batch_users: Users per batch.
         epochs: Most passes over the users; the learning rate falls over so many.
@@ -51,15 +51,10 @@ class DeepCF(Recommender):
         learning_rate, weight_decay: Of AdamW.
         judged: Most users of the validation part asked after each epoch.
         seed: Of all random choices.
-
-    Attributes:
-        network_: The fitted network.
-        progress_: How training went; absent on a model that was loaded.
     """
 
     kind: ClassVar[str] = "deep_cf"
     network_: "CFNet"
-    progress_: Progress
 
     def __init__(
         self,
@@ -69,9 +64,11 @@ class DeepCF(Recommender):
         towers: Literal["both", "representation", "matching"] = "both",
         told: bool = True,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        hidden_items: Hidden = "any",
         hide: Annotated[float, Field(gt=0, lt=1)] = 0.5,
-        negatives: Annotated[int, Field(ge=2)] = 1024,
-        batch_users: Annotated[int, Field(ge=1)] = 128,
+        recency: Annotated[float, Field(gt=0, le=1)] = 1.0,
+        negatives: Annotated[int, Field(ge=2)] = 512,
+        batch_users: Annotated[int, Field(ge=1)] = 256,
         epochs: Annotated[int, Field(ge=1)] = 40,
         seconds: Annotated[float, Field(gt=0)] | None = None,
         patience: Annotated[int, Field(ge=1)] = 5,
@@ -81,7 +78,8 @@ class DeepCF(Recommender):
         seed: Annotated[int, Field(ge=0, lt=2**31)] = 0,
     ) -> None:
         self.width, self.hidden, self.matching, self.towers, self.told = width, hidden, matching, towers, told
-        self.dropout, self.hide, self.negatives, self.batch_users = dropout, hide, negatives, batch_users
+        self.dropout, self.hidden_items, self.hide, self.recency = dropout, hidden_items, hide, recency
+        self.negatives, self.batch_users = negatives, batch_users
         self.epochs, self.seconds, self.patience = epochs, seconds, patience
         self.learning_rate, self.weight_decay, self.judged, self.seed = learning_rate, weight_decay, judged, seed
 
@@ -100,9 +98,8 @@ class DeepCF(Recommender):
             negatives=self.negatives,
             seed=self.seed,
         )
-        objective = HeldBack(self, data, training, self.batch_users, self.hide, self.judged, self._settle)
-        self.progress_ = train(objective, training)
-        self._settle()
+        hiding = Hiding(self.hidden_items, self.hide, self.recency)
+        self.learn_lists(data, Learning(training, self.batch_users, hiding, self.judged))
 
     def _build(self) -> None:
         shapes = (len(self.items), self.portraits_.shape[1]), (len(self.log_.users), self.contents_.shape[1])
@@ -115,7 +112,7 @@ class DeepCF(Recommender):
         return list_softmax(self.network_(users, items), lists)
 
     @torch.inference_mode()
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Work out what the towers make of every item."""
         self.network_.eval()
         self.items_ = self.network_.items(self.audience_, self.contents_)
@@ -123,7 +120,7 @@ class DeepCF(Recommender):
     @torch.inference_mode()
     def scores(self, queries: Queries) -> NDArray[np.float32]:
         """What the fused towers say of each query and item, `[queries, items]`."""
-        users = self.network_.users(had(queries), rows_or_none(self.portraits_, queries.user))
+        users = self.network_.users(past(queries, self.recency), rows_or_none(self.portraits_, queries.user))
         return torch.cat([self.network_(part, self.items_) for part in self._parts(users)]).numpy()
 
     def _parts(self, users: Tensor) -> Iterator[Tensor]:
@@ -131,7 +128,7 @@ class DeepCF(Recommender):
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The network's weights, and the matrices that are told of users and items."""
-        arrays = {f"network.{name}": tensor.numpy() for name, tensor in self.network_.state_dict().items()}
+        arrays = self.weights()
         arrays |= {"widths": np.array([self.portraits_.shape[1], self.contents_.shape[1]])}
         told = {"portraits": self.portraits_, "contents": self.contents_, "audience": self.audience_}
         return arrays | {key: array for name, matrix in told.items() for key, array in sparse_state(name, matrix).items()}
@@ -144,9 +141,7 @@ class DeepCF(Recommender):
         self.contents_ = sparse_from("contents", arrays, (items, widths[1]))
         self.audience_ = sparse_from("audience", arrays, (items, users))
         self._build()
-        weights = {name.removeprefix("network."): torch.from_numpy(array) for name, array in arrays.items() if name.startswith("network.")}
-        self.network_.load_state_dict(weights)
-        self._settle()
+        self.take_weights(arrays)
 
 
 class CFNet(nn.Module):

@@ -19,23 +19,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from penchant.data.dataset import Dataset
-from penchant.fitting.loop import Progress, train
 from penchant.models.blocks.dropout import Dropout
 from penchant.models.blocks.embedding import SCALE
 from penchant.models.collaborative.attributes import attributes
 from penchant.models.collaborative.descriptions import word_sequences
-from penchant.models.collaborative.held_back import HeldBack, Lists
-from penchant.models.collaborative.interactions import had, interactions, sparse_from, sparse_state
+from penchant.models.collaborative.held_back import Hidden, Hiding, Learning, ListModel, Lists
+from penchant.models.collaborative.interactions import interactions, past, sparse_from, sparse_state
 from penchant.models.collaborative.towers import SparseLinear, product, rows_or_none, unit_rows
 from penchant.models.queries import Queries
-from penchant.models.recommender import Recommender
 from penchant.schema.recipe import TrainingSettings
 
 ITEMS_AT_ONCE = 2048  # descriptions read together while answering
 POOL = 4  # words that become one step of the LSTM
 
 
-class MFBPR(Recommender):
+class MFBPR(ListModel):
     """A user's vector times an item's, which is a mixture of its id's, its content's and its description's vector.
 
     The mixture's weights depend on the user. An item without events has no vector of an id, one without words none of a description; the
@@ -46,7 +44,9 @@ class MFBPR(Recommender):
         words: Most words known.
         length: Words of a description that are read.
         dropout: Share of a user's vector left out in training.
-        hide: Chance that an item is hidden from its user's history, to be wanted.
+        hidden_items: What is hidden and asked for: `any` of a user's items, or those `later` than a drawn moment.
+        hide: The share of them: each item's chance, or that of the user's events asked for from the moment on.
+        recency: What an event weighs in a history, to the power of the events since; 1 = all alike.
         negatives: Items drawn per batch, among which are the wanted and the unwanted ones.
         draws: The unwanted item of a pair is the one scored highest of so many; 1 = BPR as published.
         batch_users: Users per batch.
@@ -56,15 +56,10 @@ class MFBPR(Recommender):
         learning_rate, weight_decay: Of AdamW.
         judged: Most users of the validation part asked after each epoch.
         seed: Of all random choices.
-
-    Attributes:
-        network_: The fitted network.
-        progress_: How training went; absent on a model that was loaded.
     """
 
     kind: ClassVar[str] = "mf_bpr"
     network_: "AttentiveBPR"
-    progress_: Progress
 
     def __init__(
         self,
@@ -72,10 +67,12 @@ class MFBPR(Recommender):
         words: Annotated[int, Field(ge=1)] = 5000,
         length: Annotated[int, Field(ge=POOL)] = 48,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        hidden_items: Hidden = "any",
         hide: Annotated[float, Field(gt=0, lt=1)] = 0.5,
-        negatives: Annotated[int, Field(ge=2)] = 1024,
+        recency: Annotated[float, Field(gt=0, le=1)] = 1.0,
+        negatives: Annotated[int, Field(ge=2)] = 512,
         draws: Annotated[int, Field(ge=1)] = 16,
-        batch_users: Annotated[int, Field(ge=1)] = 128,
+        batch_users: Annotated[int, Field(ge=1)] = 256,
         epochs: Annotated[int, Field(ge=1)] = 40,
         seconds: Annotated[float, Field(gt=0)] | None = None,
         patience: Annotated[int, Field(ge=1)] = 5,
@@ -84,7 +81,8 @@ class MFBPR(Recommender):
         judged: Annotated[int, Field(ge=1)] = 2000,
         seed: Annotated[int, Field(ge=0, lt=2**31)] = 0,
     ) -> None:
-        self.width, self.words, self.length, self.dropout, self.hide = width, words, length, dropout, hide
+        self.width, self.words, self.length, self.dropout = width, words, length, dropout
+        self.hidden_items, self.hide, self.recency = hidden_items, hide, recency
         self.negatives, self.draws, self.batch_users = negatives, draws, batch_users
         self.epochs, self.seconds, self.patience = epochs, seconds, patience
         self.learning_rate, self.weight_decay, self.judged, self.seed = learning_rate, weight_decay, judged, seed
@@ -104,9 +102,8 @@ class MFBPR(Recommender):
             negatives=self.negatives,
             seed=self.seed,
         )
-        objective = HeldBack(self, data, training, self.batch_users, self.hide, self.judged, self._settle)
-        self.progress_ = train(objective, training)
-        self._settle()
+        hiding = Hiding(self.hidden_items, self.hide, self.recency)
+        self.learn_lists(data, Learning(training, self.batch_users, hiding, self.judged))
 
     def _build(self) -> None:
         shapes = self.portraits_.shape[1], self.contents_.shape[1]
@@ -123,7 +120,7 @@ class MFBPR(Recommender):
         return self.network_.items(torch.from_numpy(rows), warm, self.contents_[rows], words)
 
     @torch.inference_mode()
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Work out every item's parts."""
         self.network_.eval()
         starts = range(0, len(self.items), ITEMS_AT_ONCE)
@@ -133,13 +130,13 @@ class MFBPR(Recommender):
     @torch.inference_mode()
     def scores(self, queries: Queries) -> NDArray[np.float32]:
         """Products of users' vectors with what each makes of every item, `[queries, items]`."""
-        users = self.network_.users(had(queries), rows_or_none(self.portraits_, queries.user))
+        users = self.network_.users(past(queries, self.recency), rows_or_none(self.portraits_, queries.user))
         result: NDArray[np.float32] = self.network_(users, *self.parts_).numpy()
         return result
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The network's weights, and what is told of users and items."""
-        arrays: dict[str, NDArray[Any]] = {f"network.{name}": tensor.numpy() for name, tensor in self.network_.state_dict().items()}
+        arrays: dict[str, NDArray[Any]] = self.weights()
         arrays |= {"sequences": self.sequences_, "warm": self.warm_}
         arrays |= {"sizes": np.array([self.portraits_.shape[1], self.contents_.shape[1], self.known_words_])}
         return arrays | sparse_state("portraits", self.portraits_) | sparse_state("contents", self.contents_)
@@ -151,9 +148,7 @@ class MFBPR(Recommender):
         self.contents_ = sparse_from("contents", arrays, (len(self.items), contents))
         self.sequences_, self.warm_ = arrays["sequences"], arrays["warm"]
         self._build()
-        weights = {name.removeprefix("network."): torch.from_numpy(array) for name, array in arrays.items() if name.startswith("network.")}
-        self.network_.load_state_dict(weights)
-        self._settle()
+        self.take_weights(arrays)
 
 
 class AttentiveBPR(nn.Module):

@@ -18,6 +18,7 @@ from scipy.sparse import csr_array
 from penchant.data.dataset import Dataset
 from penchant.models.collaborative.als import START_ROUNDS, _batches
 from penchant.models.collaborative.attributes import attributes
+from penchant.models.collaborative.held_back import kept
 from penchant.models.collaborative.interactions import had, interactions, past_ratings, ratings, sparse_from, sparse_state
 from penchant.models.collaborative.pure_svd import right_singular_vectors
 from penchant.models.collaborative.similarity import Values
@@ -118,8 +119,8 @@ class MultiLevelMF(Recommender):
     The loss is `sum over pairs of weight (value - x y)^2 + p sum over users |portrait - A x|^2 + c sum over items |content - B y|^2 +
     r sum of n |vector - centre|^2`. A pair that was had has value 1 and weight 1, every pair of a user and an item with events value 0
     and a further `unobserved_weight`; of ratings only the pairs present count. `n` is a vector's events, the unobserved ones at their
-    weight; loadings cost r per row. Vectors and loadings A and B are solved for in turn, each exactly; centres are the means of vectors. Portraits and contents are the recipe's `user.*`
-    and `item.*` features, centred.
+    weight; loadings cost r per row. Vectors and loadings A and B are solved for in turn, each exactly; centres are the means of vectors.
+    Portraits and contents are the recipe's `user.*` and `item.*` features, centred.
 
     Warm: a query's vector solves its equations with its history and its portrait. Cold: without a history the portrait alone gives the
     vector, without either it is the centre; items without events get theirs from the content.
@@ -214,7 +215,7 @@ class MultiLevelMF(Recommender):
     def query_vectors(self, queries: Queries) -> Dense:
         """Vectors `[queries, factors]` by history and portrait, by the portrait alone, or the centre."""
         matrix = past_ratings(queries, self.recipe_) if self.values == "ratings" else had(queries)
-        matrix = _without_columns(matrix, ~self.warm_)
+        matrix = kept(matrix, self.warm_[matrix.indices])
         others = np.where(self.warm_[:, None], self.vectors_, 0)
         result = self._solved(matrix, others, self.portrait_, queries.user)
         return _with_new(result, np.diff(matrix.indptr) > 0, self.portrait_, queries.user)
@@ -251,13 +252,6 @@ def _with_new(vectors: Dense, warm: NDArray[np.bool_], level: Level, owners: NDA
     if len(cold):
         vectors[cold] = level.guess(cold if owners is None else owners[cold])
     return vectors
-
-
-def _without_columns(matrix: csr_array, unwanted: NDArray[np.bool_]) -> csr_array:
-    """The matrix without the entries of some columns."""
-    kept = ~unwanted[matrix.indices]
-    ends = np.append(0, np.cumsum(kept))[matrix.indptr]
-    return csr_array((matrix.data[kept], matrix.indices[kept], ends), shape=matrix.shape)
 
 
 def _cosines(vectors: Dense, rows: NDArray[np.int64]) -> Dense:

@@ -1,5 +1,7 @@
 """One side of an interaction as a vector: what it was together with, and what is told of it."""
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -48,7 +50,7 @@ class Tower(nn.Module):
         self.told = SparseLinear(attributes, layers[0]) if attributes else None
         self.bias = nn.Parameter(torch.zeros(layers[0]))
         self.dropout = Dropout(dropout)
-        self.layers = nn.ModuleList([nn.Linear(before, after) for before, after in zip(layers, layers[1:], strict=False)])
+        self.layers = nn.ModuleList([nn.Linear(before, after) for before, after in pairwise(layers)])
 
     def forward(self, rows: csr_array, attributes: csr_array) -> Tensor:
         """Vectors `[n, layers[-1]]` of interaction rows `[n, columns]` and attribute rows `[n, attributes]`."""
