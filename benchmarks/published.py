@@ -28,9 +28,15 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).resolve().parent / "results"
 QUICK_SECONDS = 6.0
 SPLITS = {
-    "ml-100k": "movielens", "ml-1m": "movielens", "kuairand": "kuairand", "frappe-context": "frappe", "ml-1m-ncf": "ncf",
-    "ml-1m-gsasrec": "gsasrec", "s3rec-beauty": "beauty",
-}  # fmt: skip
+    "ml-100k": "movielens",
+    "ml-1m": "movielens",
+    "kuairand": "kuairand",
+    "frappe-context": "frappe",
+    "ml-1m-ncf": "ncf",
+    "ml-1m-gsasrec": "gsasrec",
+    "s3rec-beauty": "beauty",
+    "ml-1m-portrait": "portrait",
+}
 """Each split's module in `studies`, whose `study(split, data)` gives its models and how they are measured."""
 
 Row = dict[str, Any]
