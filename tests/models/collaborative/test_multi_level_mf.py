@@ -1,5 +1,7 @@
 """Multi-level matrix factorisation against its loss, its cold formula another way, and what it is made for."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -21,7 +23,7 @@ def queries(data: Dataset, users: list[str], before: int | None = None) -> Queri
     return asked if before is None else Queries(asked.log, asked.user, np.where(asked.user < 0, 0, begin + before), asked.moment)
 
 
-@pytest.mark.parametrize("settings", [{"factors": 3}, {"portrait_weight": 0.0, "content_weight": 9.0}])
+@pytest.mark.parametrize("settings", [{"factors": 3, "recency": 0.5}, {"portrait_weight": 0.0, "content_weight": 9.0}])
 def test_that_it_keeps_the_contract_with_what_is_told(settings: dict[str, float]) -> None:
     check_recommender(MultiLevelMF(**settings), told_worlds()[1])  # type: ignore[arg-type]  # settings of several types
 
@@ -90,6 +92,22 @@ def test_that_a_known_users_vector_is_the_same_whether_stored_or_solved_for_agai
     asked = Queries(train.log, known.astype(np.int64), train.log.offsets[known + 1], pl.DataFrame({"timestamp": [NOON] * len(known)}))
     whole = interactions(train)[known].sum(axis=1) == np.diff(train.log.offsets)[known]  # all their events are in the part
     np.testing.assert_allclose(model.query_vectors(asked)[whole], model.users_[known][whole], atol=2e-3)
+
+
+def test_that_a_recent_event_weighs_more_where_it_is_asked_to() -> None:
+    data = dataset(two_worlds(events=5))
+    even = Queries.now(data.log, ["u0"], pl.DataFrame({"timestamp": [NOON]}))
+    mixed = data.log.item.copy()
+    last = data.log.offsets[even.user[0] + 1] - 1
+    odd = data.log.items["item_id"].index_of("i1")
+    mixed[last] = odd
+    changed = Queries(replace(data.log, item=mixed), even.user, even.before, even.moment)
+    worlds = np.array(world_of(data.log.items["item_id"]))
+    gaps = []
+    for recency in (1.0, 0.05):
+        scores = MultiLevelMF(factors=4, recency=recency).fit(data).scores(changed)[0]
+        gaps.append(scores[worlds == 0].mean() - scores[worlds == 1].mean())
+    assert gaps[0] > 0 > gaps[1]
 
 
 def test_that_the_cold_formula_is_the_mean_given_the_portrait_of_a_gaussian() -> None:

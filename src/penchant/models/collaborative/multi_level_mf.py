@@ -14,12 +14,13 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy.sparse import csr_array
+from torch import Tensor
 
 from penchant.data.dataset import Dataset
 from penchant.models.collaborative.als import START_ROUNDS, _batches
 from penchant.models.collaborative.attributes import attributes
 from penchant.models.collaborative.held_back import kept
-from penchant.models.collaborative.interactions import had, interactions, past_ratings, ratings, sparse_from, sparse_state
+from penchant.models.collaborative.interactions import interactions, past, past_ratings, ratings, sparse_from, sparse_state
 from penchant.models.collaborative.pure_svd import right_singular_vectors
 from penchant.models.collaborative.similarity import Values
 from penchant.models.queries import Queries
@@ -131,6 +132,7 @@ class MultiLevelMF(Recommender):
         unobserved_weight: How much a pair without an event counts beside one with; not used with ratings.
         portrait_weight, content_weight: What all that is told of a user, of an item, counts beside one event (p, c); 0 leaves a level
             out of the vectors, and only new users or items are placed by it.
+        recency: What an event weighs in a query's equations, to the power of the events since; 1 = all alike, as in training.
         iterations: Times that everything is solved for.
         values: Wanted events, or the labels of the recipe's regression task, which scores then predict.
         seed: Of the random start.
@@ -145,13 +147,14 @@ class MultiLevelMF(Recommender):
         unobserved_weight: Annotated[float, Field(gt=0)] = 0.1,
         portrait_weight: Annotated[float, Field(ge=0)] = 1.0,
         content_weight: Annotated[float, Field(ge=0)] = 1.0,
+        recency: Annotated[float, Field(gt=0, le=1)] = 1.0,
         iterations: Annotated[int, Field(ge=1)] = 8,
         values: Values = "events",
         seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         self.factors, self.regularisation, self.unobserved_weight = factors, regularisation, unobserved_weight
         self.portrait_weight, self.content_weight, self.iterations = portrait_weight, content_weight, iterations
-        self.values, self.seed = values, seed
+        self.recency, self.values, self.seed = recency, values, seed
 
     def _learn(self, data: Dataset) -> None:
         matrix = ratings(data) if self.values == "ratings" else interactions(data)
@@ -199,22 +202,28 @@ class MultiLevelMF(Recommender):
         right = torch.from_numpy(level.right(owners))
         for rows, lengths, columns in _batches(matrix, self.factors):
             found = padded.index_select(0, columns.view(-1)).view(*columns.shape, self.factors)
-            price = self.regularisation * (lengths + unobserved * columns_known)[:, None].float()
-            left = torch.baddbmm(everywhere, found.transpose(1, 2), found)
+            weights, values = self._entries(matrix, rows.numpy(), lengths.numpy(), columns.shape[1])
+            price = self.regularisation * (weights.sum(dim=1) + unobserved * columns_known)[:, None]
+            left = torch.baddbmm(everywhere, found.transpose(1, 2), found * weights[:, :, None])
             left.diagonal(dim1=1, dim2=2).add_(price)
-            wanted = torch.einsum("nl,nlf->nf", self._values(matrix, rows.numpy(), columns.shape[1]), found)
+            wanted = torch.einsum("nl,nlf->nf", weights * values, found)
             told = wanted + right[rows] + price * centre
             result[rows] = torch.cholesky_solve(told[:, :, None], torch.linalg.cholesky(left))[:, :, 0]
         return result.numpy()
 
-    def _values(self, matrix: csr_array, rows: NDArray[np.int64], longest: int) -> torch.Tensor:
-        """The values of the rows' entries `[rows, longest]`, less their mean; what is behind a row's end counts nothing."""
-        places = np.minimum(matrix.indptr[rows, None] + np.arange(longest), matrix.nnz - 1)
-        return torch.from_numpy(matrix.data[places] - np.float32(self.mean_))
+    def _entries(self, matrix: csr_array, rows: NDArray[np.int64], lengths: NDArray[np.int64], longest: int) -> tuple[Tensor, Tensor]:
+        """Weights and values of the rows' entries, each `[rows, longest]`; the weight is 0 behind a row's end.
+
+        Entries of events are their weights, and their value is 1; those of ratings are values, less the mean, and their weight is 1.
+        """
+        there = np.arange(longest) < lengths[:, None]
+        entries = matrix.data[np.minimum(matrix.indptr[rows, None] + np.arange(longest), matrix.nnz - 1)] * there
+        known, held = torch.from_numpy(there).float(), torch.from_numpy(entries.astype(np.float32))
+        return (known, held - self.mean_) if self.values == "ratings" else (held, known)
 
     def query_vectors(self, queries: Queries) -> Dense:
         """Vectors `[queries, factors]` by history and portrait, by the portrait alone, or the centre."""
-        matrix = past_ratings(queries, self.recipe_) if self.values == "ratings" else had(queries)
+        matrix = past_ratings(queries, self.recipe_) if self.values == "ratings" else past(queries, self.recency)
         matrix = kept(matrix, self.warm_[matrix.indices])
         others = np.where(self.warm_[:, None], self.vectors_, 0)
         result = self._solved(matrix, others, self.portrait_, queries.user)
