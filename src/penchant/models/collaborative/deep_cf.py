@@ -124,7 +124,8 @@ class DeepCF(ListModel):
         return torch.cat([self.network_(part, self.items_) for part in self._parts(users)]).numpy()
 
     def _parts(self, users: Tensor) -> Iterator[Tensor]:
-        return iter(users.split(max(PAIRS // max(len(self.items), 1), 1)))
+        size = max(PAIRS // max(len(self.items), 1), 1)
+        return (users[start : start + size] for start in range(0, max(len(users), 1), size))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The network's weights, and the matrices that are told of users and items."""

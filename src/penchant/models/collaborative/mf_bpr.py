@@ -221,8 +221,8 @@ class Reader(nn.Module):
         phrases = F.max_pool1d(torch.relu(self.phrases(self.words(words).transpose(1, 2))), POOL)
         states, _ = self.order(phrases.transpose(1, 2))
         steps = ((words > 0).sum(dim=1) - 1).div(POOL, rounding_mode="floor").clamp(0, states.shape[1] - 1)
-        last = states[torch.arange(len(words)), steps]
-        return last * (words > 0).any(dim=1, keepdim=True)
+        last: Tensor = states[torch.arange(len(words)), steps] * (words > 0).any(dim=1, keepdim=True)
+        return last
 
 
 def pairwise(scores: Tensor, lists: Lists, draws: int, draw: np.random.Generator) -> Tensor:

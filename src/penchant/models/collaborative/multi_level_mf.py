@@ -63,10 +63,10 @@ class Level:
 
     def fit(self, vectors: Dense, trained: NDArray[np.bool_], price: float) -> None:
         """Learn from the vectors `[n, factors]` of trained rows; `price` holds the loadings back, per row."""
-        own, count = self.rows[np.flatnonzero(trained)], max(int(trained.sum()), 1)
+        own, count = self.rows[np.flatnonzero(trained)], np.float32(max(int(trained.sum()), 1))
         self.centre = vectors[trained].sum(axis=0) / count
         away = vectors[trained] - self.centre
-        self.spread = away.T @ away / count
+        self.spread = (away.T @ away / count).astype(np.float32)
         self.mean = np.asarray(own.sum(axis=0), dtype=np.float32) / count
         left = self.spread + price * np.eye(len(self.spread), dtype=np.float32)
         together = (own.T @ away - np.outer(self.mean, away.sum(axis=0))) / count
@@ -265,6 +265,6 @@ def _with_new(vectors: Dense, warm: NDArray[np.bool_], level: Level, owners: NDA
 
 def _cosines(vectors: Dense, rows: NDArray[np.int64]) -> Dense:
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit = vectors / np.where(length > 0, length, 1)
+    unit: Dense = (vectors / np.where(length > 0, length, 1)).astype(np.float32)
     result: Dense = unit[rows] @ unit.T
     return result
