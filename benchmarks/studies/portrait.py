@@ -156,9 +156,13 @@ def told_films(folder: Path) -> Dataset:
     recipe = Recipe.parse(RECIPE, folder)
     events = pl.read_parquet(folder / "ratings_rebuilt.parquet").rename({"userID": "user_id", "movieID": "item_id"})
     told = events.filter(pl.col("chron_rank").is_not_null()).with_columns(timestamp=pl.col("chron_rank").cast(pl.Float64))
+    return Dataset.from_frames(told.select("user_id", "item_id", "timestamp", "rating"), people(folder), films(folder), recipe)
+
+
+def people(folder: Path) -> pl.DataFrame:
+    """`user_id, gender, age, occupation, zip, region`, the region being the first figure of the zip code."""
     names = ["user_id", "gender", "age", "occupation", "zip"]
-    users = _separated(folder / "users.dat", names).with_columns(region=pl.col("zip").str.slice(0, 1))
-    return Dataset.from_frames(told.select("user_id", "item_id", "timestamp", "rating"), users, films(folder), recipe)
+    return _separated(folder / "users.dat", names).with_columns(region=pl.col("zip").str.slice(0, 1))
 
 
 def films(folder: Path) -> pl.DataFrame:

@@ -19,7 +19,6 @@ from torch import Tensor
 from penchant.data.dataset import Dataset
 from penchant.models.collaborative.als import START_ROUNDS, _batches
 from penchant.models.collaborative.attributes import attributes
-from penchant.models.collaborative.held_back import kept
 from penchant.models.collaborative.interactions import interactions, past, past_ratings, ratings, sparse_from, sparse_state
 from penchant.models.collaborative.pure_svd import right_singular_vectors
 from penchant.models.collaborative.similarity import Values
@@ -186,24 +185,24 @@ class MultiLevelMF(Recommender):
     def _solve(self, matrix: csr_array, others: Dense, level: Level, vectors: Dense) -> None:
         """Half a round, in place: the vectors of rows with events, then what the level says of them."""
         warm = np.diff(matrix.indptr) > 0
-        vectors[warm] = self._solved(matrix, others, level, np.arange(len(warm)))[warm]
+        vectors[warm] = self._solved(matrix, others, np.any(others, axis=1), level, np.arange(len(warm)))[warm]
         level.fit(vectors, warm, self.regularisation)
 
-    def _solved(self, matrix: csr_array, others: Dense, level: Level, owners: NDArray[np.int64]) -> Dense:
+    def _solved(self, matrix: csr_array, others: Dense, known: NDArray[np.bool_], level: Level, owners: NDArray[np.int64]) -> Dense:
         """The warm formula: best vectors `[rows, factors]` of the matrix's rows, whose attributes are the level's rows `owners`.
 
-        Rows without events stay 0. `others` are the columns' vectors, 0 for columns that nobody had in training.
+        Rows without events stay 0. `others` are the columns' vectors; not to have had a column says something where it is `known`.
         """
         unobserved = 0.0 if self.values == "ratings" else self.unobserved_weight
         vectors, result = torch.from_numpy(others), torch.zeros(matrix.shape[0], self.factors)
-        everywhere = unobserved * (vectors.T @ vectors) + torch.from_numpy(level.left)
+        counted = vectors[torch.from_numpy(known)]
+        everywhere = unobserved * (counted.T @ counted) + torch.from_numpy(level.left)
         padded = torch.cat([vectors, torch.zeros(1, self.factors)])
-        centre, columns_known = torch.from_numpy(level.centre), int(np.any(others, axis=1).sum())
-        right = torch.from_numpy(level.right(owners))
+        centre, right = torch.from_numpy(level.centre), torch.from_numpy(level.right(owners))
         for rows, lengths, columns in _batches(matrix, self.factors):
             found = padded.index_select(0, columns.view(-1)).view(*columns.shape, self.factors)
             weights, values = self._entries(matrix, rows.numpy(), lengths.numpy(), columns.shape[1])
-            price = self.regularisation * (weights.sum(dim=1) + unobserved * columns_known)[:, None]
+            price = self.regularisation * (weights.sum(dim=1) + unobserved * len(counted))[:, None]
             left = torch.baddbmm(everywhere, found.transpose(1, 2), found * weights[:, :, None])
             left.diagonal(dim1=1, dim2=2).add_(price)
             wanted = torch.einsum("nl,nlf->nf", weights * values, found)
@@ -224,9 +223,7 @@ class MultiLevelMF(Recommender):
     def query_vectors(self, queries: Queries) -> Dense:
         """Vectors `[queries, factors]` by history and portrait, by the portrait alone, or the centre."""
         matrix = past_ratings(queries, self.recipe_) if self.values == "ratings" else past(queries, self.recency)
-        matrix = kept(matrix, self.warm_[matrix.indices])
-        others = np.where(self.warm_[:, None], self.vectors_, 0)
-        result = self._solved(matrix, others, self.portrait_, queries.user)
+        result = self._solved(matrix, self.vectors_, self.warm_, self.portrait_, queries.user)
         return _with_new(result, np.diff(matrix.indptr) > 0, self.portrait_, queries.user)
 
     def scores(self, queries: Queries) -> NDArray[np.float32]:
