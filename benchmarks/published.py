@@ -36,6 +36,7 @@ SPLITS = {
     "ml-1m-gsasrec": "gsasrec",
     "s3rec-beauty": "beauty",
     "ml-1m-portrait": "portrait",
+    "ml-1m-cold": "cold",
 }
 """Each split's module in `studies`, whose `study(split, data)` gives its models and how they are measured."""
 
