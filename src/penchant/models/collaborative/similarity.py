@@ -75,21 +75,25 @@ class Similarity:
 
     def _norm(self, asked: csr_array, product: Dense) -> Dense:
         if self.kind == "jaccard":
-            return _squares(asked)[:, None] + _squares(self.known) - product
+            union: Dense = _squares(asked)[:, None] + _squares(self.known) - product
+            return union
         if self.kind == "cosine":
-            return np.sqrt(np.outer(_squares(asked), _squares(self.known)))
+            return _lengths(_squares(asked), _squares(self.known))
         if self.explicit:
             of_asked = _product(_squared(asked), _present(self.transposed))
-            return np.sqrt(of_asked * _product(_present(asked), _squared(self.transposed)))
-        return np.sqrt(np.outer(self._centred_squares(asked), self._centred_squares(self.known)))
+            shared: Dense = np.sqrt(of_asked * _product(_present(asked), _squared(self.transposed)))
+            return shared
+        return _lengths(self._centred_squares(asked), self._centred_squares(self.known))
 
     def _centred(self, asked: csr_array, product: Dense) -> Dense:
         """Products of vectors without their means, from the products of the vectors: so they stay sparse."""
         columns = asked.shape[1]
         if self.kind == "pearson":
-            return product - columns * np.outer(_means(asked, 1, False), _means(self.known, 1, False))
-        means = self.column_means
-        return product - (asked @ means)[:, None] - self.known @ means + np.float32(means @ means)
+            centred: Dense = product - columns * np.outer(_means(asked, 1, False), _means(self.known, 1, False))
+        else:
+            means = self.column_means
+            centred = product - (asked @ means)[:, None] - self.known @ means + np.float32(means @ means)
+        return centred
 
     def _centred_squares(self, vectors: csr_array) -> Dense:
         if self.kind == "pearson":
@@ -105,6 +109,12 @@ def keep_nearest(similarity: Dense, neighbours: int) -> csr_array:
         edge = np.partition(similarity, -neighbours, axis=1)[:, -neighbours, None]
         similarity = np.where(similarity >= edge, similarity, 0)
     return csr_array(np.maximum(similarity, 0))
+
+
+def _lengths(one: Dense, other: Dense) -> Dense:
+    """Products of the lengths of every pair, from their squares `[one, other]`."""
+    result: Dense = np.sqrt(np.outer(one, other))
+    return result
 
 
 def _product(one: csr_array, other: csr_array) -> Dense:
