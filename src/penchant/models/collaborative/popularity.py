@@ -1,6 +1,6 @@
 """Items by how many events they have: the baseline nothing may lose to."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
