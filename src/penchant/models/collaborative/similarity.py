@@ -100,7 +100,8 @@ class Similarity:
             squares = _squares(vectors) - vectors.shape[1] * _means(vectors, 1, False) ** 2
         else:
             squares = _squares(vectors) - 2 * (vectors @ self.column_means) + self.column_means @ self.column_means
-        return np.maximum(squares, 0)
+        result: Dense = np.maximum(squares, 0)
+        return result
 
 
 def keep_nearest(similarity: Dense, neighbours: int) -> csr_array:
