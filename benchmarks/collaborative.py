@@ -33,7 +33,7 @@ FACTORS = 64
 NEIGHBOURS = 100
 QUICK_EVERY = 4
 LONGEST = 600.0  # seconds
-QUICK_LONGEST = 20.0
+QUICK_LONGEST = 10.0
 RECIPE = '[data.events]\npath = "ratings"\n[tasks.next]\nkind = "next_item"\n'
 
 Row = dict[str, Any]
@@ -169,7 +169,7 @@ def measured(program: str, python: str, folder: Path, asked: argparse.Namespace)
     try:
         done = subprocess.run(command, capture_output=True, text=True, env=os.environ | limits, timeout=longest, check=False)
     except subprocess.TimeoutExpired:
-        return {"failed": f"not done in {longest:g} s"}
+        return {"failed": f"not measured: not done in {longest:g} s"}
     if done.returncode:
         return {"failed": (done.stderr.strip().splitlines() or ["no reason given"])[-1][:200]}
     found: Row = json.loads(done.stdout.splitlines()[-1])
