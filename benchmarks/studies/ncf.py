@@ -27,6 +27,7 @@ K = 10
 NEGATIVES = 99
 HELD_OUT_SEED = 1
 RECIPE = '[data]\nevents = { path = "pairs" }\n[tasks.next]\nkind = "next_item"\n'
+_ALS = {"factors": 96, "regularisation": 0.008, "unobserved_weight": 0.3}
 TRIALS: dict[str, list[dict[str, Any]]] = {
     "popularity": [{}],
     "pure_svd": [
@@ -36,25 +37,36 @@ TRIALS: dict[str, list[dict[str, Any]]] = {
         ]
     ],
     "als": [
-        {"factors": factors, "regularisation": price, "unobserved_weight": weight, "frequency_power": power}
-        for factors, price, weight, power in [
-            (32, 0.005, 0.1, 1.0), (64, 0.005, 0.1, 1.0), (64, 0.003, 0.1, 1.0), (64, 0.008, 0.1, 1.0), (64, 0.005, 0.3, 1.0),
-            (64, 0.005, 0.05, 1.0), (64, 0.1, 0.1, 0.5), (128, 0.005, 0.1, 1.0), (128, 0.1, 0.1, 0.5),
+        {"factors": factors, "regularisation": price, "unobserved_weight": weight, "iterations": 3}
+        for factors, price, weight in [
+            (64, 0.005, 0.1), (64, 0.008, 0.1), (64, 0.005, 0.3), (64, 0.008, 0.3), (64, 0.012, 0.3), (64, 0.008, 0.8),
+            (96, 0.008, 0.3), (96, 0.012, 0.3), (96, 0.012, 0.8), (128, 0.012, 0.8),
         ]
     ],
     "ease": [
-        {"regularisation": price, "dropout": dropout}
-        for price, dropout in [(500.0, 0.0), (1000.0, 0.0), (300.0, 0.3), (300.0, 0.5), (1000.0, 0.5), (100.0, 0.7)]
-    ],
-    "item_knn": [
-        {"neighbours": neighbours, "shrinkage": shrinkage, "similarity": similarity}
-        for similarity, neighbours, shrinkage in [
-            ("cosine", 100, 10.0), ("cosine", 200, 0.0), ("cosine", 50, 100.0), ("pearson", 200, 10.0),
+        {"regularisation": price, "dropout": dropout, "user_scaling": scaling}
+        for price, dropout, scaling in [
+            (500.0, 0.0, 0.0), (1000.0, 0.0, 0.0), (1000.0, 0.3, 0.0), (100.0, 0.0, 0.5), (70.0, 0.0, 0.5), (100.0, 0.3, 0.5),
         ]
     ],
+    "item_knn": [
+        {"neighbours": neighbours, "shrinkage": shrinkage, "similarity": similarity, "item_scaling": scaling, "nearest_of": side}
+        for similarity, neighbours, shrinkage, scaling, side in [
+            ("cosine", 100, 10.0, 0.0, "past"), ("cosine", 100, 10.0, 0.2, "past"), ("cosine", 50, 10.0, 0.0, "candidate"),
+            ("cosine", 50, 10.0, 0.1, "candidate"), ("cosine", 50, 10.0, 0.2, "candidate"), ("cosine", 30, 10.0, 0.1, "candidate"),
+            ("cosine", 30, 1.0, 0.0, "candidate"), ("jaccard", 50, 10.0, 0.1, "candidate"),
+        ]
+    ],
+    "blend": [
+        {"parts": {"ease": {"regularisation": 100.0, "user_scaling": 0.5}, "als": _ALS}, "weights": {"als": weight}}
+        for weight in (0.5, 1.0)
+    ],
     "user_knn": [
-        {"neighbours": neighbours, "shrinkage": shrinkage, "similarity": similarity}
-        for similarity, neighbours, shrinkage in [("cosine", 100, 10.0), ("cosine", 300, 0.0), ("pearson", 200, 10.0)]
+        {"neighbours": neighbours, "shrinkage": shrinkage, "similarity": similarity, "item_scaling": scaling}
+        for similarity, neighbours, shrinkage, scaling in [
+            ("cosine", 100, 10.0, 0.0), ("cosine", 100, 1.0, 0.2), ("cosine", 60, 1.0, 0.2), ("cosine", 40, 1.0, 0.2),
+            ("cosine", 40, 1.0, 0.1), ("cosine", 25, 1.0, 0.2),
+        ]
     ],
 }  # fmt: skip
 

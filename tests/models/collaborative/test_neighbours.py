@@ -63,7 +63,10 @@ def test_that_user_knn_is_the_same_in_blocks(monkeypatch: pytest.MonkeyPatch) ->
 def test_that_item_knn_is_the_same_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = ItemKNN(similarity="pearson").fit(small()).similarities_.toarray()
     monkeypatch.setattr("penchant.models.collaborative.item_knn.BLOCK", 3)
-    np.testing.assert_array_equal(ItemKNN(similarity="pearson").fit(small()).similarities_.toarray(), whole)
+    monkeypatch.setattr("penchant.models.collaborative.interactions.PRODUCTS_AT_ONCE", 2)
+    np.testing.assert_allclose(ItemKNN(similarity="pearson").fit(small()).similarities_.toarray(), whole, atol=1e-6)
+    monkeypatch.setattr("penchant.models.collaborative.similarity.CELLS", 0)
+    np.testing.assert_allclose(ItemKNN(similarity="pearson").fit(small()).similarities_.toarray(), whole, atol=1e-6)
 
 
 def test_that_neighbours_weigh_with_ratings() -> None:
@@ -75,6 +78,31 @@ def test_that_neighbours_weigh_with_ratings() -> None:
     items = scores(ItemKNN(shrinkage=0, values="ratings").fit(data), ["a"])
     x_y = (5 * 3 + 4 * 2) / np.sqrt((25 + 16) * (9 + 4))
     assert items["x"] == pytest.approx([3 * x_y], rel=1e-5)
+
+
+def test_that_what_everybody_has_had_can_count_less() -> None:
+    data = small()  # x and y have two users each, z two, w one
+    users = scores(UserKNN(shrinkage=0, item_scaling=1).fit(data), ["c"])
+    c_b = (1 / 2 * 1 / 2) / np.sqrt((1 / 4 + 1) * (3 / 4))
+    assert users["x"] == pytest.approx([c_b / 2])
+    plain, scaled = (ItemKNN(shrinkage=0, item_scaling=power).fit(data) for power in (0, 0.5))
+    counts = np.array([1, 2, 2, 2])  # w x y z
+    expected = plain.similarities_.toarray() / np.sqrt(np.outer(counts, counts))
+    np.testing.assert_allclose(scaled.similarities_.toarray(), expected, rtol=1e-5)
+
+
+def test_that_the_nearest_of_a_candidate_are_kept_where_asked() -> None:
+    data = dataset({"user_id": list("aabbcc"), "item_id": list("pqpqqr"), "timestamp": NOON + np.arange(6.0)})
+    by_past, by_candidate = (ItemKNN(neighbours=1, nearest_of=side).fit(data).similarities_.toarray() for side in ("past", "candidate"))
+    assert np.flatnonzero(by_past[1]).tolist() == [0]  # what is nearest to q is p
+    assert np.flatnonzero(by_candidate[1]).tolist() == [0, 2]  # to both others q is the nearest
+
+
+def test_that_the_nearest_are_chosen_by_what_is_left_after_scaling() -> None:
+    events = {"user_id": list("aaabbbcdef"), "item_id": list("pqrpqrqqqq"), "timestamp": NOON + np.arange(10.0)}
+    model = ItemKNN(neighbours=1, shrinkage=0, similarity="jaccard", item_scaling=1).fit(dataset(events))
+    kept = dict(zip(model.items["item_id"], model.similarities_.toarray(), strict=True))
+    assert np.flatnonzero(kept["p"]).tolist() == [2]  # r, not q
 
 
 def test_that_ratings_need_a_regression_task() -> None:

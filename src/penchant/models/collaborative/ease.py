@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import Field
+from scipy.sparse import csr_array
 
 from penchant.data.dataset import Dataset
-from penchant.models.collaborative.interactions import had, interactions
+from penchant.models.collaborative.interactions import had, interactions, products_of_columns
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 from penchant.schema.errors import DataError
@@ -30,17 +31,26 @@ class EASE(Recommender):
         regularisation: Squared weights' price (lambda), in events; more for sparser data.
         dropout: Share of a history's items that are left out at random, in expectation over all ways to do so; holds back weights from
             items that many users have had. 0 = EASE as published first.
+        user_scaling: Each user's squared error is divided by the number of the user's items to this power, so that those who had
+            nearly everything do not decide alone. Needs less regularisation.
     """
 
     kind: ClassVar[str] = "ease"
 
-    def __init__(self, regularisation: Annotated[float, Field(gt=0)] = 500.0, dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0) -> None:
-        self.regularisation, self.dropout = regularisation, dropout
+    def __init__(
+        self,
+        regularisation: Annotated[float, Field(gt=0)] = 500.0,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+        user_scaling: Annotated[float, Field(ge=0, le=2)] = 0.0,
+    ) -> None:
+        self.regularisation, self.dropout, self.user_scaling = regularisation, dropout, user_scaling
 
     def _learn(self, data: Dataset) -> None:
         matrix = interactions(data)
         _check_room(matrix.shape[1])
-        products = torch.from_numpy((matrix.T @ matrix).toarray()).double()
+        counts = np.diff(matrix.indptr)
+        matrix.data = (np.repeat(counts, counts) ** (-self.user_scaling / 2)).astype(np.float32)  # its square weighs the error
+        products = torch.from_numpy(products_of_columns(csr_array(matrix.T))).double()
         products.diagonal().mul_(1 / (1 - self.dropout)).add_(self.regularisation)
         inverse = torch.cholesky_inverse(torch.linalg.cholesky(products))
         weights = inverse / -inverse.diagonal()

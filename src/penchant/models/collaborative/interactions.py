@@ -12,6 +12,8 @@ from penchant.models.queries import Queries
 from penchant.schema.errors import RecipeError
 from penchant.schema.recipe import Recipe
 
+PRODUCTS_AT_ONCE = 256  # rows
+
 
 def interactions(data: Dataset) -> csr_array:
     """The wanted events of a part, `[users, items]`, float32: 1 where there is any, however many."""
@@ -67,6 +69,29 @@ def _mean_labels(data: Dataset, owner: NDArray[np.integer[Any]], owners: int) ->
     count = csr_array((np.ones_like(total.data, shape=known.sum()), pairs), shape=shape)
     total.data /= count.data  # both hold the same pairs in the same order
     return total
+
+
+def item_scale(matrix: csr_array, power: float) -> NDArray[np.float32]:
+    """Each item's number of users to a power, `[items]`; 1 for an item without any."""
+    scale: NDArray[np.float32] = (np.maximum(np.bincount(matrix.indices, minlength=matrix.shape[1]), 1) ** power).astype(np.float32)
+    return scale
+
+
+def divided(matrix: csr_array, scale: NDArray[np.float32]) -> csr_array:
+    """The matrix with each column divided by its scale."""
+    return csr_array((matrix.data / scale[matrix.indices], matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def products_of_columns(transposed: csr_array) -> NDArray[np.float32]:
+    """`transposed @ transposed.T`, dense `[rows, rows]`: of events, how many had both. Half is worked out, the rest is its mirror image."""
+    rows = transposed.shape[0]
+    result = np.empty((rows, rows), dtype=np.float32)
+    matrix = csr_array(transposed.T)
+    for start in range(0, rows, PRODUCTS_AT_ONCE):
+        part = slice(start, start + PRODUCTS_AT_ONCE)
+        result[part, start:] = (transposed[part] @ matrix[:, start:]).toarray()
+        result[start:, part] = result[part, start:].T
+    return result
 
 
 def rating_task(recipe: Recipe) -> str:

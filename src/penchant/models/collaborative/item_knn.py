@@ -1,7 +1,7 @@
 """Items like those the user already has: item-based collaborative filtering (Sarwar et al. 2001)."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from pydantic import Field
 from scipy.sparse import csr_array, vstack
 
 from penchant.data.dataset import Dataset
-from penchant.models.collaborative.interactions import interactions, past, past_ratings, ratings, sparse_from, sparse_state
+from penchant.models.collaborative.interactions import interactions, item_scale, past, past_ratings, ratings, sparse_from, sparse_state
 from penchant.models.collaborative.similarity import Kind, Similarity, Values, keep_nearest
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
@@ -25,6 +25,10 @@ class ItemKNN(Recommender):
         shrinkage: Added to the norm, so that similarities from few users count less.
         similarity: Between the columns of the user-item matrix.
         recency: Weight of a past event is `recency ** (events since)`; 1 = all alike. Not with ratings.
+        item_scaling: Similarities are divided by the number of either item's users to this power: what everybody has had says little, and
+            stands near too many items.
+        nearest_of: Whose nearest items are kept: each past item's or each candidate's. By candidate, what everybody has had is not near
+            everything.
         values: Wanted events, or the labels of the recipe's regression task: a similarity then weighs as much as the rating.
     """
 
@@ -36,22 +40,20 @@ class ItemKNN(Recommender):
         shrinkage: Annotated[float, Field(ge=0)] = 10.0,
         similarity: Kind = "cosine",
         recency: Annotated[float, Field(gt=0, le=1)] = 1.0,
+        item_scaling: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        nearest_of: Literal["past", "candidate"] = "past",
         values: Values = "events",
     ) -> None:
-        self.neighbours, self.shrinkage, self.similarity, self.recency, self.values = neighbours, shrinkage, similarity, recency, values
+        self.neighbours, self.shrinkage, self.similarity, self.recency = neighbours, shrinkage, similarity, recency
+        self.item_scaling, self.nearest_of, self.values = item_scaling, nearest_of, values
 
     def _learn(self, data: Dataset) -> None:
         matrix = ratings(data) if self.values == "ratings" else interactions(data)
-        vectors = csr_array(matrix.T)
-        similarity = Similarity(vectors, self.similarity, self.shrinkage, self.values)
-        blocks = [self._neighbours_of(similarity, vectors, start) for start in range(0, vectors.shape[0], BLOCK)]
-        self.similarities_ = csr_array(vstack(blocks))
-
-    def _neighbours_of(self, similarity: Similarity, vectors: csr_array, start: int) -> csr_array:
-        """The kept similarities of the items `start` to `start + BLOCK`, `[block, items]`."""
-        alike = similarity.to(vectors[start : start + BLOCK])
-        alike[np.arange(len(alike)), start + np.arange(len(alike))] = 0
-        return keep_nearest(alike, self.neighbours)
+        similarity = Similarity(csr_array(matrix.T), self.similarity, self.shrinkage, self.values)
+        scale = item_scale(matrix, self.item_scaling)
+        nearest = csr_array(vstack([keep_nearest(block / scale, self.neighbours) for block in similarity.within(BLOCK)]))
+        nearest.data /= np.repeat(scale, np.diff(nearest.indptr))
+        self.similarities_ = nearest if self.nearest_of == "past" else csr_array(nearest.T)
 
     def scores(self, queries: Queries) -> NDArray[np.float32]:
         """Sums of similarities to the items of each history, the older the less, `[queries, items]`; 0 without a history."""

@@ -1,6 +1,6 @@
 """Items by how many events they have: the baseline nothing may lose to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
@@ -49,7 +49,7 @@ class Popularity(Recommender):
     def _scenario_rows(self) -> dict[str, int]:
         """The row of the counts of each scenario of the log; none unless they are counted apart."""
         column = self.recipe_.scenario.column if self.per_scenario else None
-        names = self.log_.series(column).cast(pl.String).drop_nulls().unique().sort() if column else []
+        names: Iterable[str] = self.log_.series(column).cast(pl.String).drop_nulls().unique().sort() if column else []
         return {name: row for row, name in enumerate(names, start=1)}
 
     def _rows_of(self, scenarios: pl.Series) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from pydantic import Field
 from scipy.sparse import csr_array
 
 from penchant.data.dataset import Dataset
-from penchant.models.collaborative.interactions import had, interactions
+from penchant.models.collaborative.interactions import divided, had, interactions, item_scale
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 
@@ -45,10 +45,8 @@ class PureSVD(Recommender):
 
     def _learn(self, data: Dataset) -> None:
         matrix = interactions(data)
-        counts = np.bincount(matrix.indices, minlength=matrix.shape[1])
-        scale = (np.maximum(counts, 1) ** self.item_scaling).astype(np.float32)
-        matrix.data /= scale[matrix.indices]
-        directions = right_singular_vectors(matrix, self.factors, self.rounds, self.seed)
+        scale = item_scale(matrix, self.item_scaling)
+        directions = right_singular_vectors(divided(matrix, scale), self.factors, self.rounds, self.seed)
         self.into_, self.out_of_ = directions / scale[:, None], directions * scale[:, None]
 
     def scores(self, queries: Queries) -> NDArray[np.float32]:

@@ -4,15 +4,20 @@ Cosine, adjusted cosine and Pearson as in Sarwar et al., Item-based collaborativ
 shrinkage added to the norm as in Ferrari Dacrema et al., Are we really making much progress? (RecSys 2019).
 """
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from penchant.models.collaborative.interactions import products_of_columns
+
 Kind = Literal["cosine", "adjusted_cosine", "pearson", "jaccard"]
 Values = Literal["events", "ratings"]
 Dense = NDArray[np.float32]
+
+CELLS = 64_000_000  # products of all pairs are held at one time up to this many: 256 MB
 
 
 class Similarity:
@@ -38,7 +43,19 @@ class Similarity:
     def to(self, vectors: csr_array) -> Dense:
         """Similarities of vectors `[asked, columns]` to every row of the matrix, `[asked, known]`; 0 where a norm is 0."""
         asked = self._vectors(vectors)
-        product = _product(asked, self.transposed)
+        return self._of(asked, _product(asked, self.transposed))
+
+    def within(self, size: int) -> Iterator[Dense]:
+        """Similarities of the matrix's own rows to every row, `size` of them at a time `[size, known]`; 0 to themselves."""
+        rows = self.known.shape[0]
+        products = products_of_columns(self.known) if rows**2 <= CELLS else None
+        for start in range(0, rows, size):
+            asked = self.known[start : start + size]
+            similarity = self._of(asked, _product(asked, self.transposed) if products is None else products[start : start + size])
+            similarity[np.arange(len(similarity)), start + np.arange(len(similarity))] = 0
+            yield similarity
+
+    def _of(self, asked: csr_array, product: Dense) -> Dense:
         norm = self._norm(asked, product)
         if self.kind in ("adjusted_cosine", "pearson") and not self.explicit:
             product = self._centred(asked, product)
@@ -58,28 +75,33 @@ class Similarity:
 
     def _norm(self, asked: csr_array, product: Dense) -> Dense:
         if self.kind == "jaccard":
-            return _squares(asked)[:, None] + _squares(self.known) - product
+            union: Dense = _squares(asked)[:, None] + _squares(self.known) - product
+            return union
         if self.kind == "cosine":
-            return np.sqrt(np.outer(_squares(asked), _squares(self.known)))
+            return _lengths(_squares(asked), _squares(self.known))
         if self.explicit:
             of_asked = _product(_squared(asked), _present(self.transposed))
-            return np.sqrt(of_asked * _product(_present(asked), _squared(self.transposed)))
-        return np.sqrt(np.outer(self._centred_squares(asked), self._centred_squares(self.known)))
+            shared: Dense = np.sqrt(of_asked * _product(_present(asked), _squared(self.transposed)))
+            return shared
+        return _lengths(self._centred_squares(asked), self._centred_squares(self.known))
 
     def _centred(self, asked: csr_array, product: Dense) -> Dense:
         """Products of vectors without their means, from the products of the vectors: so they stay sparse."""
         columns = asked.shape[1]
         if self.kind == "pearson":
-            return product - columns * np.outer(_means(asked, 1, False), _means(self.known, 1, False))
-        means = self.column_means
-        return product - (asked @ means)[:, None] - self.known @ means + np.float32(means @ means)
+            centred: Dense = product - columns * np.outer(_means(asked, 1, False), _means(self.known, 1, False))
+        else:
+            means = self.column_means
+            centred = product - (asked @ means)[:, None] - self.known @ means + np.float32(means @ means)
+        return centred
 
     def _centred_squares(self, vectors: csr_array) -> Dense:
         if self.kind == "pearson":
             squares = _squares(vectors) - vectors.shape[1] * _means(vectors, 1, False) ** 2
         else:
             squares = _squares(vectors) - 2 * (vectors @ self.column_means) + self.column_means @ self.column_means
-        return np.maximum(squares, 0)
+        result: Dense = np.maximum(squares, 0)
+        return result
 
 
 def keep_nearest(similarity: Dense, neighbours: int) -> csr_array:
@@ -88,6 +110,12 @@ def keep_nearest(similarity: Dense, neighbours: int) -> csr_array:
         edge = np.partition(similarity, -neighbours, axis=1)[:, -neighbours, None]
         similarity = np.where(similarity >= edge, similarity, 0)
     return csr_array(np.maximum(similarity, 0))
+
+
+def _lengths(one: Dense, other: Dense) -> Dense:
+    """Products of the lengths of every pair, from their squares `[one, other]`."""
+    result: Dense = np.sqrt(np.outer(one, other))
+    return result
 
 
 def _product(one: csr_array, other: csr_array) -> Dense:

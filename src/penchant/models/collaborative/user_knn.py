@@ -9,7 +9,16 @@ from pydantic import Field
 from scipy.sparse import csr_array
 
 from penchant.data.dataset import Dataset
-from penchant.models.collaborative.interactions import had, interactions, past_ratings, ratings, sparse_from, sparse_state
+from penchant.models.collaborative.interactions import (
+    divided,
+    had,
+    interactions,
+    item_scale,
+    past_ratings,
+    ratings,
+    sparse_from,
+    sparse_state,
+)
 from penchant.models.collaborative.similarity import Kind, Similarity, Values, keep_nearest
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
@@ -26,6 +35,8 @@ class UserKNN(Recommender):
         neighbours: Most similar users who count.
         shrinkage: Added to the norm, so that similarities from few items count less.
         similarity: Between the rows of the user-item matrix.
+        item_scaling: An item's column is divided by the number of its users to this power: what everybody has had says little of how
+            alike two users are, and wins with more votes only.
         values: Wanted events, or the labels of the recipe's regression task: a similarity then weighs as much as the rating.
     """
 
@@ -36,30 +47,33 @@ class UserKNN(Recommender):
         neighbours: Annotated[int, Field(ge=1)] = 100,
         shrinkage: Annotated[float, Field(ge=0)] = 10.0,
         similarity: Kind = "cosine",
+        item_scaling: Annotated[float, Field(ge=0, le=1)] = 0.0,
         values: Values = "events",
     ) -> None:
-        self.neighbours, self.shrinkage, self.similarity, self.values = neighbours, shrinkage, similarity, values
+        self.neighbours, self.shrinkage, self.similarity = neighbours, shrinkage, similarity
+        self.item_scaling, self.values = item_scaling, values
 
     def _learn(self, data: Dataset) -> None:
         self._keep(ratings(data) if self.values == "ratings" else interactions(data))
 
     def _keep(self, matrix: csr_array) -> None:
-        self.matrix_ = matrix
-        self.similarity_ = Similarity(matrix, self.similarity, self.shrinkage, self.values)
+        self.matrix_, self._scale = matrix, item_scale(matrix, self.item_scaling)
+        self._scaled = divided(matrix, self._scale)
+        self._similarity = Similarity(self._scaled, self.similarity, self.shrinkage, self.values)
 
     def scores(self, queries: Queries) -> NDArray[np.float32]:
         """Sums of the similarities of neighbours who had the item, `[queries, items]`; 0 without a history."""
-        asked = past_ratings(queries, self.recipe_) if self.values == "ratings" else had(queries)
+        asked = divided(past_ratings(queries, self.recipe_) if self.values == "ratings" else had(queries), self._scale)
         size = max(CELLS // self.matrix_.shape[0], 1)
         starts = range(0, len(queries), size)
         blocks = [self._scores_of(asked[start : start + size], queries.user[start : start + size]) for start in starts]
         return np.concatenate(blocks) if blocks else np.zeros(asked.shape, dtype=np.float32)
 
     def _scores_of(self, asked: csr_array, user: NDArray[np.int64]) -> NDArray[np.float32]:
-        alike = self.similarity_.to(asked)
+        alike = self._similarity.to(asked)
         known = np.flatnonzero(user >= 0)
         alike[known, user[known]] = 0  # nobody is their own neighbour
-        result: NDArray[np.float32] = (keep_nearest(alike, self.neighbours) @ self.matrix_).toarray()
+        result: NDArray[np.float32] = (keep_nearest(alike, self.neighbours) @ self._scaled).toarray()
         return result
 
     def state(self) -> dict[str, NDArray[Any]]:
