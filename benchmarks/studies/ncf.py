@@ -68,6 +68,10 @@ TRIALS: dict[str, list[dict[str, Any]]] = {
             ("cosine", 40, 1.0, 0.1), ("cosine", 25, 1.0, 0.2),
         ]
     ],
+    "deep_cf": [
+        {"told": False, "hidden": hidden, "width": width, "hide": hide, "epochs": epochs}
+        for hidden, width, hide, epochs in [(128, 64, 0.5, 20), (256, 128, 0.5, 30), (256, 128, 0.3, 30)]
+    ],
 }  # fmt: skip
 
 PerUser = dict[str, NDArray[np.float64]]
@@ -94,7 +98,7 @@ class NCF:
 
     headline = "ndcg@10"
     models = tuple(TRIALS)
-    seeded = ("als",)
+    seeded = ("als", "deep_cf")
 
     quick = "pure_svd"
 
