@@ -142,13 +142,16 @@ def show(figures: dict[str, Any]) -> None:
         low, high = each["interval"]
         interval = f"{low:.4f} – {high:.4f}" if low is not None else ""
         spread = " ".join(f"{value:.4f}" for value in each["seeds"])
-        rivals = "\n".join(
-            f"{rival} {metric}: {by[0][metric]['value']:+.4f} [{by[0][metric]['low']:+.4f}, {by[0][metric]['high']:+.4f}]"
-            for rival, by in each["differences"].items()
-            for metric in by[0]
-        )
+        rivals = "\n".join(f"{rival} {metric}: {told(by[0][metric])}" for rival, by in each["differences"].items() for metric in by[0])
         table.add_row(name, f"{each[figures['metric']]:.4f}", interval, spread, rivals, f"{each['seconds'][0]:.0f}")
     Console(width=150).print(table)
+
+
+def told(difference: dict[str, float]) -> str:
+    """A difference with its interval; a share has none."""
+    edges = [difference.get(edge) for edge in ("low", "high")]
+    interval = "" if None in edges else " [{:+.4f}, {:+.4f}]".format(*edges)
+    return f"{difference['value']:+.4f}{interval}"
 
 
 def main() -> int:

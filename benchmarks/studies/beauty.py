@@ -9,8 +9,9 @@ import numpy as np
 
 from studies.sequences import Parts, Sequences, Settings, dataset_of, lines_of
 
+SASREC = {"length": 50, "dropout": 0.4, "epochs": 12, "batch_events": 1024}
 SETTINGS = Settings(
-    sasrec={"sasrec": {"length": 50, "dropout": 0.4, "epochs": 12, "batch_events": 1024}},
+    sasrec={"sasrec": SASREC, "sasrec_gbce": SASREC | {"loss": "gbce"}},
     network="[history]\nlength = 50\n[network]\nwidth = 64\ndropout = 0.3\n[training]\nepochs = 8\nbatch_events = 2048\n",
     item_knn=[
         {"neighbours": neighbours, "shrinkage": shrinkage, "recency": recency}

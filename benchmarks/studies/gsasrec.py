@@ -10,8 +10,9 @@ import numpy as np
 
 from studies.sequences import Parts, Sequences, Settings, dataset_of, lines_of
 
+SASREC = {"width": 128, "epochs": 12, "learning_rate": 0.0015}
 SETTINGS = Settings(
-    sasrec={"sasrec": {"width": 128, "epochs": 12, "learning_rate": 0.0015}},
+    sasrec={"sasrec": SASREC, "sasrec_gbce": SASREC | {"loss": "gbce"}},
     stops=False,
     network="[history]\nlength = 200\n[network]\nwidth = 64\n[training]\nepochs = 8\nbatch_events = 2048\n",
     item_knn=[

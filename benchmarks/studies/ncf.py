@@ -27,6 +27,7 @@ K = 10
 NEGATIVES = 99
 HELD_OUT_SEED = 1
 RECIPE = '[data]\nevents = { path = "pairs" }\n[tasks.next]\nkind = "next_item"\n'
+_SVD = {"factors": 70, "item_scaling": 0.2}
 _ALS = {"factors": 96, "regularisation": 0.008, "unobserved_weight": 0.3}
 TRIALS: dict[str, list[dict[str, Any]]] = {
     "popularity": [{}],
@@ -58,14 +59,17 @@ TRIALS: dict[str, list[dict[str, Any]]] = {
         ]
     ],
     "blend": [
-        {"parts": {"ease": {"regularisation": 100.0, "user_scaling": 0.5}, "als": _ALS}, "weights": {"als": weight}}
-        for weight in (0.5, 1.0)
+        {"parts": {"ease": {"regularisation": 100.0, "user_scaling": 0.5}, "als": _ALS, "pure_svd": _SVD}, "weights": weights}
+        for weights in [
+            {"als": 0.5, "pure_svd": 0.0}, {"als": 1.0, "pure_svd": 0.0}, {"als": 0.5, "pure_svd": 0.5}, {"als": 1.0, "pure_svd": 0.5},
+            {"als": 1.0, "pure_svd": 1.0},
+        ]
     ],
     "user_knn": [
-        {"neighbours": neighbours, "shrinkage": shrinkage, "similarity": similarity, "item_scaling": scaling}
-        for similarity, neighbours, shrinkage, scaling in [
-            ("cosine", 100, 10.0, 0.0), ("cosine", 100, 1.0, 0.2), ("cosine", 60, 1.0, 0.2), ("cosine", 40, 1.0, 0.2),
-            ("cosine", 40, 1.0, 0.1), ("cosine", 25, 1.0, 0.2),
+        {"neighbours": neighbours, "shrinkage": 1.0, "item_scaling": scaling, "asymmetry": asymmetry, "locality": locality}
+        for neighbours, scaling, asymmetry, locality in [
+            (100, 0.0, 0.5, 1.0), (100, 0.2, 0.5, 1.0), (60, 0.2, 0.5, 1.0), (100, 0.2, 0.5, 2.0), (100, 0.2, 0.7, 1.0),
+            (300, 0.2, 0.7, 3.0), (300, 0.2, 0.8, 4.0), (300, 0.3, 0.8, 4.0),
         ]
     ],
     "deep_cf": [
@@ -98,7 +102,7 @@ class NCF:
 
     headline = "ndcg@10"
     models = tuple(TRIALS)
-    seeded = ("als", "deep_cf")
+    seeded = ("als", "blend", "deep_cf")
 
     quick = "pure_svd"
 

@@ -71,6 +71,10 @@ TRIALS: dict[str, list[dict[str, Any]]] = {
         {"regularisation": price, "dropout": dropout}
         for price, dropout in [(500.0, 0.0), (1000.0, 0.0), (2000.0, 0.0), (300.0, 0.5)]
     ],
+    "item_knn": [
+        {"neighbours": neighbours, "shrinkage": shrinkage, "recency": recency}
+        for neighbours, shrinkage, recency in [(200, 0.0, 1.0), (500, 0.0, 0.95), (500, 0.0, 0.8), (1500, 0.0, 0.8), (1500, 0.0, 0.7)]
+    ],
     "multi_level_mf": [
         {"portrait_weight": portrait, "content_weight": content, "recency": recency}
         for portrait, content, recency in [(1.0, 1.0, 1.0), (1.0, 1.0, 0.95), (1.0, 1.0, 0.9), (1.0, 10.0, 0.95), (0.0, 0.0, 0.95)]

@@ -32,3 +32,14 @@ def test_that_a_part_without_an_opinion_adds_nothing() -> None:
 def test_that_a_part_with_a_wrong_setting_is_named() -> None:
     with pytest.raises(RecipeError, match="model 'blend', part 'ease', key 'regularisation'"):
         Blend(parts={"ease": {"regularisation": -1}}).fit(dataset(two_worlds()))
+
+
+def test_that_parts_that_draw_take_the_blends_seed() -> None:
+    data = dataset(two_worlds(events=5))
+    queries = Queries.now(data.log, ["u0"], pl.DataFrame({"timestamp": [NOON + 9e5]}))
+    parts = {"als": {"factors": 4, "iterations": 2}, "popularity": {}}
+    one, same, other = (Blend(parts=parts, seed=seed).fit(data).scores(queries) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any()
+    named = {"als": {"factors": 4, "iterations": 2, "seed": 1}, "popularity": {}}
+    np.testing.assert_array_equal(Blend(parts=named, seed=2).fit(data).scores(queries), one)

@@ -40,6 +40,17 @@ def test_that_user_knn_sums_the_likeness_of_those_who_had_an_item() -> None:
     assert found["w"] == pytest.approx([0, 0])
 
 
+def test_that_asymmetry_moves_the_norm_to_the_neighbours_length() -> None:
+    found = scores(UserKNN(shrinkage=0, asymmetry=0.75).fit(small()), ["a", "c"])
+    assert found["x"] == pytest.approx([2 / (2**0.25 * 3**0.75), 1 / (2**0.25 * 3**0.75)])  # b's length is that of three items
+    assert found["w"] == pytest.approx([0, 0])
+
+
+def test_that_locality_raises_each_likeness_before_the_sum() -> None:
+    found = scores(UserKNN(shrinkage=0, locality=3).fit(small()), ["a", "c"])
+    assert found["z"] == pytest.approx([(2 / np.sqrt(6)) ** 3, (1 / np.sqrt(6)) ** 3])
+
+
 def test_that_user_knn_asks_only_the_nearest() -> None:
     nearest = scores(UserKNN(neighbours=1, shrinkage=0).fit(small()), ["b"])
     assert nearest["x"][0] > 0

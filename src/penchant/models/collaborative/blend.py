@@ -1,10 +1,11 @@
 """Several models heard together: the sum of their standardised scores."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from penchant.data.dataset import Dataset
 from penchant.models.classic import classic
@@ -19,16 +20,26 @@ class Blend(Recommender):
     Args:
         parts: Settings of each model by its kind; EASE and ALS as they come when None.
         weights: Of the models by kind; 1 where none is given.
+        seed: Of the parts that draw and name none.
     """
 
     kind: ClassVar[str] = "blend"
 
-    def __init__(self, parts: dict[str, dict[str, Any]] | None = None, weights: dict[str, float] | None = None) -> None:
-        self.parts, self.weights = parts, weights
+    def __init__(
+        self,
+        parts: dict[str, dict[str, Any]] | None = None,
+        weights: dict[str, float] | None = None,
+        seed: Annotated[int, Field(ge=0, lt=2**31)] = 0,
+    ) -> None:
+        self.parts, self.weights, self.seed = parts, weights, seed
 
     def _made(self) -> dict[str, Recommender]:
         parts: dict[str, dict[str, Any]] = {"ease": {}, "als": {}} if self.parts is None else self.parts
-        return {kind: classic(Part(kind=kind, **settings), f"model 'blend', part '{kind}'") for kind, settings in parts.items()}
+        models = {kind: classic(Part(kind=kind, **settings), f"model 'blend', part '{kind}'") for kind, settings in parts.items()}
+        for kind, model in models.items():
+            if "seed" in model.get_params() and "seed" not in parts[kind]:
+                model.set_params(seed=self.seed)
+        return models
 
     def _learn(self, data: Dataset) -> None:
         self.models_ = {kind: model.fit(data, self.valid_) for kind, model in self._made().items()}
