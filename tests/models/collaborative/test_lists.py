@@ -13,8 +13,9 @@ from penchant.models.collaborative.deep_cf import CFNet, DeepCF
 from penchant.models.collaborative.descriptions import description_columns, word_sequences
 from penchant.models.collaborative.dlcmf import DLCMF, squared_lists
 from penchant.models.collaborative.held_back import HeldBack, Hiding, Learning, ListModel, Lists, list_softmax
+from penchant.models.collaborative.interactions import interactions
 from penchant.models.collaborative.mf_bpr import MFBPR, AttentiveBPR, FactorisationMachine, Reader, pairwise
-from penchant.models.collaborative.towers import Tower, unit_rows
+from penchant.models.collaborative.towers import Tower, scaled_rows
 from penchant.models.contract import check_recommender
 from penchant.models.queries import Queries
 from penchant.schema.errors import DataError
@@ -147,6 +148,8 @@ def test_that_the_softmax_of_lists_is_its_formula_by_hand() -> None:
     first = np.log(np.exp([1.0, 0.0, 2.0]).sum()) - 1  # what was seen does not count
     whole = np.log(np.exp([0.0, 1.0, 2.0, 3.0]).sum())
     assert float(list_softmax(scores, lists())) == pytest.approx((first + whole - 1 + whole - 3) / 3, rel=1e-5)
+    scaled = float(list_softmax(scores, lists(), user_scaling=1.0))
+    assert scaled == pytest.approx((first + (whole - 1 + whole - 3) / 2) / 2, rel=1e-5)
     nobody = lists(hidden=torch.zeros(2, 4, dtype=torch.bool))
     assert float(list_softmax(scores, nobody)) == 0
 
@@ -168,7 +171,7 @@ def test_that_the_pairwise_loss_is_its_formula_by_hand() -> None:
 
 def test_that_the_fused_towers_are_both_formulas_added() -> None:
     torch.manual_seed(0)
-    net = CFNet((4, 2), (3, 0), width=3, hidden=5, matching=2, towers="both", dropout=0.0)
+    net = CFNet((4, 2), (3, 0), {"representation": (5, 3), "matching": (3, 2)}, dropout=0.0, scaling=1.0, direct=True)
     random = np.random.default_rng(0)
     rows, told, columns = (csr_array(random.random(shape).astype(np.float32)) for shape in ((2, 4), (2, 2), (4, 3)))
     users, items = net.users(rows, told), net.items(columns, csr_array((4, 0)))
@@ -179,6 +182,37 @@ def test_that_the_fused_towers_are_both_formulas_added() -> None:
             represented = (users[u, :3] * items[i, :3] * net.fuse[:3]).sum()
             matched = (torch.relu(net.match(torch.relu(users[u, 3:] + items[i, 3:]))) * net.fuse[3:]).sum()
             assert float(scores[u, i]) == pytest.approx(float(represented + matched), abs=1e-5)
+
+
+def test_that_the_towers_start_as_the_strongest_directions() -> None:
+    train = dataset(two_worlds(users=12, events=5))
+    matrix, width = interactions(train).toarray(), 3
+    net = CFNet((matrix.shape[1], 0), (matrix.shape[0], 0), {"representation": (5, width), "matching": (4, 2)}, 0.0, 0.5, direct=True)
+    net.start(csr_array(matrix), seed=0)
+    users = net.users(csr_array(matrix), csr_array((len(matrix), 0)))
+    items = net.items(csr_array(matrix.T), csr_array((matrix.shape[1], 0)))
+    scores = net(users, items).detach().numpy()
+    directions = np.linalg.svd(matrix)[2][:width].T
+    expected = (matrix @ directions @ directions.T) / np.outer(matrix.sum(axis=1) ** 0.25, matrix.sum(axis=0) ** 0.25)
+    np.testing.assert_allclose(scores / scores.std(), expected / expected.std(), atol=2e-3)
+    assert scores.std() == pytest.approx(2, rel=1e-2)
+
+
+def test_that_a_direct_path_is_added_to_the_layers() -> None:
+    torch.manual_seed(0)
+    tower = Tower(3, 0, (4, 2), 0.0, scaling=0.0, direct=True)
+    rows = csr_array(np.array([[1.0, 0.0, 2.0]], dtype=np.float32))
+    assert tower.direct is not None
+    np.testing.assert_allclose(
+        tower(rows, csr_array((1, 0))).detach(), (tower.direct.weight[0] + 2 * tower.direct.weight[2])[None].detach()
+    )
+    torch.nn.init.ones_(tower.layers[0].bias)
+    assert tower(rows, csr_array((1, 0)))[0, 0] == tower.direct(rows)[0, 0] + 1
+
+
+def test_that_rows_keep_some_of_their_length() -> None:
+    rows = csr_array(np.array([[1.0, 1, 1, 1], [0, 0, 0, 0]], dtype=np.float32))
+    np.testing.assert_allclose(scaled_rows(rows, 0.5).toarray(), [[2**-0.5] * 4, [0] * 4], rtol=1e-6)
 
 
 def test_that_a_tower_is_its_layers_over_dense_rows() -> None:
@@ -195,7 +229,7 @@ def test_that_a_tower_is_its_layers_over_dense_rows() -> None:
 
 def test_that_rows_are_brought_to_a_length_of_one() -> None:
     rows = csr_array(np.array([[0, 0], [3, 4], [0, 0], [2, 0], [0, 0]], dtype=np.float32))
-    np.testing.assert_allclose(unit_rows(rows).toarray(), [[0, 0], [0.6, 0.8], [0, 0], [1, 0], [0, 0]], rtol=1e-6)
+    np.testing.assert_allclose(scaled_rows(rows).toarray(), [[0, 0], [0.6, 0.8], [0, 0], [1, 0], [0, 0]], rtol=1e-6)
 
 
 def test_that_the_factorisation_machine_is_all_its_pairs() -> None:

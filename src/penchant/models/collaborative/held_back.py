@@ -209,13 +209,16 @@ def kept(matrix: csr_array, which: Mask) -> csr_array:
     return csr_array((matrix.data[which], matrix.indices[which], ends), shape=matrix.shape)
 
 
-def list_softmax(scores: Tensor, lists: Lists) -> Tensor:
+def list_softmax(scores: Tensor, lists: Lists, user_scaling: float = 0.0) -> Tensor:
     """Cross-entropy of the hidden items among those hidden and those never wanted; users of whom none is asked count nothing.
 
     Args:
         scores: `[users, items asked]`.
         lists: Which of them were hidden, which wanted.
+        user_scaling: A hidden item is divided by the number of its user's to this power, at most 1.
     """
     seen = lists.wanted & ~lists.hidden
     chance = torch.log_softmax(scores.float().masked_fill(seen, -torch.inf), dim=1)
-    return -(chance.masked_fill(~lists.hidden, 0).sum() / lists.hidden.sum().clamp(min=1))
+    asked = lists.hidden.sum(dim=1).float()
+    weight = asked.clamp(min=1) ** -user_scaling
+    return -(chance.masked_fill(~lists.hidden, 0).sum(dim=1) @ weight) / (asked @ weight).clamp(min=1)

@@ -25,7 +25,7 @@ from penchant.models.collaborative.attributes import attributes
 from penchant.models.collaborative.descriptions import word_sequences
 from penchant.models.collaborative.held_back import Hidden, Hiding, Learning, ListModel, Lists
 from penchant.models.collaborative.interactions import interactions, past, sparse_from, sparse_state
-from penchant.models.collaborative.towers import SparseLinear, product, rows_or_none, unit_rows
+from penchant.models.collaborative.towers import SparseLinear, product, rows_or_none, scaled_rows
 from penchant.models.queries import Queries
 from penchant.schema.recipe import TrainingSettings
 
@@ -167,7 +167,7 @@ class AttentiveBPR(nn.Module):
 
     def users(self, histories: csr_array, portraits: csr_array) -> Tensor:
         """Vectors `[n, width]` of histories `[n, items]` and portraits `[n, attributes]`."""
-        fields = csr_array(hstack([portraits, unit_rows(histories)], format="csr", dtype=np.float32))
+        fields = csr_array(hstack([portraits, scaled_rows(histories)], format="csr", dtype=np.float32))
         vectors: Tensor = self.dropout(self.machine(fields))
         return vectors
 
