@@ -39,7 +39,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "content": {},
     "multi_level_mf": {},
     "multi_level_mf_ratings": {"values": "ratings", "factors": 32, "regularisation": 0.05},
-    "deep_cf": {"hidden": 128, "epochs": 20},
+    "deep_cf": {"hidden": 128, "epochs": 20, "start": "spectral"},
 }
 
 Scores = NDArray[np.float32]
