@@ -66,10 +66,12 @@ TRIALS: dict[str, list[dict[str, Any]]] = {
         ]
     ],
     "user_knn": [
-        {"neighbours": neighbours, "shrinkage": 1.0, "item_scaling": scaling, "asymmetry": asymmetry, "locality": locality}
-        for neighbours, scaling, asymmetry, locality in [
-            (100, 0.0, 0.5, 1.0), (100, 0.2, 0.5, 1.0), (60, 0.2, 0.5, 1.0), (100, 0.2, 0.5, 2.0), (100, 0.2, 0.7, 1.0),
-            (300, 0.2, 0.7, 3.0), (300, 0.2, 0.8, 4.0), (300, 0.3, 0.8, 4.0),
+        {"neighbours": neighbours, "shrinkage": 1.0, "asymmetry": asymmetry, "locality": locality}
+        | {"item_scaling": scaling, "vote_scaling": votes}
+        for neighbours, asymmetry, locality, scaling, votes in [
+            (100, 0.5, 1.0, 0.0, 0.0), (100, 0.5, 1.0, 0.2, 0.2), (60, 0.5, 1.0, 0.2, 0.2), (100, 0.5, 2.0, 0.2, 0.2),
+            (100, 0.7, 1.0, 0.2, 0.2), (300, 0.7, 3.0, 0.2, 0.2), (300, 0.7, 3.0, 0.2, 0.3), (300, 0.8, 4.0, 0.2, 0.3),
+            (300, 0.8, 4.0, 0.2, 0.4), (300, 0.8, 4.0, 0.3, 0.3),
         ]
     ],
     "deep_cf": [

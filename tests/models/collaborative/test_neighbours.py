@@ -46,6 +46,12 @@ def test_that_asymmetry_moves_the_norm_to_the_neighbours_length() -> None:
     assert found["w"] == pytest.approx([0, 0])
 
 
+def test_that_votes_may_be_scaled_apart_from_the_likeness() -> None:
+    found = scores(UserKNN(shrinkage=0, vote_scaling=1).fit(small()), ["a", "c"])
+    assert found["x"] == pytest.approx([2 / np.sqrt(6) / 2, 2 / np.sqrt(6) / 2])
+    assert found["y"] == pytest.approx([2 / np.sqrt(6) / 2, 2 / np.sqrt(6) / 2])
+
+
 def test_that_locality_raises_each_likeness_before_the_sum() -> None:
     found = scores(UserKNN(shrinkage=0, locality=3).fit(small()), ["a", "c"])
     assert found["z"] == pytest.approx([(2 / np.sqrt(6)) ** 3, (1 / np.sqrt(6)) ** 3])

@@ -37,6 +37,7 @@ class UserKNN(Recommender):
         similarity: Between the rows of the user-item matrix.
         item_scaling: An item's column is divided by the number of its users to this power: what everybody has had says little of how
             alike two users are, and wins with more votes only.
+        vote_scaling: The same for the votes alone, where they are to be scaled otherwise.
         asymmetry: Of the cosine's norm, how much is the neighbour's length and not the user's own (Aiolli, RecSys 2013): 0.5 = the cosine;
             above, active neighbours count less.
         locality: Similarities are raised to this power before they are summed: above 1 the nearest decide (ibid.).
@@ -51,12 +52,14 @@ class UserKNN(Recommender):
         shrinkage: Annotated[float, Field(ge=0)] = 10.0,
         similarity: Kind = "cosine",
         item_scaling: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        vote_scaling: Annotated[float, Field(ge=0, le=1)] | None = None,
         asymmetry: Annotated[float, Field(ge=0, le=1)] = 0.5,
         locality: Annotated[float, Field(gt=0)] = 1.0,
         values: Values = "events",
     ) -> None:
         self.neighbours, self.shrinkage, self.similarity = neighbours, shrinkage, similarity
-        self.item_scaling, self.asymmetry, self.locality, self.values = item_scaling, asymmetry, locality, values
+        self.item_scaling, self.vote_scaling = item_scaling, vote_scaling
+        self.asymmetry, self.locality, self.values = asymmetry, locality, values
 
     def _learn(self, data: Dataset) -> None:
         self._keep(ratings(data) if self.values == "ratings" else interactions(data))
@@ -64,6 +67,8 @@ class UserKNN(Recommender):
     def _keep(self, matrix: csr_array) -> None:
         self.matrix_, self._scale = matrix, item_scale(matrix, self.item_scaling)
         self._scaled = divided(matrix, self._scale)
+        votes = self.item_scaling if self.vote_scaling is None else self.vote_scaling
+        self._votes = divided(matrix, item_scale(matrix, votes))
         self._similarity = Similarity(self._scaled, self.similarity, self.shrinkage, self.values, self.asymmetry)
 
     def scores(self, queries: Queries) -> NDArray[np.float32]:
@@ -80,7 +85,7 @@ class UserKNN(Recommender):
         alike[known, user[known]] = 0  # nobody is their own neighbour
         nearest = keep_nearest(alike, self.neighbours)
         nearest.data **= self.locality
-        result: NDArray[np.float32] = (nearest @ self._scaled).toarray()
+        result: NDArray[np.float32] = (nearest @ self._votes).toarray()
         return result
 
     def state(self) -> dict[str, NDArray[Any]]:
