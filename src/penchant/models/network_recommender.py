@@ -241,6 +241,16 @@ class NetworkRecommender(Recommender):
                 results[name][here] = task.predict(outputs[name][..., 0]).float().numpy()[batch.present.numpy()]
         return {name: result[data.rows] for name, result in results.items()}
 
+    def item_similarities(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Cosines of some items' vectors with all items', `[rows, items]`."""
+        vectors = torch.nn.functional.normalize(self.item_vectors, dim=1)
+        cosines: NDArray[np.float32] = (vectors[torch.from_numpy(rows)] @ vectors.T).float().numpy()
+        return cosines
+
+    def scenarios(self) -> list[str]:
+        """The scenarios of the training part, the most frequent first."""
+        return [value for feature in self.features.features["scenario"].values() for value in getattr(feature, "values_", ())]
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's arguments."""
         return {"recipe": self.recipe, "trainer": self.trainer}

@@ -62,6 +62,11 @@ class EASE(Recommender):
         result: NDArray[np.float32] = had(queries) @ self.weights_
         return result
 
+    def item_similarities(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """The weights from these items to all, `[rows, items]`."""
+        result: NDArray[np.float32] = self.weights_[rows]
+        return result
+
     def state(self) -> dict[str, NDArray[Any]]:
         """The weights."""
         return {"weights": self.weights_}
