@@ -21,6 +21,7 @@ from penchant.schema.recipe import Part, Recipe
 
 ROLES = ("user", "item", "time", "in_history")
 CLASSIC = "model.json"
+SOURCES = "sources"
 EVENTS_AT_ONCE = 1_000_000
 
 
@@ -66,7 +67,7 @@ def _read_recipe(directory: Path, recipe_folder: Path) -> Recipe:
 
 
 def write_network(recommender: NetworkRecommender, directory: Path) -> None:
-    """Write recipe, features, weights, vectors, and the log that histories come from."""
+    """Write recipe, features, weights, vectors, sources, and the log that histories come from."""
     (directory / "recipe.json").write_text(recommender.recipe.model_dump_json(exclude={"directory"}, indent=1), encoding="utf8")
     recommender.features.save(directory)
     save_tensors({name: value.contiguous() for name, value in recommender.network.state_dict().items()}, directory / "network.safetensors")
@@ -74,6 +75,10 @@ def write_network(recommender: NetworkRecommender, directory: Path) -> None:
     log = recommender.log_
     profiles = recommender.encoded(log).user
     save_file({name: np.ascontiguousarray(array) for name, array in profiles.items()}, directory / "profiles.safetensors")
+    for name, source in recommender.sources.items():
+        folder = directory / SOURCES / name
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_classic(source.model, folder)
     _write_log(log, directory)
 
 
@@ -102,6 +107,7 @@ def read_network(directory: Path, recipe_folder: Path = Path(".")) -> NetworkRec
     recommender.network.eval()
     recommender.item_vectors = load_tensors(directory / "vectors.safetensors")["items"]
     recommender.catalogue = recommender.features.catalogue(log.items)
+    recommender.take_sources({name: _read_classic(directory / SOURCES / name, log, recipe) for name in recipe.serving.sources})
     return recommender
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -11,14 +12,17 @@ from numpy.typing import NDArray
 
 from penchant.features.feature import Feature
 from penchant.funnel.candidates import Candidates
-from penchant.funnel.funnel import Funnel
+from penchant.funnel.funnel import Funnel, Proposer
 from penchant.models.batch import Moments, Past, assemble
+from penchant.models.candidate_source import CandidateSource
 from penchant.models.network import Encoding
 from penchant.models.network_recommender import NetworkRecommender
+from penchant.models.queries import Queries
 from penchant.schema.event import Event
 from penchant.schema.expression import Expression
 from penchant.schema.recipe import COUNTERS
 from penchant.serving.memory import Memory, UserPast, frame_of
+from penchant.serving.pasts import WholePast
 from penchant.serving.protocol import ColumnDescription, TaskDescription
 from penchant.serving.served import Person, Rows
 
@@ -29,13 +33,24 @@ SHARE_SHOWN = 0.05  # the next-item share a full bar stands for
 
 @dataclass(frozen=True)
 class Asked:
-    """Requests, encoded."""
+    """Requests, encoded.
 
+    Attributes:
+        recommender: Whom they are asked.
+        encoding: What does not depend on a candidate.
+        moments: What candidates are counted by beside the item, `[requests]`.
+        queries: The same requests as sources take them; None where there are no sources.
+    """
+
+    recommender: NetworkRecommender
     encoding: Encoding
     moments: pl.DataFrame
-    """What candidates are counted by beside the item, `[requests]`."""
-    scores: NDArray[np.float32]
-    """Retrieval's score of every catalogue item `[requests, items]`."""
+    queries: Queries | None
+
+    @cached_property
+    def scores(self) -> NDArray[np.float32]:
+        """Retrieval's score of every catalogue item `[requests, items]`; where nothing retrieves all go through the ranking path."""
+        return self.recommender.retrieve(self.encoding, self.moments)
 
 
 class ServedNetwork:
@@ -52,9 +67,9 @@ class ServedNetwork:
         self.recommender = recommender
         self.histories = HistoryReader(recommender)
         self.memory = Memory(recommender.log_, recommender.recipe, self.histories, item_rows)
-        # where retrieval alone decides the order, only the items shown need their tasks' predictions
-        width = 1 if recommender.ranks_by_retrieval else recommender.recipe.serving.candidates
-        self._funnel: Funnel[Asked] = Funnel(self._retrieve, self._rank, width)
+        self._whole = WholePast(recommender.log_, recommender.recipe)
+        self._whole_memory = Memory(recommender.log_, recommender.recipe, self._whole, item_rows) if recommender.sources else None
+        self._funnel: Funnel[Asked] = Funnel(self._retrieve, self._rank, self._width(), self._proposers())
         self._counted = sorted(recommender.recipe.features.candidate_moment)
 
     @property
@@ -79,6 +94,8 @@ class ServedNetwork:
     def apply_events(self, events: Sequence[Event]) -> None:
         """Take in events; the very next answer knows of them."""
         self.memory.apply(events)
+        if self._whole_memory is not None:
+            self._whole_memory.apply(events)
 
     def upsert_items(self, items: pl.DataFrame, places: Rows) -> None:
         """New items get vectors by their content, changed ones other vectors."""
@@ -90,6 +107,8 @@ class ServedNetwork:
     def welcome(self, items: Iterable[str]) -> None:
         """Take in the events that waited for these items."""
         self.memory.welcome(items)
+        if self._whole_memory is not None:
+            self._whole_memory.welcome(items)
 
     def describe_tasks(self) -> list[TaskDescription]:
         """The recipe's tasks, each with what it predicts as a rule."""
@@ -102,6 +121,38 @@ class ServedNetwork:
         return [
             _column(part.reads(name)[0], part.kind, features.features[owner][name]) for name, part in parts.items() if part.kind != COUNTERS
         ]
+
+    def _width(self) -> int | None:
+        serving = self.recommender.recipe.serving
+        if not self.recommender.ranks_by_retrieval:
+            return serving.candidates
+        # where retrieval alone decides the order, only the items shown need their tasks' predictions
+        return None if self._proposes_alone else 1
+
+    @property
+    def _proposes_alone(self) -> bool:
+        return self.recommender.network.retrieval is None and bool(self.recommender.sources)
+
+    def _proposers(self) -> list[Proposer[Asked]]:
+        own = [Proposer(partial(self._propose, source), source.candidates) for source in self.recommender.sources.values()]
+        newest = Proposer(self._newcomers, self.recommender.recipe.serving.candidates)
+        return [*own, newest] if self._proposes_alone else own
+
+    def _propose(self, source: CandidateSource, asked: Asked) -> list[Candidates]:
+        assert asked.queries is not None
+        scores = source.scores(asked.queries)
+        everything = np.arange(scores.shape[1])
+        return [Candidates(everything, own) for own in scores]
+
+    def _newcomers(self, asked: Asked) -> list[Candidates]:
+        """Items added since training, of which no source can know, the newest first."""
+        rows = np.arange(len(self.recommender.items), len(self.recommender.item_vectors))
+        return [Candidates(rows, rows.astype(np.float32))] * len(asked.encoding.users)
+
+    def _queries(self, people: Sequence[Person]) -> Queries | None:
+        if self._whole_memory is None:
+            return None
+        return self._whole.queries(people, [self._whole_memory.with_visit(person.user_id, person.visit) for person in people])
 
     def _ask(self, people: Sequence[Person]) -> Asked:
         recommender, features = self.recommender, self.recommender.features
@@ -120,7 +171,7 @@ class ServedNetwork:
         )
         encoding = recommender.encode(batch)
         counted = frame_of([{name: moment.get(name) for name in self._counted} for moment in moments])
-        return Asked(encoding, counted, recommender.retrieve(encoding, counted))
+        return Asked(recommender, encoding, counted, self._queries(people))
 
     def _profile(self, person: Person) -> dict[str, Array]:
         if person.row >= 0 and not person.profile:
