@@ -1,9 +1,12 @@
 """A classic model's whole road on the command line: train, evaluate, recommend, and a real server that learns of an event."""
 
+import os
+import re
 from pathlib import Path
 
 import polars as pl
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
 from penchant.cli.home import HomeFolder
 from penchant.evaluation.summary import Evaluation
@@ -11,6 +14,7 @@ from tests import small_data
 from tests.cli.commands.test_serve import Server, serving
 from tests.cli.given import files, penchant
 
+CHROMIUM = os.environ.get("PENCHANT_CHROMIUM", "/usr/bin/chromium")
 EASE = small_data.FILM_RECIPE + '\n[model]\nkind = "ease"\nregularisation = 5.0\n'
 
 
@@ -71,3 +75,25 @@ def test_that_a_server_of_a_classic_bundle_learns_of_an_event_and_remembers_it(t
         remembered = listed(server, "u0")
     with serving(trained, key=server.key) as again:
         assert listed(again, "u0") == remembered
+
+
+@pytest.mark.browser
+def test_that_the_playground_shows_a_classic_bundles_lists_and_what_an_event_does_to_them(trained: Path) -> None:
+    if not Path(CHROMIUM).exists() and os.environ.get("PENCHANT_REQUIRE_ALL") != "1":
+        pytest.skip(f"no Chromium at {CHROMIUM}; set PENCHANT_CHROMIUM")
+    faults: list[str] = []
+    with serving(trained) as server, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(locale="en")
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+        page.goto(server.facts["login_url"])
+        page.fill("#user", "visitor")
+        expect(page.locator("#status")).to_contain_text("fallback: unknown_user")
+        first = page.locator("#list h2").first.inner_text()
+        page.get_by_label(f"rating: {first}").select_option("5")
+        expect(page.locator("#said")).to_contain_text(f"rating 5: {first}")
+        expect(page.locator("#list h2").filter(has_text=re.compile(f"^{first}$"))).to_have_count(0)
+        expect(page.locator("#list h2").first).to_contain_text(first.split()[0])  # of the taste that was told
+        browser.close()
+    assert faults == []
