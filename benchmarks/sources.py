@@ -26,7 +26,7 @@ from penchant.schema.recipe import Recipe
 from penchant.studies.fit import fit
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-AT_ONCE = 16  # queries: a whole catalogue is ranked for each
+AT_ONCE = 8  # queries: a whole catalogue is ranked for each
 SOURCES = """
 [serving.sources.neighbours]
 kind = "item_knn"
@@ -95,7 +95,11 @@ def measure(model: NetworkRecommender, test: Dataset, users: int, retrieved: int
     hits, relevant = find_hits(np.concatenate(lists), query, item)
     values = {"candidate_recall": recall, "ndcg@10": ndcg(hits, relevant, 10)}
     told = {name: [round(getattr(BOOTSTRAP.mean(value), edge), 4) for edge in ("value", "low", "high")] for name, value in values.items()}
-    return told | {"candidates": round(count / len(queries), 1), "ms_per_query": round(seconds / len(queries) * 1e3, 2), "users": len(queries)}
+    return told | {
+        "candidates": round(count / len(queries), 1),
+        "ms_per_query": round(seconds / len(queries) * 1e3, 2),
+        "users": len(queries),
+    }
 
 
 def main() -> None:
@@ -109,7 +113,11 @@ def main() -> None:
     model, test = fitted(asked.split, asked.data, asked.epochs)
     for name, (retrieved, proposed) in ARRANGEMENTS.items():
         row = measure(model, test, asked.users, retrieved, proposed)
-        print(json.dumps({"arrangement": name} | row) if asked.json else f"{name:34} {'  '.join(f'{key} {value}' for key, value in row.items())}")
+        print(
+            json.dumps({"arrangement": name} | row)
+            if asked.json
+            else f"{name:34} {'  '.join(f'{key} {value}' for key, value in row.items())}"
+        )
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "rated": {"kind": "item_knn", "values": "ratings"},
     "ease": {"kind": "ease", "regularisation": 5.0},
     "users": {"kind": "user_knn", "neighbours": 5},
-    "order": {"kind": "sasrec", "width": 8, "epochs": 1, "length": 4},
+    "order": {"kind": "sasrec", "width": 8, "epochs": 1, "length": 12},
     "tabs": {"kind": "popularity", "per_scenario": True},
 }
 CATALOGUE = tuple(small_data.films()["item_id"])

@@ -82,6 +82,8 @@ def test_that_an_item_added_since_can_be_ranked_and_its_events_do_no_harm(lines:
     engine.apply_events([rated("u0", "a99")])
     engine.upsert_items({"a99": {"genre": "alpha", "year": 1980}, "a98": {"genre": "alpha", "year": 1980}})
     engine.apply_events([rated("u1", "a98")])
+    whole = engine.model._whole_memory  # type: ignore[attr-defined]  # the network's
+    assert (30 in whole.of("u0").seen, 31 in whole.of("u1").seen, whole._waiting) == (True, True, {})
     everything = ids(ask(engine, "u0", n=40))
     assert ("a98" in everything, "a99" in everything) == (True, False)
     if lines is ALONE:
