@@ -191,3 +191,11 @@ def test_that_mixed_values_are_texts_that_mean_what_they_mean_alone() -> None:
 def test_that_numbers_and_lists_stay_what_they_are() -> None:
     frame = frame_of([{"n": 1, "l": ["p"]}, {"n": 2.5, "l": []}])
     assert frame.to_dicts() == [{"l": ["p"], "n": 1.0}, {"l": [], "n": 2.5}]
+
+
+def test_that_a_visit_is_known_while_it_lasts_and_not_kept(memory: Memory) -> None:
+    memory.apply([event("a1", 1)])
+    visited = memory.with_visit("new", [event("a2", 2), event("nothing", 3)])
+    assert visited.items == [ROWS["a1"], ROWS["a2"]]
+    assert memory.of("new").items == [ROWS["a1"]]
+    assert memory.with_visit(None, [event("a2", 2)]).items == [ROWS["a2"]]
