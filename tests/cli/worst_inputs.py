@@ -78,6 +78,12 @@ def daypart(line: str) -> Callable[[Path], object]:
     return recipe_with('context.daypart = { kind = "category" }', f"context.daypart = {{ kind = {line} }}")
 
 
+def source(kind: str, line: str = "", rank_by: str = "") -> Callable[[Path], object]:
+    """The recipe with a candidate source."""
+    own = f'{rank_by}\n[serving.sources.neighbours]\nkind = "{kind}"\n{line}\n'
+    return lambda recipe: recipe.write_text(FAST + own, encoding="utf8")
+
+
 def label_2(recipe: Path) -> None:
     recipe.write_text(FAST.replace('label = "rating >= 4"', 'label = "liked"'), encoding="utf8")
     liked = (pl.col("rating") >= 4).cast(pl.Int64).alias("liked")
@@ -222,6 +228,12 @@ CASES = (
          ("expression 'rating >= 2'", "numbers or true/false", "texts such as 'good'", "Mend the values")),
     Case("A misspelling in the recipe", recipe_with("label = ", "lable = "), ("train",), 2,
          ("task 'like', key 'lable'", "a known key", "an unknown one", "Did you mean 'label'?")),
+    Case("A candidate source of a kind that is not there", source("item_kn", rank_by="rank_by = { like = 1.0 }"), ("train",), 2,
+         ("serving.sources.neighbours, kind", "a known kind", "'item_kn'", "Did you mean 'item_knn'?")),
+    Case("A candidate source that proposes nothing", source("item_knn", "candidates = 0", "rank_by = { like = 1.0 }"), ("train",), 2,
+         ("serving.sources.neighbours.candidates", "greater than or equal to 1", "found 0", "Change it in the recipe.")),
+    Case("Candidate sources where retrieval alone decides the order", source("item_knn"), ("train",), 2,
+         ("the recipe", "a task beside next_item", "'next' alone", "take the sources out")),
     Case("Events in the future", events_with("timestamp", 4e9), ("check",), 0,
          ("events later than now", "future_times: left out 8 events", "8 of 720 rows", "[data.clean] future_times decides")),
     Case("An item twice in the items' table", item_twice, ("check",), 0,

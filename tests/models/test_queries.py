@@ -64,3 +64,14 @@ def test_that_blocks_are_the_whole_in_order() -> None:
     assert [len(block) for block in blocks] == [4, 2]
     assert np.concatenate([block.before for block in blocks]).tolist() == queries.before.tolist()
     assert pl.concat([block.moment for block in blocks]).equals(queries.moment)
+
+
+def test_that_pasts_may_lie_anywhere_in_a_log_whoever_the_user_is() -> None:
+    where = {"user": np.array([1, -1, 0]), "before": np.array([2, 3, 3]), "start": np.array([0, 2, 3])}
+    queries = Queries(DATA.log, moment=pl.DataFrame({"timestamp": [NOON] * 3}), **where)
+    for asked in (queries, queries.take(np.array([0, 1, 2])), next(queries.blocks(3))):
+        query, rows = asked.known()
+        assert (query.tolist(), rows.tolist()) == ([0, 0, 1], [0, 1, 2])
+        start, length = asked.history(5)
+        assert [DATA.log.history_rows[one : one + many].tolist() for one, many in zip(start, length, strict=True)] == [[0], [2], []]
+    assert queries.take(np.array([1])).known()[1].tolist() == [2]

@@ -14,7 +14,7 @@ from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.saved import read_network, write_network
 from penchant.schema.event import Event
 from penchant.schema.recipe import Recipe
-from penchant.serving import engine
+from penchant.serving import engine, served_network
 from penchant.serving.protocol import RankRequest, RecommendationRequest
 from penchant.training.trainer import fit_network
 
@@ -63,8 +63,10 @@ def test_that_events_count_online_as_they_count_in_the_log(bundle: Path, monkeyp
     recommender: NetworkRecommender = read_network(bundle)
     asked = engine.BundleEngine(recommender, "1")
     told: list[dict[str, Any]] = []
-    assemble = engine.assemble
-    monkeypatch.setattr(engine, "assemble", lambda profile, past, moments: told.append(moments.context) or assemble(profile, past, moments))
+    assemble = served_network.assemble
+    monkeypatch.setattr(
+        served_network, "assemble", lambda profile, past, moments: told.append(moments.context) or assemble(profile, past, moments)
+    )
     happened: list[dict[str, Any]] = []
     for place, item in enumerate(["a1", "a2", "a3"]):
         now = LATER + 100.0 * place + 50

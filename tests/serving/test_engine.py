@@ -482,5 +482,5 @@ def test_that_titles_of_several_words_are_joined(shared: BundleEngine, monkeypat
     assert title({"title": None}) is None
     assert title({"title": 1984}) == "1984"
     untitled = Recipe.parse(small_data.FILM_RECIPE.replace('title = "title"\n', ""))
-    monkeypatch.setattr(shared.recommender, "recipe", untitled)
+    monkeypatch.setattr(shared.recommender, "recipe_", untitled)
     assert title({"title": "Star Wars"}) is None

@@ -14,13 +14,22 @@ from penchant.models.network_recommender import NetworkRecommender
 from penchant.schema.event import Event
 from penchant.serving import memory as memory_module
 from penchant.serving.memory import Memory, UserPast, frame_of
+from penchant.serving.served_network import HistoryReader
 
 ROWS = {name: row for row, name in enumerate(small_data.film_network().items["item_id"])}
 
 
+READER = HistoryReader(small_data.film_network())
+
+
+def memory_of(model: NetworkRecommender, rows: dict[str, int]) -> Memory:
+    """A memory of what this network reads."""
+    return Memory(model.log_, model.recipe, HistoryReader(model), rows)
+
+
 @pytest.fixture
 def memory() -> Memory:
-    return Memory(small_data.film_network(), ROWS)
+    return memory_of(small_data.film_network(), ROWS)
 
 
 def joined(model: NetworkRecommender, rows: dict[str, int], names: Sequence[str]) -> None:
@@ -86,7 +95,7 @@ def test_that_unknown_items_make_nobody_known(memory: Memory) -> None:
 
 def test_that_an_event_waits_for_its_item_and_then_takes_its_place_in_time() -> None:
     rows, model = dict(ROWS), copy(small_data.film_network())
-    memory = Memory(model, rows)
+    memory = memory_of(model, rows)
     memory.apply([event("a1", 30), event("later", 20), event("never", 10), event("a2", 5)])
     assert memory.of("new").items == [rows["a2"], rows["a1"]]
     joined(model, rows, ["later"])
@@ -99,7 +108,7 @@ def test_that_an_event_waits_for_its_item_and_then_takes_its_place_in_time() -> 
 def test_that_what_waits_is_bounded_and_the_longest_waiting_items_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory_module, "MOST_WAITING", 3)
     rows, model = dict(ROWS), copy(small_data.film_network())
-    memory = Memory(model, rows)
+    memory = memory_of(model, rows)
     memory.apply([event("first", 1), event("first", 2), event("second", 3), event("third", 4), event("fourth", 5)])
     joined(model, rows, ["first", "second", "third", "fourth"])
     memory.welcome(["first", "second", "third", "fourth"])
@@ -118,21 +127,21 @@ def test_that_a_copy_may_be_added_to_without_changing_the_original(memory: Memor
     assert (memory.of("new").items, memory.of("new").seen) == ([ROWS["a1"]], {ROWS["a1"]})
 
 
-def test_that_an_empty_past_is_one_padded_place_that_nothing_sees(memory: Memory) -> None:
-    arrays = memory.arrays([UserPast()])
+def test_that_an_empty_past_is_one_padded_place_that_nothing_sees() -> None:
+    arrays = READER.arrays([UserPast()])
     assert (arrays.items.shape, arrays.length.tolist(), arrays.columns["rating"].shape) == ((1, 1), [0], (1, 1, 2))
 
 
 def test_that_a_past_becomes_a_batch_of_one(memory: Memory) -> None:
     memory.apply([event("a1", 5), event("a2", 7)])
-    arrays = memory.arrays([memory.of("new")])
+    arrays = READER.arrays([memory.of("new")])
     assert arrays.items.tolist() == [[ROWS["a1"], ROWS["a2"]]]
     assert (arrays.times.tolist(), arrays.length.tolist(), arrays.columns["rating"].shape) == ([[5.0, 7.0]], [2], (1, 2, 2))
 
 
 def test_that_pasts_of_different_lengths_are_padded_at_their_ends(memory: Memory) -> None:
     memory.apply([event("a1", 5, "x"), event("a2", 7, "x"), event("b1", 9, "y")])
-    arrays = memory.arrays([memory.of("x"), UserPast(), memory.of("y")])
+    arrays = READER.arrays([memory.of("x"), UserPast(), memory.of("y")])
     assert arrays.items.tolist() == [[ROWS["a1"], ROWS["a2"]], [0, 0], [ROWS["b1"], 0]]
     assert (arrays.times.tolist(), arrays.length.tolist()) == ([[5, 7], [0, 0], [9, 0]], [2, 0, 1])
     rating = arrays.columns["rating"]
@@ -182,3 +191,11 @@ def test_that_mixed_values_are_texts_that_mean_what_they_mean_alone() -> None:
 def test_that_numbers_and_lists_stay_what_they_are() -> None:
     frame = frame_of([{"n": 1, "l": ["p"]}, {"n": 2.5, "l": []}])
     assert frame.to_dicts() == [{"l": ["p"], "n": 1.0}, {"l": [], "n": 2.5}]
+
+
+def test_that_a_visit_is_known_while_it_lasts_and_not_kept(memory: Memory) -> None:
+    memory.apply([event("a1", 1)])
+    visited = memory.with_visit("new", [event("a2", 2), event("nothing", 3)])
+    assert visited.items == [ROWS["a1"], ROWS["a2"]]
+    assert memory.of("new").items == [ROWS["a1"]]
+    assert memory.with_visit(None, [event("a2", 2)]).items == [ROWS["a2"]]

@@ -1,14 +1,14 @@
 """A home's bundle, ready to answer."""
 
 from penchant.cli.home import HomeFolder
-from penchant.models.network_recommender import NetworkRecommender
-from penchant.models.saved import read_network
+from penchant.models.recommender import Recommender
+from penchant.models.saved import read
 from penchant.schema.errors import BundleError
 from penchant.storage.bundles import Bundle
 
 
-def read_bundle(home: HomeFolder, bundle: str) -> tuple[NetworkRecommender, Bundle]:
-    """A verified bundle and its network, which looks for files (images of new items) where the recipe is.
+def read_bundle(home: HomeFolder, bundle: str) -> tuple[Recommender, Bundle]:
+    """A verified bundle and its model, which looks for files (images of new items) where the recipe is.
 
     Raises:
         BundleError: when there is none, or it is not what was made.
@@ -17,4 +17,4 @@ def read_bundle(home: HomeFolder, bundle: str) -> tuple[NetworkRecommender, Bund
     if not store.versions():
         raise BundleError(f"bundles in '{home.path}'", must="at least one", came="none", do="Make one with: penchant train RECIPE")
     opened = store.open(bundle)
-    return read_network(opened.path, home.recipe_folder), opened
+    return read(opened.path, home.recipe_folder), opened

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from penchant.features.feature_set import FeatureSet
-from penchant.models.classic import NETWORK, classic
+from penchant.models.classic import NETWORK, classic, sources
 from penchant.schema.kinds import choose
 from penchant.schema.recipe import Part, Recipe
 
@@ -23,4 +23,5 @@ def read_recipe(path: Path) -> Recipe:
             choose(part, f"penchant.models.blocks.{slot}", f"network.{slot}")
     if recipe.model.kind != NETWORK:
         classic(recipe.model)
+    sources(recipe)
     return recipe

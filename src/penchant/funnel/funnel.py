@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penchant.funnel.candidates import Candidates
+from penchant.funnel.union import union
 
 Query = TypeVar("Query", contravariant=True)
 Asked = TypeVar("Asked")
@@ -28,24 +29,47 @@ class Ranker(Protocol[Query]):
 
 
 @dataclass(frozen=True)
+class Proposer(Generic[Asked]):
+    """A source beside retrieval, and how many of its best are ranked."""
+
+    source: Source[Asked]
+    width: int
+
+
+@dataclass(frozen=True)
 class Funnel(Generic[Asked]):
-    """One source and one ranker; a query holds one request or several that are answered together.
+    """Sources and one ranker; a query holds one request or several that are answered together.
 
     Attributes:
         source: Retrieves.
         ranker: Ranks what is left after filtering.
-        width: How many candidates of a request are ranked.
+        width: How many candidates of retrieval are ranked. None: only proposals are, and everything that the source knows for a
+            request with fewer of them than wanted.
+        proposers: Whose candidates are ranked too.
     """
 
     source: Source[Asked]
     ranker: Ranker[Asked]
-    width: int
+    width: int | None
+    proposers: Sequence[Proposer[Asked]] = ()
 
     def run(self, query: Asked, wanted: Sequence[int], excluded: Sequence[NDArray[np.integer]]) -> list[Candidates]:
         """For each request the best `wanted` items without its excluded rows; fewer when the catalogue has no more."""
-        found = [exclude(candidates, rows) for candidates, rows in zip(self.source(query), excluded, strict=True)]
-        ranked = self.ranker(query, [candidates.best(max(self.width, n)) for candidates, n in zip(found, wanted, strict=True)])
+        parts = [self._best(each.source, query, [each.width] * len(wanted), excluded) for each in self.proposers]
+        if self.width is not None:
+            parts.insert(0, self._best(self.source, query, [max(self.width, n) for n in wanted], excluded))
+        found = [union(each) for each in zip(*parts, strict=True)]
+        if self.width is None and any(len(candidates) < n for candidates, n in zip(found, wanted, strict=True)):
+            everything = [exclude(each, rows) for each, rows in zip(self.source(query), excluded, strict=True)]
+            found = [few if len(few) >= n else every for few, every, n in zip(found, everything, wanted, strict=True)]
+        ranked = self.ranker(query, found)
         return [candidates.best(n) for candidates, n in zip(ranked, wanted, strict=True)]
+
+    def _best(
+        self, source: Source[Asked], query: Asked, widths: Sequence[int], excluded: Sequence[NDArray[np.integer]]
+    ) -> list[Candidates]:
+        asked = zip(source(query), excluded, widths, strict=True)
+        return [exclude(candidates, rows).best(width) for candidates, rows, width in asked]
 
 
 def exclude(candidates: Candidates, rows: NDArray[np.integer]) -> Candidates:

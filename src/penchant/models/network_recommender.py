@@ -14,6 +14,8 @@ from penchant.data.log import Log
 from penchant.data.windows import windows_of
 from penchant.features.feature_set import Encoded, FeatureSet
 from penchant.models.batch import Batch, Moments, Past, assemble, gather
+from penchant.models.candidate_source import CandidateSource, each_once
+from penchant.models.classic import sources
 from penchant.models.network import Encoding, Network
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender, without
@@ -44,6 +46,7 @@ class NetworkRecommender(Recommender):
         network: The network, after `build` or `fit`.
         item_vectors: Vectors of the catalogue `[items, width]`, after `refresh`.
         catalogue: What its items are counted by, `[items]`, after `refresh`.
+        sources: Classic models that propose items to rank, by name; none unless the recipe names some.
     """
 
     space: ClassVar[Mapping[str, Range]] = {
@@ -59,6 +62,7 @@ class NetworkRecommender(Recommender):
     def __init__(self, recipe: Recipe, trainer: Trainer | None = None) -> None:
         self.recipe, self.trainer = recipe, trainer
         self.features = FeatureSet(recipe)
+        self.sources: dict[str, CandidateSource] = {}
         self._encoded: tuple[Log, Encoded] | None = None
 
     def _learn(self, data: Dataset) -> None:
@@ -66,7 +70,13 @@ class NetworkRecommender(Recommender):
             do = "Pass trainer=NetworkTrainer(), or call penchant.training.trainer.fit_network."
             raise TargetError("a NetworkRecommender", must="given a trainer to be fitted", came="none", do=do)
         self.features, self._encoded = FeatureSet(self.recipe), None  # another recipe or part: nothing of the last fit may stay
+        fitted = {name: model.fit(data, self.valid_) for name, model in sources(self.recipe).items()}
+        self.take_sources(fitted)
         self.trainer.fit(self, data)
+
+    def take_sources(self, fitted: Mapping[str, Recommender]) -> None:
+        """Take the recipe's sources, fitted on what the network is fitted on."""
+        self.sources = {name: CandidateSource(model, self.recipe.serving.sources[name].candidates) for name, model in fitted.items()}
 
     def build(self) -> Network:
         """A fresh network for the fitted features."""
@@ -176,17 +186,40 @@ class NetworkRecommender(Recommender):
     def _top_block(
         self, queries: Queries, k: int, exclude_seen: bool, ranked: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Retrieval, then ranking of the candidates by the recipe's combination of tasks: what the service does."""
-        if self.ranks_by_retrieval:
+        """Retrieval and the sources' proposals, then ranking by the recipe's combination of tasks: what the service does.
+
+        Where nothing retrieves only proposals are ranked, and the whole catalogue for a query with fewer than k of them.
+        """
+        retrieves = self.network.retrieval is not None
+        if self.ranks_by_retrieval and (retrieves or not self.sources):
             return super()._top_block(queries, k, exclude_seen, ranked)
         encoding = self.encode(self.batch_of(queries))
+        found = [self._retrieved(encoding, queries, k, exclude_seen, ranked)] if retrieves else []
+        candidates = each_once([*found, *(source.best(queries, exclude_seen, ranked) for source in self.sources.values())])
+        rows, values = self._ranked(encoding, queries, candidates, k)
+        few = np.flatnonzero((candidates >= 0).sum(axis=1) < k)
+        if not retrieves and len(few):
+            rows[few], values[few] = super()._top_block(queries.take(few), k, exclude_seen, ranked)
+        return rows, values
+
+    def _retrieved(
+        self, encoding: Encoding, queries: Queries, k: int, exclude_seen: bool, ranked: NDArray[np.bool_] | None
+    ) -> NDArray[np.int64]:
+        """Item rows by retrieval, at least k, `[queries, candidates]`; -1 where fewer are left."""
         scores = without(self.retrieve(encoding, queries.moment), queries, exclude_seen, ranked)
         best = torch.from_numpy(scores).topk(min(max(k, self.recipe.serving.candidates), len(self.item_vectors)), dim=1)
-        combined = torch.from_numpy(self.combine(self.judge(encoding, best.indices.numpy(), queries.moment)))
-        order = combined.masked_fill(best.values == -np.inf, -np.inf).topk(k, dim=1)
-        rows: NDArray[np.int64] = best.indices.gather(1, order.indices).numpy()
+        rows: NDArray[np.int64] = best.indices.masked_fill(best.values == -np.inf, -1).numpy()
+        return rows
+
+    def _ranked(
+        self, encoding: Encoding, queries: Queries, candidates: NDArray[np.int64], k: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The best k of the candidates and their scores, `[queries, k]`; -1 where there are fewer."""
+        candidates = np.pad(candidates, ((0, 0), (0, max(k - candidates.shape[1], 0))), constant_values=-1)
+        combined = torch.from_numpy(self.combine(self.judge(encoding, np.maximum(candidates, 0), queries.moment)))
+        order = combined.masked_fill(torch.from_numpy(candidates < 0), -np.inf).topk(k, dim=1)
         values: NDArray[np.float32] = order.values.numpy()
-        return np.where(np.isfinite(values), rows, -1), values
+        return np.where(np.isfinite(values), np.take_along_axis(candidates, order.indices.numpy(), axis=1), -1), values
 
     @torch.inference_mode()
     def judge(self, encoding: Encoding, items: NDArray[np.integer], moments: pl.DataFrame) -> dict[str, Tensor]:
@@ -240,6 +273,16 @@ class NetworkRecommender(Recommender):
             for name, task in self.network.ranking_tasks.items():
                 results[name][here] = task.predict(outputs[name][..., 0]).float().numpy()[batch.present.numpy()]
         return {name: result[data.rows] for name, result in results.items()}
+
+    def item_similarities(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Cosines of some items' vectors with all items', `[rows, items]`."""
+        vectors = torch.nn.functional.normalize(self.item_vectors, dim=1)
+        cosines: NDArray[np.float32] = (vectors[torch.from_numpy(rows)] @ vectors.T).float().numpy()
+        return cosines
+
+    def scenarios(self) -> list[str]:
+        """The scenarios of the training part, the most frequent first."""
+        return [value for feature in self.features.features["scenario"].values() for value in getattr(feature, "values_", ())]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -1,7 +1,7 @@
 """Who asks, when, in what circumstances, and what is known of them by then."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,12 +24,15 @@ class Queries:
         user: User rows, -1 for somebody the log does not know, `[n]`.
         before: Log rows of the user below this one are known, `[n]`.
         moment: Time, scenario and context columns, one row per query; the user's id where something is counted by user.
+        start: Log rows from this one on are the query's past, `[n]`, for a log that holds pasts one after another and not by user row;
+            where the user's events begin when absent.
     """
 
     log: Log
     user: Rows
     before: Rows
     moment: pl.DataFrame
+    start: Rows | None = None
 
     def __len__(self) -> int:
         return len(self.user)
@@ -59,16 +62,16 @@ class Queries:
     def blocks(self, size: int) -> Iterator["Queries"]:
         """The same queries, at most `size` at a time."""
         for start in range(0, len(self), size):
-            part = slice(start, start + size)
-            yield Queries(self.log, self.user[part], self.before[part], self.moment[part])
+            yield self.take(np.arange(start, min(start + size, len(self))))
 
     def take(self, places: NDArray[np.integer[Any]]) -> "Queries":
         """Some of the queries, in the order of `places`."""
-        return Queries(self.log, self.user[places], self.before[places], self.moment[places])
+        start = None if self.start is None else self.start[places]
+        return replace(self, user=self.user[places], before=self.before[places], moment=self.moment[places], start=start)
 
     def known(self) -> tuple[Rows, Rows]:
         """Known events as pairs: query `[m]` and log row `[m]`, oldest first within a query."""
-        begin = np.where(self.user < 0, 0, self.log.offsets[self.user])
+        begin = self._begin()
         counts = self.before - begin
         query = np.repeat(np.arange(len(self)), counts)
         places = np.arange(len(query)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -81,10 +84,13 @@ class Queries:
 
     def history(self, length: int) -> tuple[Rows, Rows]:
         """Where the last `length` known history events begin in `log.history_rows` and how many they are, each `[n]`."""
-        begin = np.where(self.user < 0, 0, self.log.history_offsets[self.user])
-        end = np.where(self.user < 0, 0, np.searchsorted(self.log.history_rows, self.before))
+        begin, end = (np.searchsorted(self.log.history_rows, rows).astype(np.int64) for rows in (self._begin(), self.before))
         start = np.maximum(begin, end - length)
         return start, end - start
+
+    def _begin(self) -> Rows:
+        """The first log row of each past; of nobody's any, as none of it is known."""
+        return np.where(self.user < 0, 0, self.log.offsets[self.user]) if self.start is None else self.start
 
 
 def moment_columns(recipe: Recipe) -> list[str]:

@@ -77,6 +77,23 @@ class Recommender(ABC):
             raise
         return self
 
+    def item_similarities(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """How alike some items are to all items, `[rows, items]`; 0 or less for what has nothing in common.
+
+        Raises:
+            TargetError: for a model that does not hold items against each other.
+        """
+        came, do = "one that does not", "Train one of kind 'item_knn' or 'ease', or the network."
+        raise TargetError(f"a {type(self).__name__}", must="a model that holds items against each other", came=came, do=do)
+
+    def scenarios(self) -> list[str]:
+        """The scenarios that may be named, the most frequent first; none where the recipe has but one."""
+        column = self.recipe_.scenario.column
+        if column is None:
+            return []
+        found: list[str] = self.log_.series(column).drop_nulls().cast(pl.String).value_counts(sort=True)[column].to_list()
+        return found
+
     def state(self) -> dict[str, NDArray[Any]]:
         """What was learnt, as arrays by name: with settings, recipe and log all there is to a fitted model.
 

@@ -21,6 +21,7 @@ from penchant.schema.recipe import Part, Recipe
 
 ROLES = ("user", "item", "time", "in_history")
 CLASSIC = "model.json"
+SOURCES = "sources"
 EVENTS_AT_ONCE = 1_000_000
 
 
@@ -33,27 +34,40 @@ def write(recommender: Recommender, directory: Path) -> None:
     if isinstance(recommender, NetworkRecommender):
         write_network(recommender, directory)
         return
-    arrays = {name: np.ascontiguousarray(array) for name, array in recommender.state().items()}
-    told = {"kind": recommender.kind, "settings": recommender.get_params()}
-    (directory / CLASSIC).write_text(json.dumps(told, ensure_ascii=False, indent=1), encoding="utf8")
+    _write_classic(recommender, directory)
     (directory / "recipe.json").write_text(recommender.recipe_.model_dump_json(exclude={"directory"}, indent=1), encoding="utf8")
-    save_file(arrays, directory / "model.safetensors")
     _write_log(recommender.log_, directory)
 
 
-def read(directory: Path) -> Recommender:
-    """The model that `write` wrote; the directory must have been verified."""
+def read(directory: Path, recipe_folder: Path = Path(".")) -> Recommender:
+    """The model that `write` wrote, of any kind; arguments as of `read_network`."""
     if not (directory / CLASSIC).is_file():
-        return read_network(directory)
+        return read_network(directory, recipe_folder)
+    return _read_classic(directory, _read_log(directory), _read_recipe(directory, recipe_folder))
+
+
+def _write_classic(recommender: Recommender, directory: Path) -> None:
+    arrays = {name: np.ascontiguousarray(array) for name, array in recommender.state().items()}
+    told = {"kind": recommender.kind, "settings": recommender.get_params()}
+    (directory / CLASSIC).write_text(json.dumps(told, ensure_ascii=False, indent=1), encoding="utf8")
+    save_file(arrays, directory / "model.safetensors")
+
+
+def _read_classic(directory: Path, log: Log, recipe: Recipe) -> Recommender:
     told = json.loads((directory / CLASSIC).read_text(encoding="utf8"))
     recommender = classic(Part(kind=told["kind"], **told["settings"]))
-    recommender.log_, recommender.recipe_ = _read_log(directory), Recipe.model_validate_json((directory / "recipe.json").read_bytes())
+    recommender.log_, recommender.recipe_ = log, recipe
     recommender.restore(load_file(directory / "model.safetensors"))
     return recommender
 
 
+def _read_recipe(directory: Path, recipe_folder: Path) -> Recipe:
+    told = Recipe.model_validate_json((directory / "recipe.json").read_bytes())
+    return told.model_copy(update={"directory": recipe_folder})
+
+
 def write_network(recommender: NetworkRecommender, directory: Path) -> None:
-    """Write recipe, features, weights, vectors, and the log that histories come from."""
+    """Write recipe, features, weights, vectors, sources, and the log that histories come from."""
     (directory / "recipe.json").write_text(recommender.recipe.model_dump_json(exclude={"directory"}, indent=1), encoding="utf8")
     recommender.features.save(directory)
     save_tensors({name: value.contiguous() for name, value in recommender.network.state_dict().items()}, directory / "network.safetensors")
@@ -61,6 +75,10 @@ def write_network(recommender: NetworkRecommender, directory: Path) -> None:
     log = recommender.log_
     profiles = recommender.encoded(log).user
     save_file({name: np.ascontiguousarray(array) for name, array in profiles.items()}, directory / "profiles.safetensors")
+    for name, source in recommender.sources.items():
+        folder = directory / SOURCES / name
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_classic(source.model, folder)
     _write_log(log, directory)
 
 
@@ -78,8 +96,7 @@ def read_network(directory: Path, recipe_folder: Path = Path(".")) -> NetworkRec
         recipe_folder: Where relative paths of the recipe start (folders of images, of language models); a bundle does not know where it
             was made.
     """
-    told = Recipe.model_validate_json((directory / "recipe.json").read_bytes())
-    recipe = told.model_copy(update={"directory": recipe_folder})
+    recipe = _read_recipe(directory, recipe_folder)
     recommender = NetworkRecommender(recipe)
     recommender.features.load(directory)
     log = _read_log(directory)
@@ -90,6 +107,7 @@ def read_network(directory: Path, recipe_folder: Path = Path(".")) -> NetworkRec
     recommender.network.eval()
     recommender.item_vectors = load_tensors(directory / "vectors.safetensors")["items"]
     recommender.catalogue = recommender.features.catalogue(log.items)
+    recommender.take_sources({name: _read_classic(directory / SOURCES / name, log, recipe) for name in recipe.serving.sources})
     return recommender
 
 

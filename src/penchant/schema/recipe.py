@@ -438,16 +438,38 @@ class TrainingSettings(Settings):
     seed: int = Field(0, ge=0, lt=2**31)
 
 
+class SourcePart(Part):
+    """A classic model that proposes items for the network to rank; its settings are the other keys."""
+
+    candidates: int = Field(100, ge=1, le=10_000)
+    """The most it proposes for one request."""
+
+
+_SOURCE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+
+
 class ServingSettings(Settings):
     """How a request is answered."""
 
     candidates: int = Field(200, ge=1, le=10_000)
-    """Items retrieved for ranking."""
+    """Items retrieved for ranking by the next_item task; sources propose theirs beside them."""
+    sources: dict[str, SourcePart] = Field({})
+    """Classic models that propose candidates too, by name. Without a next_item task only what they propose is ranked."""
     rank_by: dict[str, float] = Field({})
     """Weight of each task in the final score; the next_item task alone when absent, else the first task."""
     exclude_seen: bool = True
     events: dict[str, dict[str, float | str]] = Field({})
     """What an incoming event says of the log's columns: `click = {is_click = 1}`; "value" stands for the event's value."""
+
+    @field_validator("sources")
+    @classmethod
+    def _names_of_folders(cls, sources: dict[str, SourcePart]) -> dict[str, SourcePart]:
+        """A bundle keeps each in a folder of its name."""
+        strange = next((name for name in sources if not _SOURCE_NAME.fullmatch(name)), None)
+        if strange is not None:
+            must = "of names of small letters, digits, '_' and '-' that begin with a letter, 40 at most"
+            raise ContradictionError(must, f"'{strange[:60]}'", "For example [serving.sources.neighbours].")
+        return sources
 
 
 class Recipe(Settings):
@@ -500,6 +522,19 @@ class Recipe(Settings):
                 raise ContradictionError(
                     "free of unknown tasks in serving.rank_by", f"'{task}', which is not in [tasks]", did_you_mean(task, self.tasks)
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _sources_are_ranked(self) -> Self:
+        if not self.serving.sources:
+            return self
+        if self.model.kind != "network":
+            came, do = f"model.kind = '{self.model.kind}'", "Take one of the two out."
+            raise ContradictionError("of kind 'network' when there are serving.sources, which the network ranks", came, do)
+        if list(self.rank_by) == [self.retrieval_task]:
+            do = "Weigh another task, for example serving.rank_by = { like = 1.0 }, or take the sources out."
+            must = "given a serving.rank_by with a task beside next_item when there are serving.sources"
+            raise ContradictionError(must, f"'{self.retrieval_task}' alone, which orders the whole catalogue whatever they propose", do)
         return self
 
     @model_validator(mode="after")

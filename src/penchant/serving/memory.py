@@ -3,38 +3,36 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from penchant.models.batch import Past
-from penchant.models.network_recommender import NetworkRecommender
+from penchant.data.log import Log
 from penchant.schema.event import Event
-from penchant.schema.expression import Expression
+from penchant.schema.recipe import Recipe
 
-Array = NDArray[Any]
 MOST_WAITING = 100_000
 """Events with items that nobody has added yet; a misspelt id is never added."""
 
 
 @dataclass
 class UserPast:
-    """One user's history events (the newest ones, in time order) and every item the user has events with."""
+    """One user's events that a model reads (the newest ones, in time order) and every item the user has events with."""
 
     items: list[int] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
-    columns: list[dict[str, Array]] = field(default_factory=list)
+    columns: list[dict[str, Any]] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)
 
-    def add(self, item: int, time: float, columns: dict[str, Array], length: int) -> None:
+    def add(self, item: int, time: float, columns: dict[str, Any], length: int | None) -> None:
         """Put an event in its place in time, after others of the same time; forget beyond `length`."""
         place = bisect_right(self.times, time)
         self.items.insert(place, item)
         self.times.insert(place, time)
         self.columns.insert(place, columns)
-        if len(self.items) > length:
+        if length is not None and len(self.items) > length:
             del self.items[0], self.times[0], self.columns[0]
 
     def copy(self) -> "UserPast":
@@ -42,23 +40,44 @@ class UserPast:
         return UserPast(list(self.items), list(self.times), list(self.columns), set(self.seen))
 
 
-class Memory:
-    """Pasts by user id, begun from the recommender's log when first asked for.
+class Reader(Protocol):
+    """What a model reads of the events of a past.
 
-    Args:
-        recommender: Its log holds the pasts so far; its features encode new events.
-        rows: Item rows by id; shared with whoever adds items.
+    Attributes:
+        length: How many of a user's newest events it reads; all when None.
     """
 
-    def __init__(self, recommender: NetworkRecommender, rows: Mapping[str, int]) -> None:
-        self._recommender, self._rows = recommender, rows
-        self._log = recommender.log_
-        self._users = {name: row for row, name in enumerate(self._log.users["user_id"])}
+    length: int | None
+
+    def rows(self, user: int) -> NDArray[np.integer[Any]]:
+        """Log rows of a user's events that it reads, in time order; it may read the newest of them only."""
+
+    def of_log(self, rows: NDArray[np.integer[Any]]) -> list[dict[str, Any]]:
+        """What it reads of these events beside item and time."""
+
+    def of_lines(self, lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | None]:
+        """The same of new events, given as rows of the log; None for one it does not read."""
+
+    def observe(self, line: Mapping[str, Any], item: int) -> None:
+        """A new event was taken in; of the item in this catalogue row."""
+
+
+class Memory:
+    """Pasts by user id, begun from a log when first asked for.
+
+    Args:
+        log: Holds the pasts so far.
+        recipe: What events mean.
+        reader: Says what is kept of them.
+        item_rows: Item rows by id; shared with whoever adds items.
+    """
+
+    def __init__(self, log: Log, recipe: Recipe, reader: Reader, item_rows: Mapping[str, int]) -> None:
+        self._log, self._recipe, self._reader, self._rows = log, recipe, reader, item_rows
+        self._users = {name: row for row, name in enumerate(log.users["user_id"])}
         self._pasts: dict[str, UserPast] = {}
         self._waiting: dict[str, list[Event]] = {}  # by the item that is not there yet
         self._waiting_count = 0
-        self._where = Expression(recommender.recipe.history.where) if recommender.recipe.history.where else None
-        self._empty = {name: array[:0] for name, array in recommender.encoded(self._log).history.items()}
 
     def knows(self, user_id: str) -> bool:
         """Whether the user has any past."""
@@ -72,6 +91,15 @@ class Memory:
             return self._pasts[user_id]
         return self._from_log(self._users[user_id]) if user_id in self._users else UserPast()
 
+    def with_visit(self, user_id: str | None, visit: Sequence[Event]) -> UserPast:
+        """A user's past and the events of this visit, which are not kept."""
+        past = self.of(user_id)
+        if not visit:
+            return past
+        past = past.copy()
+        self.extend(past, visit)
+        return past
+
     def apply(self, events: Sequence[Event]) -> None:
         """Take in events in order of arrival; those with items the catalogue does not hold wait until these are added."""
         for event in events:
@@ -81,7 +109,7 @@ class Memory:
             past = self._pasts[event.user_id] = self.of(event.user_id)
             self._add(past, event, columns)
             line = self._line(event) | {"user_id": event.user_id, "item_id": event.item_id}
-            self._recommender.features.observe(line, self._recommender.catalogue.row(self._rows[event.item_id], named=True))
+            self._reader.observe(line, self._rows[event.item_id])
 
     def welcome(self, items: Iterable[str]) -> None:
         """Take in the events that waited for these items, now that the catalogue holds them."""
@@ -102,61 +130,37 @@ class Memory:
         for event, columns in self._encoded(events):
             self._add(past, event, columns)
 
-    def _encoded(self, events: Sequence[Event]) -> Iterator[tuple[Event, dict[str, Array] | None]]:
-        """Events and their history columns; None where the recipe keeps an event out of histories.
+    def _encoded(self, events: Sequence[Event]) -> Iterator[tuple[Event, dict[str, Any] | None]]:
+        """Events and what is read of them; None where the model does not read an event.
 
         Events with items the catalogue does not hold teach nothing yet and are passed over.
         """
         known = [event for event in events if event.item_id in self._rows]
-        lines = [self._line(event) for event in known]
-        arrays = self._columns(lines) if lines and self._empty else {}
-        for place, event in enumerate(known):
-            kept = self._where is None or self._where.holds(lines[place])
-            yield event, {name: array[place] for name, array in arrays.items()} if kept else None
+        yield from zip(known, self._reader.of_lines([self._line(event) for event in known]) if known else [], strict=True)
 
-    def _columns(self, lines: Sequence[Mapping[str, Any]]) -> dict[str, Array]:
-        """History features of these events `{name: [events, *]}`."""
-        features = self._recommender.features
-        return features.encode_one("history", lines[0]) if len(lines) == 1 else features.encode("history", frame_of(lines))
-
-    def _add(self, past: UserPast, event: Event, columns: dict[str, Array] | None) -> None:
+    def _add(self, past: UserPast, event: Event, columns: dict[str, Any] | None) -> None:
         row = self._rows[event.item_id]
         past.seen.add(row)
         if columns is not None:
-            past.add(row, event.timestamp, columns, self._recommender.recipe.history.length)
-
-    def arrays(self, pasts: Sequence[UserPast]) -> Past:
-        """Pasts as a batch, each padded at its end to the longest, which has one place at least."""
-        lengths = np.array([len(past.items) for past in pasts])
-        shape = (len(pasts), max(int(lengths.max()), 1))
-        items, times = np.zeros(shape, dtype=np.int64), np.zeros(shape)
-        columns = {name: np.zeros((*shape, *array.shape[1:]), dtype=array.dtype) for name, array in self._empty.items()}
-        for place, past in enumerate(pasts):
-            if past.items:
-                items[place, : lengths[place]], times[place, : lengths[place]] = past.items, past.times
-                for name, column in columns.items():
-                    column[place, : lengths[place]] = [event[name] for event in past.columns]
-        return Past(items, times, columns, lengths)
+            past.add(row, event.timestamp, columns, self._reader.length)
 
     def _line(self, event: Event) -> dict[str, Any]:
         """The event as a row of the log: its context, its amount, and what the recipe says its name means."""
-        recipe = self._recommender.recipe
+        recipe = self._recipe
         means = recipe.serving.events.get(event.event, {})
         told = {column: event.value if meaning == "value" else meaning for column, meaning in means.items()}
         line = event.context | {"event": event.event, "value": event.value, "timestamp": event.timestamp} | told
         column = recipe.scenario.column
         return line if column is None else line | {column: line.get(column) if event.scenario is None else event.scenario}
 
-    def _from_log(self, row: int) -> UserPast:
-        log, length = self._log, self._recommender.recipe.history.length
-        begin, end = log.history_offsets[row], log.history_offsets[row + 1]
-        events = log.history_rows[max(begin, end - length) : end]
-        encoded = self._recommender.encoded(log).history
+    def _from_log(self, user: int) -> UserPast:
+        log, events = self._log, self._reader.rows(user)
+        events = events if self._reader.length is None else events[-self._reader.length :]
         return UserPast(
             items=log.item[events].tolist(),
             times=log.time[events].tolist(),
-            columns=[{name: array[event] for name, array in encoded.items()} for event in events],
-            seen=set(log.item[log.offsets[row] : log.offsets[row + 1]].tolist()),
+            columns=self._reader.of_log(events),
+            seen=set(log.item[log.offsets[user] : log.offsets[user + 1]].tolist()),
         )
 
 

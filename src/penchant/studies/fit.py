@@ -33,10 +33,7 @@ def fit(
     """
     if recipe.model.kind == NETWORK:
         return NetworkRecommender(recipe, NetworkTrainer(valid, checkpoint, resume, report)).fit(train, valid)
-    model = classic(recipe.model)
-    if "seed" in model.get_params() and "seed" not in recipe.model.settings:
-        model.set_params(seed=recipe.training.seed)
-    return model.fit(train, valid)
+    return classic(recipe.model, seed=recipe.training.seed).fit(train, valid)
 
 
 def with_seed(recipe: Recipe, seed: int | None) -> Recipe:

@@ -46,7 +46,7 @@ def _judge(terminal: Terminal, recipe: Path, place: HomeFolder, bundle: str, fol
             came="another catalogue",
             do="Train again; if from a packed log, judge by it too.",
         )
-    names = ["popularity", "item_knn"] if model.recipe.retrieval_task else ["popularity"]
+    names = ["popularity", "item_knn"] if model.recipe_.retrieval_task else ["popularity"]
     evaluation = evaluate(model, test, names, train=train_part, title=f"Bundle {opened.version}")
     written = show(terminal, evaluation, place)
     terminal.result(bundle=opened.version, report=str(written), evaluation=json.loads(evaluation.to_json()))

@@ -12,7 +12,7 @@ import polars as pl
 from penchant.cli.bundle import read_bundle
 from penchant.cli.home import HomeFolder
 from penchant.cli.terminal import Terminal
-from penchant.models.network_recommender import NetworkRecommender
+from penchant.models.recommender import Recommender
 from penchant.schema.errors import DataError, RecipeError, TargetError, did_you_mean
 from penchant.storage.bundles import Bundle
 
@@ -30,7 +30,7 @@ class Question:
     scenario: str | None
     exclude_seen: bool
 
-    def ask(self, model: NetworkRecommender, users: Sequence[str]) -> pl.DataFrame:
+    def ask(self, model: Recommender, users: Sequence[str]) -> pl.DataFrame:
         """The model's `recommend`."""
         return model.recommend(users, self.k, context=self.context, scenario=self.scenario, exclude_seen=self.exclude_seen)
 
@@ -51,7 +51,7 @@ def run(
     if out is not None and out.suffix not in WRITERS:
         raise DataError(f"--out '{out}'", must=f"a file ending in {', '.join(WRITERS)}", came=f"'{out.suffix}'", do="Choose one of these.")
     model, opened = read_bundle(HomeFolder.of(recipe, home), bundle)
-    exclude_seen = model.recipe.serving.exclude_seen and not include_seen
+    exclude_seen = model.recipe_.serving.exclude_seen and not include_seen
     question = Question(k, _context(model, context), _scenario(model, scenario), exclude_seen)
     asked, unknown = _users(terminal, model, users)
     if out is None:
@@ -64,7 +64,7 @@ def run(
     terminal.result(model_version=opened.version, unknown_users=unknown, out=str(out), rows=written)
 
 
-def _users(terminal: Terminal, model: NetworkRecommender, users: str) -> tuple[list[str], list[str]]:
+def _users(terminal: Terminal, model: Recommender, users: str) -> tuple[list[str], list[str]]:
     """The users meant, and those among them that the log does not know."""
     log = model.log_.users["user_id"].to_list()
     if users == "all":
@@ -81,9 +81,10 @@ def _users(terminal: Terminal, model: NetworkRecommender, users: str) -> tuple[l
     return asked, unknown
 
 
-def _context(model: NetworkRecommender, pairs: list[str]) -> dict[str, Any]:
+def _context(model: Recommender, pairs: list[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    known = {*model.features.columns("context"), *CLOCK}
+    parts = model.recipe_.features.context.items()
+    known = {*CLOCK, *(column for name, part in parts for column in part.reads(name))}
     for pair in pairs:
         name, sign, value = pair.partition("=")
         if not sign:
@@ -102,9 +103,9 @@ def _seconds(text: str) -> float:
         raise TargetError("--context 'time'", must="seconds since 1970", came=f"'{text}'", do=do) from None
 
 
-def _scenario(model: NetworkRecommender, scenario: str | None) -> str | None:
+def _scenario(model: Recommender, scenario: str | None) -> str | None:
     """The scenario named, checked; None leaves it to the model."""
-    known = [value for feature in model.features.features["scenario"].values() for value in getattr(feature, "values_", ())]
+    known = model.scenarios()
     if scenario is not None and scenario not in known:
         came = "a name it does not hold" if scenario.strip() else "an empty name"
         do = did_you_mean(scenario, known) if known else "Leave --scenario out: the recipe has one scenario."
@@ -112,8 +113,8 @@ def _scenario(model: NetworkRecommender, scenario: str | None) -> str | None:
     return scenario
 
 
-def _show(terminal: Terminal, model: NetworkRecommender, frame: pl.DataFrame) -> None:
-    title = model.recipe.data.title
+def _show(terminal: Terminal, model: Recommender, frame: pl.DataFrame) -> None:
+    title = model.recipe_.data.title
     if title:
         titles = model.items.select("item_id", pl.col(title).alias("title"))
         titles = titles.with_columns(pl.col("title").list.join(" ")) if titles.schema["title"] == pl.List else titles
@@ -124,7 +125,7 @@ def _show(terminal: Terminal, model: NetworkRecommender, frame: pl.DataFrame) ->
         terminal.line("user", f"{user}\n" + "\n".join(lines))
 
 
-def _to_file(terminal: Terminal, model: NetworkRecommender, opened: Bundle, question: Question, users: list[str], out: Path) -> int:
+def _to_file(terminal: Terminal, model: Recommender, opened: Bundle, question: Question, users: list[str], out: Path) -> int:
     """Blocks of users, each a file of its own until all are there: an interrupted run finds the blocks it has."""
     # Parts of another question or bundle must not be mixed in; a version number alone may mean another bundle by now.
     asked = sha256(repr((opened.version, opened.metadata, question, users)).encode()).hexdigest()[:16]

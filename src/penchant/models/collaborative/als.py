@@ -17,6 +17,7 @@ from torch import Tensor
 from penchant.data.dataset import Dataset
 from penchant.models.collaborative.interactions import had, interactions
 from penchant.models.collaborative.pure_svd import right_singular_vectors
+from penchant.models.collaborative.similarity import cosines
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 
@@ -83,6 +84,10 @@ class ALS(Recommender):
         items = torch.from_numpy(self.vectors_)
         result: NDArray[np.float32] = (self._solved(had(queries), items) @ items.T).numpy()
         return result
+
+    def item_similarities(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Cosines of the items' vectors, `[rows, items]`."""
+        return cosines(self.vectors_, rows)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The items' vectors, `[items, factors]`."""

@@ -19,6 +19,7 @@ from penchant.data.dataset import Dataset
 from penchant.models.collaborative.attributes import attributes
 from penchant.models.collaborative.held_back import Hidden, Hiding, Learning, ListModel, Lists
 from penchant.models.collaborative.interactions import interactions, past, sparse_from, sparse_state
+from penchant.models.collaborative.similarity import cosines
 from penchant.models.collaborative.towers import Tower, rows_or_none
 from penchant.models.queries import Queries
 from penchant.schema.recipe import TrainingSettings
@@ -122,6 +123,10 @@ class DLCMF(ListModel):
         users = self.network_.user(past(queries, self.recency), rows_or_none(self.portraits_, queries.user))
         result: NDArray[np.float32] = (users @ self.vectors_.T).numpy()
         return result
+
+    def item_similarities(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Cosines of the items' vectors, `[rows, items]`."""
+        return cosines(self.vectors_.numpy(), rows)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The network's weights, and the matrices that are told of users and items."""

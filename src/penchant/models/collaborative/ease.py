@@ -55,11 +55,16 @@ class EASE(Recommender):
         inverse = torch.cholesky_inverse(torch.linalg.cholesky(products))
         weights = inverse / -inverse.diagonal()
         weights.fill_diagonal_(0)
-        self.weights_: NDArray[np.float32] = weights.float().numpy()
+        self.weights_: NDArray[np.float32] = weights.float().contiguous().numpy()  # rows in one piece: histories are sums of rows
 
     def scores(self, queries: Queries) -> NDArray[np.float32]:
         """Sums of the weights from each history's items, `[queries, items]`; 0 without a history."""
         result: NDArray[np.float32] = had(queries) @ self.weights_
+        return result
+
+    def item_similarities(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """The weights from these items to all, `[rows, items]`."""
+        result: NDArray[np.float32] = self.weights_[rows]
         return result
 
     def state(self) -> dict[str, NDArray[Any]]:

@@ -68,6 +68,11 @@ class ItemKNN(Recommender):
         result: NDArray[np.float32] = (weights @ self.similarities_).toarray()
         return result
 
+    def item_similarities(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """The similarities that were kept, `[rows, items]`."""
+        result: NDArray[np.float32] = self.similarities_[rows].toarray()
+        return result
+
     def state(self) -> dict[str, NDArray[Any]]:
         """The similarities."""
         return sparse_state("similarities", self.similarities_)

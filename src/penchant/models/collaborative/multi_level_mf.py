@@ -21,7 +21,7 @@ from penchant.models.collaborative.als import START_ROUNDS, _batches
 from penchant.models.collaborative.attributes import attributes
 from penchant.models.collaborative.interactions import interactions, past, past_ratings, ratings, sparse_from, sparse_state
 from penchant.models.collaborative.pure_svd import right_singular_vectors
-from penchant.models.collaborative.similarity import Values
+from penchant.models.collaborative.similarity import Values, cosines
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 
@@ -231,13 +231,13 @@ class MultiLevelMF(Recommender):
         result: Dense = self.query_vectors(queries) @ self.vectors_.T + np.float32(self.mean_)
         return result
 
-    def item_similarities(self, rows: NDArray[np.int64]) -> Dense:
+    def item_similarities(self, rows: NDArray[np.integer]) -> Dense:
         """Cosines of some items' vectors with all items', `[rows, items]`; 0 for a vector without length."""
-        return _cosines(self.vectors_, rows)
+        return cosines(self.vectors_, rows)
 
     def user_similarities(self, rows: NDArray[np.int64]) -> Dense:
         """Cosines of some training users' vectors with all users', `[rows, users]`."""
-        return _cosines(self.users_, rows)
+        return cosines(self.users_, rows)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Vectors of users and items, which items have events, the mean rating, and both levels."""
@@ -258,10 +258,3 @@ def _with_new(vectors: Dense, warm: NDArray[np.bool_], level: Level, owners: NDA
     if len(cold):
         vectors[cold] = level.guess(cold if owners is None else owners[cold])
     return vectors
-
-
-def _cosines(vectors: Dense, rows: NDArray[np.int64]) -> Dense:
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: Dense = (vectors / np.where(length > 0, length, 1)).astype(np.float32)
-    result: Dense = unit[rows] @ unit.T
-    return result

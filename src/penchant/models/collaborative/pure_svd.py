@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 
 from penchant.data.dataset import Dataset
 from penchant.models.collaborative.interactions import divided, had, interactions, item_scale
+from penchant.models.collaborative.similarity import cosines
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 
@@ -53,6 +54,10 @@ class PureSVD(Recommender):
         """Histories projected on the kept directions, `[queries, items]`; 0 without a history."""
         result: NDArray[np.float32] = (had(queries) @ self.into_) @ self.out_of_.T
         return result
+
+    def item_similarities(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Cosines of the items' coordinates in the kept directions, `[rows, items]`."""
+        return cosines(self.out_of_, rows)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The directions that histories are projected on, and those that items are read from, each `[items, factors]`."""

@@ -21,6 +21,14 @@ Dense = NDArray[np.float32]
 CELLS = 64_000_000  # products of all pairs are held at one time up to this many: 256 MB
 
 
+def cosines(vectors: Dense, rows: NDArray[np.integer[Any]]) -> Dense:
+    """Cosines of some rows with all rows, `[rows, vectors]`; 0 for a vector without length."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Dense = (vectors / np.where(length > 0, length, 1)).astype(np.float32)
+    result: Dense = unit[rows] @ unit.T
+    return result
+
+
 class Similarity:
     """How alike any vectors are to the rows of one matrix.
 

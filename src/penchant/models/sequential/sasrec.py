@@ -24,6 +24,7 @@ from penchant.models.blocks.cooccurrence import cooccurrence_vectors
 from penchant.models.blocks.dropout import Dropout
 from penchant.models.blocks.embedding import DENSE_ROWS, SCALE
 from penchant.models.blocks.history import Layer
+from penchant.models.collaborative.similarity import cosines
 from penchant.models.network_recommender import packs
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
@@ -140,6 +141,10 @@ class SASRec(Recommender):
             last = states[torch.arange(len(chosen)), torch.from_numpy(length[chosen])]
             result[chosen] = (last @ self.network_.items.weight[: len(self.items)].T).numpy()
         return result
+
+    def item_similarities(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Cosines of the items' vectors, `[rows, items]`."""
+        return cosines(self.network_.items.weight[: len(self.items)].detach().numpy(), rows)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The network's weights."""

@@ -1,0 +1,82 @@
+"""What depends on the model that answers; the engine sees to the rest: catalogue, titles, exclusion, what to do when a model fails."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from penchant.funnel.candidates import Candidates
+from penchant.schema.event import Event
+from penchant.serving.memory import Memory, UserPast
+from penchant.serving.protocol import ColumnDescription, TaskDescription
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who asks, and when.
+
+    Attributes:
+        user_id: Known or not; None = nobody in particular.
+        row: The row in the log's users; -1 when it does not hold the user.
+        past: What `Served.memory` knows of the user, this visit included.
+        visit: Events of this visit, oldest first.
+        profile: Columns told of the user since the log was made.
+        moment: What is known of now: `timestamp` (seconds), `user_id`, context columns and the scenario's.
+    """
+
+    user_id: str | None
+    row: int
+    past: UserPast
+    visit: tuple[Event, ...]
+    profile: Mapping[str, Any]
+    moment: Mapping[str, Any]
+
+
+class Served(Protocol):
+    """A fitted model, asked by people whose pasts change with every event.
+
+    Attributes:
+        memory: Their pasts.
+        reads_profiles: Whether what is told of a user's profile changes the answer.
+    """
+
+    memory: Memory
+    reads_profiles: bool
+
+    @property
+    def together(self) -> bool:
+        """Whether several requests cost less together than one by one."""
+
+    def recommend(self, people: Sequence[Person], wanted: Sequence[int], excluded: Sequence[Rows]) -> list[Candidates]:
+        """For each person the best `wanted` items without the excluded rows."""
+
+    def rank(self, person: Person, rows: Rows) -> Candidates:
+        """These items with their scores, in any order; those the model cannot judge are left out."""
+
+    def similar(self, row: int) -> NDArray[np.float32]:
+        """How alike an item is to each of the catalogue `[items]`, -inf where not at all. Raises TargetError when the model cannot say."""
+
+    def apply_events(self, events: Sequence[Event]) -> None:
+        """Take in events; the very next answer knows of them."""
+
+    def upsert_items(self, items: pl.DataFrame, places: Rows) -> None:
+        """Take in new and changed items, before the engine does; when this fails, nothing has changed.
+
+        Args:
+            items: Their records, one row each, with `item_id`.
+            places: For each row of the catalogue, as it now is, where to find the item: in the catalogue before, followed by `items`.
+        """
+
+    def welcome(self, items: Iterable[str]) -> None:
+        """Take in the events that waited for these items, now that the catalogue holds them."""
+
+    def describe_tasks(self) -> list[TaskDescription]:
+        """What it predicts of each item."""
+
+    def describe_columns(self, owner: Literal["context", "user"]) -> list[ColumnDescription]:
+        """The columns of circumstances or of users that it reads and people may choose."""

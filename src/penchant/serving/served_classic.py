@@ -1,0 +1,83 @@
+"""A classic model behind the engine."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from penchant.funnel.candidates import Candidates
+from penchant.funnel.funnel import exclude
+from penchant.models.recommender import Recommender
+from penchant.schema.errors import TargetError
+from penchant.schema.event import Event
+from penchant.serving.memory import Memory
+from penchant.serving.pasts import WholePast
+from penchant.serving.protocol import ColumnDescription, TaskDescription
+from penchant.serving.served import Person, Rows
+
+
+class ServedClassic:
+    """A `serving.served.Served` over a model that scores the items it has learnt from each person's whole past.
+
+    Items added since can be neither recommended nor ranked. Somebody of whom the model can tell nothing (it scores all items alike)
+    gets what most have had.
+
+    Args:
+        recommender: Read from a verified bundle.
+        item_rows: Item rows by id; shared with the engine, who adds items.
+    """
+
+    reads_profiles = False
+    together = True
+
+    def __init__(self, recommender: Recommender, item_rows: Mapping[str, int]) -> None:
+        self.recommender = recommender
+        self.pasts = WholePast(recommender.log_, recommender.recipe_)
+        self.memory = Memory(recommender.log_, recommender.recipe_, self.pasts, item_rows)
+        self._popular = np.bincount(recommender.log_.item, minlength=len(recommender.items)).astype(np.float32)
+
+    def recommend(self, people: Sequence[Person], wanted: Sequence[int], excluded: Sequence[Rows]) -> list[Candidates]:
+        """For each person the best `wanted` of the items learnt, without the excluded rows."""
+        everything = np.arange(len(self.recommender.items))
+        asked = zip(self._scores(people), wanted, excluded, strict=True)
+        return [exclude(Candidates(everything, scores), rows).best(n) for scores, n, rows in asked]
+
+    def rank(self, person: Person, rows: Rows) -> Candidates:
+        """The learnt ones of these items with their scores."""
+        learnt = rows[rows < len(self.recommender.items)]
+        return Candidates(learnt, self._scores([person])[0, learnt])
+
+    def similar(self, row: int) -> NDArray[np.float32]:
+        """How alike the model holds the item and every learnt one to be; -inf where they have nothing in common."""
+        if row >= len(self.recommender.items):
+            must, came = "among those the model has learnt of", "one that was added since"
+            raise TargetError("the item", must=must, came=came, do="Train again with events of it.")
+        alike = self.recommender.item_similarities(np.array([row]))[0]
+        return np.where(alike > 0, alike, np.float32(-np.inf))
+
+    def apply_events(self, events: Sequence[Event]) -> None:
+        """Take in events; the very next answer knows of them."""
+        self.memory.apply(events)
+
+    def upsert_items(self, items: pl.DataFrame, places: Rows) -> None:
+        """Nothing is learnt of a record."""
+
+    def welcome(self, items: Iterable[str]) -> None:
+        """Take in the events that waited for these items."""
+        self.memory.welcome(items)
+
+    def describe_tasks(self) -> list[TaskDescription]:
+        """None: it orders items and predicts nothing of them."""
+        return []
+
+    def describe_columns(self, owner: Literal["context", "user"]) -> list[ColumnDescription]:
+        """None: it reads who had what, and when."""
+        return []
+
+    def _scores(self, people: Sequence[Person]) -> NDArray[np.float32]:
+        scores = self.recommender.scores(self.pasts.queries(people, [person.past for person in people]))
+        tells_nothing = scores.min(axis=1) == scores.max(axis=1)
+        scores[tells_nothing] = self._popular
+        return scores
