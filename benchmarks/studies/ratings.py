@@ -35,7 +35,12 @@ user.occupation = { kind = "category" }
 item.genres = { kind = "categories", separator = " " }
 item.era = { kind = "category" }
 """
-FRIENDS = '[features]\nuser.friends = { kind = "graph", width = 0, column = "user_id", edges = { path = "friends.csv", from = "one", to = "other" } }\n'
+FRIENDS = """[features.user.friends]
+kind = "graph"
+width = 0
+column = "user_id"
+edges = { path = "friends.csv", from = "one", to = "other" }
+"""
 ITEM_MEANS = "item_means"
 Setting = dict[str, Any]
 Predictions = NDArray[np.floating[Any]]
@@ -48,36 +53,36 @@ class Variant:
     Attributes:
         kind: Which model; None for the items' means.
         trials: Settings that are tried, the first of them the quick one's.
+        base: The variant whose chosen setting these are put on top of; none when absent.
         features: The recipe's lines on what is told beside the ratings.
         rivals: Other variants of the study that it is compared with, fitted with the same seed.
     """
 
     kind: str | None
     trials: tuple[Setting, ...] = ({},)
+    base: str | None = None
     features: str = ""
     rivals: tuple[str, ...] = (ITEM_MEANS,)
 
 
-_BIASED = tuple({"factors": factors, "regularisation": price} for factors in (8, 16, 32) for price in (0.05, 0.1, 0.2))
-_ENCODED = tuple({"hidden": 100, "hide": hide, "regularisation": price} for hide in (0.5, 0.7) for price in (8.0, 16.0, 32.0))
-_BAYESIAN = tuple({"factors": factors, "directions": directions} for factors, directions in ((8, 100), (16, 100), (16, 200), (24, 300)))
-_FRIENDS = tuple(setting | {"social": weight} for setting in _BAYESIAN[1:3] for weight in (0.5, 1.0, 2.0))
+_BIASED = tuple(
+    {"factors": factors, "regularisation": price} for factors, price in ((8, 0.1), (16, 0.05), (16, 0.1), (16, 0.2), (32, 0.1), (32, 0.2))
+)
+_ENCODED = tuple({"hide": hide, "regularisation": price} for hide in (0.5, 0.7) for price in (8.0, 16.0))
+_BAYESIAN = tuple({"factors": factors, "directions": directions} for factors, directions in ((8, 100), (16, 100), (16, 200)))
+_FRIENDS = tuple({"social": weight} for weight in (0.3, 1.0, 3.0))
+_SHARED: dict[str, Variant] = {
+    ITEM_MEANS: Variant(None, rivals=()),
+    "biased_mf": Variant("biased_mf", _BIASED),
+    "bayesian_mf": Variant("bayesian_mf", _BAYESIAN, rivals=(ITEM_MEANS, "biased_mf")),
+}
+_ENCODER = {"rating_autoencoder": Variant("rating_autoencoder", _ENCODED)}
 _BESIDE = (ITEM_MEANS, "biased_mf", "bayesian_mf")
 VARIANTS: dict[str, dict[str, Variant]] = {
-    "ml-100k-u1": {
-        ITEM_MEANS: Variant(None, rivals=()),
-        "biased_mf": Variant("biased_mf", _BIASED),
-        "rating_autoencoder": Variant("rating_autoencoder", _ENCODED),
-        "bayesian_mf": Variant("bayesian_mf", _BAYESIAN, rivals=(ITEM_MEANS, "biased_mf")),
-        "bayesian_mf_told": Variant("bayesian_mf", _BAYESIAN, FILMS, _BESIDE),
-    },
-    "douban": {
-        ITEM_MEANS: Variant(None, rivals=()),
-        "biased_mf": Variant("biased_mf", _BIASED),
-        "rating_autoencoder": Variant("rating_autoencoder", _ENCODED),
-        "bayesian_mf": Variant("bayesian_mf", _BAYESIAN, rivals=(ITEM_MEANS, "biased_mf")),
-        "bayesian_mf_social": Variant("bayesian_mf", _FRIENDS, FRIENDS, _BESIDE),
-    },
+    "ml-100k-u1": _SHARED | {"bayesian_mf_told": Variant("bayesian_mf", base="bayesian_mf", features=FILMS, rivals=_BESIDE)} | _ENCODER,
+    "douban": _SHARED
+    | {"bayesian_mf_social": Variant("bayesian_mf", _FRIENDS, base="bayesian_mf", features=FRIENDS, rivals=_BESIDE)}
+    | _ENCODER,
 }
 
 
@@ -114,6 +119,7 @@ class Ratings:
         self.models = tuple(self.variants)
         self.seeded = self.models[1:]
         self.place = TemporaryDirectory()  # where the relations lie as a table
+        self.packed: dict[tuple[str, bool], tuple[Dataset, Dataset]] = {}
         self.found: dict[tuple[str, int], Predictions] = {}
 
     @cached_property
@@ -125,6 +131,11 @@ class Ratings:
 
     def parts(self, features: str, rehearsal: bool) -> tuple[Dataset, Dataset]:
         """What is learnt from and what is asked: all training ratings and the test, or most of the former and the rest of them."""
+        if (features, rehearsal) not in self.packed:
+            self.packed[features, rehearsal] = self._parts(features, rehearsal)
+        return self.packed[features, rehearsal]
+
+    def _parts(self, features: str, rehearsal: bool) -> tuple[Dataset, Dataset]:
         before, after = self.given.train, self.given.test
         if rehearsal:
             held = np.random.default_rng(HELD_OUT_SEED).random(len(before)) < HELD_OUT
@@ -138,7 +149,8 @@ class Ratings:
 
     def mark(self, model: str) -> str:
         variant = self.variants[model]
-        return mark_of(RECIPE + json.dumps([variant.kind, variant.trials, variant.features]))
+        beneath = self.mark(variant.base) if variant.base else ""
+        return mark_of(RECIPE + json.dumps([variant.kind, variant.trials, variant.features]) + beneath)
 
     def run(self, model: str, seed: int, seconds: float | None) -> Outcome:
         setting, trials = (self.variants[model].trials[0], []) if seconds else self.chosen[model]
@@ -175,14 +187,16 @@ class Chosen(dict[str, tuple[Setting, list[tuple[Setting, float]]]]):
 
     def __missing__(self, model: str) -> tuple[Setting, list[tuple[Setting, float]]]:
         variant = self.study.variants[model]
+        base = self[variant.base][0] if variant.base else {}
+        settings = [base | setting for setting in variant.trials]
         trials: list[tuple[Setting, float]] = []
-        if len(variant.trials) > 1:
+        if len(settings) > 1:
             train, asked = self.study.parts(variant.features, rehearsal=True)
             label = labels_of(asked, TASK)
-            for setting in variant.trials:
+            for setting in settings:
                 predicted = fitted(variant, setting, 0, train).predict(asked)[TASK]
                 trials.append((setting, round(rmse(label, predicted), 5)))
-        self[model] = min(trials, key=lambda each: each[1])[0] if trials else variant.trials[0], trials
+        self[model] = min(trials, key=lambda each: each[1])[0] if trials else settings[0], trials
         return self[model]
 
 

@@ -133,9 +133,9 @@ class Side:
     def __init__(self, told: NDArray[np.float32], factors: int, random: np.random.Generator) -> None:
         self.told = told.astype(np.float64)
         self.gram = self.told.T @ self.told
-        self.vectors = START * random.standard_normal((len(told), 1 + factors))
+        self.vectors: NDArray[Any] = START * random.standard_normal((len(told), 1 + factors))
         self.vectors[:, 0] = 0
-        self.links = np.zeros((self.told.shape[1], 1 + factors))
+        self.links: NDArray[Any] = np.zeros((self.told.shape[1], 1 + factors))
         self.price = max(float(np.trace(self.gram)) / len(self.gram), FLAT)
 
     def draw_prior(self, random: np.random.Generator) -> None:

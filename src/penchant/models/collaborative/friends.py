@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
 from penchant.data.dataset import Dataset
+from penchant.features import graph  # the module: a class with a `kind` in this package would pass for a model
 from penchant.features.feature import build
-from penchant.features.graph import Graph, read_graph
 
 
 def friends(data: Dataset) -> csr_array:
@@ -21,9 +21,9 @@ def friends(data: Dataset) -> csr_array:
     users = data.log.users["user_id"]
     total = csr_array((len(users), len(users)), dtype="float32")
     for name, part in data.recipe.features.user.items():
-        feature = build(part, f"features, user.{name}", data.recipe.directory) if part.kind == Graph.kind else None
-        if isinstance(feature, Graph):
-            total = total + _among(users, *read_graph(feature.settings.edges, feature.settings.directory))
+        feature = build(part, f"features, user.{name}", data.recipe.directory) if part.kind == graph.Graph.kind else None
+        if isinstance(feature, graph.Graph):
+            total = total + _among(users, *graph.read_graph(feature.settings.edges, feature.settings.directory))
     return csr_array(total)
 
 
