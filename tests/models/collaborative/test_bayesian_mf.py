@@ -53,16 +53,29 @@ def test_that_vectors_are_drawn_around_what_prior_and_ratings_expect() -> None:
 
 def test_that_the_prior_of_many_vectors_is_what_they_were_made_with() -> None:
     random = np.random.default_rng(0)
-    told = random.standard_normal((5000, 3)).astype(np.float32)
+    told = 1 + random.standard_normal((5000, 3)).astype(np.float32)
     links, spread = random.standard_normal((3, 2)), np.array([[1.0, 0.6], [0.6, 2.0]])
     side = Side(told, 1, random)
     side.vectors = np.array([2.0, -1.0]) + told @ links + random.multivariate_normal([0, 0], spread, 5000)
-    for _ in range(5):
+    for _ in range(40):
         side.draw_prior(random)
     np.testing.assert_allclose(side.centre, [2, -1], atol=0.1)
     np.testing.assert_allclose(side.links, links, atol=0.1)
     np.testing.assert_allclose(np.linalg.inv(side.precision), spread, atol=0.15)
     assert side.price < 10
+
+
+def test_that_a_precision_is_a_wishart_draw_around_what_vectors_and_links_spread() -> None:
+    random = np.random.default_rng(0)
+    side, drawn = Side(np.zeros((3, 1), dtype=np.float32), 1, random), []
+    side.vectors = np.array([[1.0, 0.0], [3.0, 0.0], [2.0, 3.0]])
+    for _ in range(4000):
+        side.links, side.price = np.array([[2.0, 0.0]]), 0.5
+        side.draw_prior(random)
+        drawn.append(side.precision)
+    # identity, around the mean (2, 1), the mean itself at 3/4, links at half
+    spread = np.eye(2) + [[2, 0], [0, 6]] + 0.75 * np.array([[4, 2], [2, 1]]) + 0.5 * np.array([[4, 0], [0, 0]])
+    np.testing.assert_allclose(np.mean(drawn, axis=0), (2 + 3 + 1) * np.linalg.inv(spread), rtol=0.04, atol=0.01)
 
 
 def test_that_links_that_say_nothing_are_held_back() -> None:

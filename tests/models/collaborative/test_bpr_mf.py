@@ -18,6 +18,9 @@ def test_that_two_worlds_are_told_apart_for_users_it_learnt_of_and_for_others_by
     train = data.part(np.flatnonzero(~strangers))
     model = BPRMF(**BRIEF).fit(train)
     assert model.known_.sum() == 48
+    row = data.log.users["user_id"].index_of("u1")
+    own = model.scores(asking(data, ["u1"]))[0]
+    np.testing.assert_allclose(own, model.items_ @ model.users_[row] + model.biases_, rtol=1e-5)
     table = model.recommend(data.log.users["user_id"].to_list(), 1)
     assert world_of(table["user_id"]) == world_of(table["item_id"])
 
