@@ -14,6 +14,7 @@ from penchant.models.collaborative.biased_mf import BiasedMF
 from penchant.models.contract import check_recommender
 from penchant.schema.recipe import Recipe
 from tests.models.collaborative.worlds import STARS, asking, rated
+from tests.real_data import real_data
 from tests.small_data import DAY, NOON, dataset
 
 GRAPH = (
@@ -168,3 +169,13 @@ def test_that_a_new_item_stands_where_its_content_says() -> None:
 @pytest.mark.parametrize("social", [0.0, 2.0])
 def test_that_it_keeps_the_contract_with_friends(social: float, tmp_path: Path) -> None:
     check_recommender(BayesianMF(**BRIEF, social=social), circles(tmp_path))
+
+
+@pytest.mark.slow
+def test_that_the_first_split_of_movielens_is_predicted_as_well_as_the_best_published_and_not_better_than_can_be() -> None:
+    folder, columns = real_data("ml-100k") / "u_splits", ["user_id", "item_id", "rating", "timestamp"]
+    parts = [pl.read_csv(folder / f"u1.{part}", separator="\t", has_header=False, new_columns=columns) for part in ("base", "test")]
+    data = dataset(pl.concat([part.with_columns(timestamp=pl.lit(NOON + when)) for when, part in enumerate(parts)]), STARS)
+    train, test = (data.part(np.flatnonzero(data.log.time == NOON + when)) for when in (0, 1))
+    model = BayesianMF(factors=8, directions=60, burn_in=20, draws=15).fit(train)
+    assert 0.87 < rmse(labels_of(test, "stars"), model.predict(test)["stars"]) < 0.8967
