@@ -37,6 +37,8 @@ SPLITS = {
     "s3rec-beauty": "beauty",
     "ml-1m-portrait": "portrait",
     "ml-1m-cold": "cold",
+    "ml-100k-u1": "ratings",
+    "douban": "ratings",
 }
 """Each split's module in `studies`, whose `study(split, data)` gives its models and how they are measured."""
 

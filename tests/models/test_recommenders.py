@@ -25,6 +25,7 @@ from tests.small_data import DAY, NEXT, NOON, SMALL, dataset, ring, two_worlds, 
 BRIEF = "[training]\nepochs = 1\nbatch_events = 256\n"
 LEARN = "[training]\nepochs = 12\nbatch_events = 256\nlearning_rate = 0.02\nweight_decay = 0.0\n"
 OUTSIDE = '[tasks.outside]\nkind = "binary"\nlabel = "outside"\n'
+STARS = '[tasks.stars]\nkind = "regression"\nlabel = "rating"\n'
 COUNTED = """[features]
 item.fares = { kind = "counters", of = "outside", windows = ["1d", "all"], rate = true }
 item.again = { kind = "counters", by = ["user_id", "item_id", "sky"] }
@@ -37,7 +38,8 @@ def network(data: Dataset) -> NetworkRecommender:
 
 @pytest.mark.parametrize("kind", classic_kinds())
 def test_that_every_classic_model_keeps_the_contract(kind: str) -> None:
-    check_recommender(classic(Part(kind=kind)), dataset(two_worlds(users=12)))
+    rated = two_worlds(users=12).with_columns(rating=(pl.col("item_id").str.slice(1).cast(pl.Int64) % 5 + 1).cast(pl.Float64))
+    check_recommender(classic(Part(kind=kind)), dataset(rated, NEXT + STARS))
 
 
 @pytest.mark.parametrize("model", [Popularity(window_days=1), ItemKNN(neighbours=2, similarity="jaccard", recency=0.5)])

@@ -102,8 +102,8 @@ def rating_task(recipe: Recipe) -> str:
     """
     found = [name for name, task in recipe.tasks.items() if task.kind == "regression" and task.label is not None]
     if not found:
-        do = 'Add one, for example kind = "regression", label = "rating", or use values = "events".'
-        raise RecipeError("the recipe of a model with values = 'ratings'", must="one with a regression task", came="none", do=do)
+        do = 'Add one, for example kind = "regression", label = "rating", or use a model of events (values = "events" where it has both).'
+        raise RecipeError("the recipe of a model of ratings", must="one with a regression task", came="none", do=do)
     return found[0]
 
 
