@@ -57,7 +57,7 @@ valid = 0.1
 test = 0.1
 """
 LATER: dict[str, Any] = {"hidden_items": "later", "hide": 0.1, "epochs": 30}
-DEEP_CF: dict[str, Any] = {"hidden": 128, "start": "spectral"}
+DEEP_CF: dict[str, Any] = {"hidden": 128, "learning_rate": 0.001, "patience": 30} | LATER  # it first gets worse than where it starts
 STEPS = ("deep_cf", "mf_bpr")
 TRIAL_EPOCHS = 10  # of the models that take steps, while settings are chosen
 TRIALS: dict[str, list[dict[str, Any]]] = {
@@ -81,7 +81,7 @@ TRIALS: dict[str, list[dict[str, Any]]] = {
         for portrait, content, recency in [(1.0, 1.0, 1.0), (1.0, 1.0, 0.95), (1.0, 1.0, 0.9), (1.0, 10.0, 0.95), (0.0, 0.0, 0.95)]
     ],
     "deep_cf": [
-        DEEP_CF | LATER | {"recency": 0.95}, DEEP_CF | LATER | {"recency": 0.9}, DEEP_CF,
+        DEEP_CF | {"recency": 0.9}, DEEP_CF | {"recency": 0.8}, DEEP_CF | {"recency": 0.7},
     ],
     "mf_bpr": [LATER | {"recency": 0.95}, LATER | {"recency": 0.9}, {}],
 }  # fmt: skip

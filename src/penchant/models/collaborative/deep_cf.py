@@ -57,7 +57,7 @@ class DeepCF(ListModel):
         batch_users: Users per batch.
         epochs: Most passes over the users; the learning rate falls over so many.
         seconds: Stop after so long, whatever the epoch.
-        patience: Epochs without a better NDCG@10 on the validation part before stopping.
+        patience: Epochs without a better NDCG@10 on the validation part before stopping; a good start is first lost and then surpassed.
         learning_rate, weight_decay: Of AdamW.
         judged: Most users of the validation part asked after each epoch.
         seed: Of all random choices.
@@ -84,8 +84,8 @@ class DeepCF(ListModel):
         batch_users: Annotated[int, Field(ge=1)] = 256,
         epochs: Annotated[int, Field(ge=1)] = 40,
         seconds: Annotated[float, Field(gt=0)] | None = None,
-        patience: Annotated[int, Field(ge=1)] = 5,
-        learning_rate: Annotated[float, Field(gt=0)] = 0.003,
+        patience: Annotated[int, Field(ge=1)] = 10,
+        learning_rate: Annotated[float, Field(gt=0)] = 0.001,
         weight_decay: Annotated[float, Field(ge=0)] = 0.01,
         judged: Annotated[int, Field(ge=1)] = 2000,
         seed: Annotated[int, Field(ge=0, lt=2**31)] = 0,
