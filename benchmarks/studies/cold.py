@@ -39,7 +39,15 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "content": {},
     "multi_level_mf": {},
     "multi_level_mf_ratings": {"values": "ratings", "factors": 32, "regularisation": 0.05},
-    "deep_cf": {"hidden": 128, "epochs": 20, "start": "spectral"},
+    "deep_cf": {"hidden": 128, "epochs": 20},
+    "deep_cf_random": {
+        "hidden": 128,
+        "epochs": 20,
+        "start": "random",
+        "row_scaling": 1.0,
+        "user_scaling": 0.0,
+        "learning_rate": 0.003,
+    },
 }
 
 Scores = NDArray[np.float32]
@@ -87,7 +95,7 @@ class Cold:
 
     headline = "both_cold.ndcg@10"
     models = tuple(SETTINGS)
-    seeded = ("multi_level_mf", "multi_level_mf_ratings", "deep_cf")
+    seeded = ("multi_level_mf", "multi_level_mf_ratings", "deep_cf", "deep_cf_random")
 
     quick = "multi_level_mf"
 
@@ -123,7 +131,7 @@ class Cold:
     def run(self, model: str, seed: int, seconds: float | None) -> Outcome:
         setting = SETTINGS[model] | ({"seed": seed} if model in self.seeded else {})
         train = self.data.part(np.flatnonzero(self.data.log.time == LEARNT))
-        made = OWN[model]() if model in OWN else classic(Part(kind=model.removesuffix("_ratings"), **setting))
+        made = OWN[model]() if model in OWN else classic(Part(kind=model.removesuffix("_ratings").removesuffix("_random"), **setting))
         fitted = made.fit(train)
         rates = model in ("means", "multi_level_mf_ratings")
         metrics = {name: value for state in STATES for name, value in self._judged(fitted, state, rates).items()}

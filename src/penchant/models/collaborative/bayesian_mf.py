@@ -21,7 +21,7 @@ from penchant.models.collaborative.friends import friends
 from penchant.models.collaborative.interactions import sparse_from, sparse_state
 from penchant.models.collaborative.pure_svd import right_singular_vectors
 from penchant.models.collaborative.rating_model import RatingModel
-from penchant.models.collaborative.towers import rows_or_none, unit_rows
+from penchant.models.collaborative.towers import rows_or_none, scaled_rows
 from penchant.models.queries import Queries
 from penchant.schema.space import Range
 
@@ -73,7 +73,7 @@ class BayesianMF(RatingModel):
         matrix = self.learnt(data)
         transposed = csr_array(matrix.T)
         portraits, contents = attributes(data)
-        self.portraits_ = csr_array(hstack([portraits, *([unit_rows(friends(data)) * self.social] if self.social else [])]))
+        self.portraits_ = csr_array(hstack([portraits, *([scaled_rows(friends(data)) * self.social] if self.social else [])]))
         told = _told(matrix, self.portraits_), _told(transposed, contents)
         self.basis_, basis = (right_singular_vectors(each, self.directions, SVD_ROUNDS, self.seed) for each in told)
         random = np.random.default_rng(self.seed)
@@ -189,4 +189,4 @@ class Noise:
 def _told(matrix: csr_array, attributes: csr_array) -> csr_array:
     """What was rated, brought to length 1, beside the attributes `[rows, columns + attributes]`, float32."""
     present = csr_array((np.ones(matrix.nnz, dtype=np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
-    return csr_array(hstack([unit_rows(present), attributes], format="csr", dtype=np.float32))
+    return csr_array(hstack([scaled_rows(present), attributes], format="csr", dtype=np.float32))

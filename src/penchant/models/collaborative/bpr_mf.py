@@ -17,7 +17,7 @@ from penchant.models.blocks.embedding import SCALE
 from penchant.models.collaborative.held_back import Hiding, Learning, ListModel, Lists
 from penchant.models.collaborative.interactions import had, interactions
 from penchant.models.collaborative.mf_bpr import pairwise
-from penchant.models.collaborative.towers import unit_rows
+from penchant.models.collaborative.towers import scaled_rows
 from penchant.models.queries import Queries
 from penchant.schema.recipe import TrainingSettings
 from penchant.schema.space import Range
@@ -89,7 +89,7 @@ class BPRMF(ListModel):
             seed=self.seed,
         )
         self.learn_lists(data, Learning(training, self.batch_users, Hiding("any", self.share, 1.0), self.judged))
-        self.map_ = fitted_map(unit_rows(matrix) @ self.items_, self.users_)
+        self.map_ = fitted_map(scaled_rows(matrix) @ self.items_, self.users_)
 
     def list_loss(self, lists: Lists, draw: np.random.Generator) -> Tensor:
         """The mean of -log sigmoid of how much higher an item asked for is scored than an unwanted one."""
@@ -103,7 +103,7 @@ class BPRMF(ListModel):
 
     def scores(self, queries: Queries) -> NDArray[np.float32]:
         """Products of users' vectors with the items', and the items' biases, `[queries, items]`."""
-        vectors = (unit_rows(had(queries)) @ self.items_) @ self.map_
+        vectors = (scaled_rows(had(queries)) @ self.items_) @ self.map_
         own = (queries.user >= 0) & self.known_[queries.user]
         vectors[own] = self.users_[queries.user[own]]
         result: NDArray[np.float32] = vectors @ self.items_.T + self.biases_
