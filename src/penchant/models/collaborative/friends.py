@@ -1,7 +1,6 @@
 """Who stands beside whom: the relations between users that a recipe's graph features read."""
 
 import polars as pl
-from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
 from penchant.data.dataset import Dataset
@@ -33,5 +32,5 @@ def _among(users: pl.Series, nodes: list[str], weights: csr_array) -> csr_array:
     at = pl.Series([rows.get(node, -1) for node in nodes], dtype=pl.Int64).to_numpy()
     found = coo_array(weights)
     a, b = at[found.row], at[found.col]
-    known: NDArray = (a >= 0) & (b >= 0)  # type: ignore[type-arg]
+    known = (a >= 0) & (b >= 0)
     return csr_array((found.data[known].astype("float32"), (a[known], b[known])), shape=(len(users), len(users)))
