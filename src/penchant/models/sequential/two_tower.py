@@ -112,8 +112,17 @@ class TwoTower(VectorRecommender):
         self.towers_.features.fit(Dataset(self.towers_.recipe, data.log, data.rows))
         torch.manual_seed(self.seed)
         self.towers_.build()
+        self._start_items(data)
         self.progress_ = train(WantedAmongOthers(self, data), self._training())
         self.settle()
+
+    def _start_items(self, data: Dataset) -> None:
+        """Ids begin with what is wanted together."""
+        item, log, rows = self.towers_.network.item, data.log, data.positives
+        if item.sessions and len(rows):
+            user = log.user[rows].astype(np.int64)
+            stretch = (np.arange(len(rows)) - np.searchsorted(user, user)) // item.sessions
+            item.start(user * len(rows) + stretch, log.item[rows], self.towers_.encoded(log).item)
 
     def _raise(self) -> None:
         """Towers without weights, for this model's recipe and log."""
@@ -222,14 +231,6 @@ class WantedAmongOthers:
         weight = np.where(counts, counts.astype(np.float64) ** model.exponent, 0)
         self.chance = weight / weight.sum()
         self.windows = windows_of(self.log, rows, self.towers.recipe.history.length)
-        self._start_items(rows)
-
-    def _start_items(self, rows: Rows) -> None:
-        item = self.network.item
-        if item.sessions:
-            user = self.log.user[rows].astype(np.int64)
-            stretch = (np.arange(len(rows)) - np.searchsorted(user, user)) // item.sessions
-            item.start(user * len(rows) + stretch, self.log.item[rows], self.encoded.item)
 
     @property
     def network(self) -> Network:
@@ -250,18 +251,18 @@ class WantedAmongOthers:
         read = gather(self.log, self.encoded, self.windows, batch)
         owner = read.present.nonzero()[:, 0]
         wanted = torch.from_numpy(self.log.item[read.rows].astype(np.int64))[read.present]
-        others, expected = self.others(wanted.numpy(), np.random.default_rng((self.model.seed, 1, step)))
+        others, expected, alone = self.others(wanted.numpy(), np.random.default_rng((self.model.seed, 1, step)))
         asked = torch.cat([read.history.flatten(), wanted, others])
         unique, places = torch.unique(asked, return_inverse=True)
         history, own, other = places.split([read.history.numel(), len(wanted), len(others)])
         vectors = self.network.item({name: array[unique] for name, array in self.items.items()})
         users = self.network.encode(read.with_history(history.view_as(read.history)), vectors).users[read.present]
         users, ready = self.model.ready(users), self.model.ready(vectors)
-        scores = (users @ F.pad(ready[other], (0, 0, 0, 1)).T).float()  # a last column of zeros, for the wanted item's own score
-        scores[:, :-1] = (scores[:, :-1] - expected).masked_fill(self.unfair(owner, wanted, others), -torch.inf)
-        return {"next": sampled_softmax((users * ready[own]).sum(-1).float(), scores, 1.0)}
+        scores = (users @ ready[other].T).float() - corrections(owner, wanted, others, expected, alone)
+        own_scores = (users * ready[own]).sum(-1).float()
+        return {"next": sampled_softmax(own_scores, F.pad(scores, (0, 1)), 1.0)}  # a last column for the wanted item's own score
 
-    def others(self, wanted: Rows, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def others(self, wanted: Rows, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Items a wanted one is told from.
 
         Args:
@@ -269,34 +270,21 @@ class WantedAmongOthers:
             random: Where chance comes from.
 
         Returns:
-            Different item rows `[n]`, ascending, and the log of how often each is expected among those of the batch and the drawn ones,
-            less the log of how often it is there.
+            Different item rows `[n]`, ascending; the log of how often each is expected among those of the batch and the drawn ones, less
+            the log of how often it is there; and the same of the drawn ones alone, infinite for an item not drawn.
         """
         known, drawn = np.flatnonzero(self.share), self.model.negatives
         if drawn >= len(known):
-            return torch.from_numpy(known), torch.zeros(len(known))
-        met = len(wanted) if self.model.in_batch else 0
-        rows = np.concatenate([wanted[:met], random.choice(known, drawn, p=self.chance[known])])
-        rows, times = np.unique(rows, return_counts=True)
-        expected = np.log(met * self.share[rows] + drawn * self.chance[rows]) - np.log(times)
-        return torch.from_numpy(rows), torch.from_numpy(expected.astype(np.float32))
-
-    def unfair(self, owner: Tensor, wanted: Tensor, others: Tensor) -> Tensor:
-        """Which of the others must not count against each wanted item, `[m, n]`: itself, and in a batch all that its own user wants there.
-
-        A batch has few users with many events each; one's own wishes would be met far oftener than their share says.
-
-        Args:
-            owner: The window of each wanted item `[m]`, ascending.
-            wanted, others: Item rows `[m]`, `[n]`, the latter ascending.
-        """
-        alone = not self.model.in_batch or self.model.negatives >= np.count_nonzero(self.share)
-        whose = torch.arange(len(wanted)) if alone else owner
-        place = torch.searchsorted(others, wanted).clamp(max=len(others) - 1)
-        hit = others[place] == wanted
-        unfair = torch.zeros(int(whose.max()) + 1, len(others), dtype=torch.bool)
-        unfair[whose[hit], place[hit]] = True
-        return unfair[whose]
+            return torch.from_numpy(known), torch.zeros(len(known)), torch.zeros(len(known))
+        met = wanted if self.model.in_batch else wanted[:0]
+        sample = random.choice(known, drawn, p=self.chance[known])
+        rows, times = np.unique(np.concatenate([met, sample]), return_counts=True)
+        drawn_times = np.bincount(sample, minlength=len(self.share))[rows]
+        by_draw = drawn * self.chance[rows]
+        expected = np.log(len(met) * self.share[rows] + by_draw) - np.log(times)
+        alone = np.full(len(rows), np.inf)
+        alone[drawn_times > 0] = np.log(by_draw[drawn_times > 0] / drawn_times[drawn_times > 0])
+        return torch.from_numpy(rows), torch.from_numpy(expected.astype(np.float32)), torch.from_numpy(alone.astype(np.float32))
 
     def validate(self) -> dict[str, float]:
         """NDCG@10 over all items on the validation part; empty without one."""
@@ -304,3 +292,23 @@ class WantedAmongOthers:
             return {}
         self.model.settle()
         return {WATCHED: list_quality(self.model, self.valid, self.model.judged)}
+
+
+def corrections(owner: Tensor, wanted: Tensor, others: Tensor, expected: Tensor, alone: Tensor) -> Tensor:
+    """What is taken off each other item's score for each wanted one, `[m, n]`; infinite where it must not count.
+
+    It must not against itself. What its own user wants in the batch counts only as far as it was drawn: a batch has few users with many
+    events each, and one's own wishes are met there far oftener than their share says.
+
+    Args:
+        owner: The window of each wanted item `[m]`, ascending.
+        wanted, others: Item rows `[m]`, `[n]`, the latter ascending.
+        expected, alone: Corrections of the batch's and the drawn items together, and of the drawn ones alone, `[n]`.
+    """
+    place = torch.searchsorted(others, wanted).clamp(max=len(others) - 1)
+    hit = (others[place] == wanted).nonzero()[:, 0]
+    by_window = expected.repeat(int(owner.max()) + 1, 1)
+    by_window[owner[hit], place[hit]] = alone[place[hit]]
+    found = by_window[owner]
+    found[hit, place[hit]] = torch.inf
+    return found
