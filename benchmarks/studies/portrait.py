@@ -57,7 +57,7 @@ valid = 0.1
 test = 0.1
 """
 LATER: dict[str, Any] = {"hidden_items": "later", "hide": 0.1, "epochs": 30}
-STEPS = ("deep_cf", "mf_bpr")
+STEPS = ("deep_cf", "mf_bpr", "two_tower")
 TRIAL_EPOCHS = 10  # of the models that take steps, while settings are chosen
 TRIALS: dict[str, list[dict[str, Any]]] = {
     "popularity": [{}],
@@ -79,6 +79,7 @@ TRIALS: dict[str, list[dict[str, Any]]] = {
         {"hidden": 128} | LATER | {"recency": 0.95}, {"hidden": 128} | LATER | {"recency": 0.9}, {"hidden": 128},
     ],
     "mf_bpr": [LATER | {"recency": 0.95}, LATER | {"recency": 0.9}, {}],
+    "two_tower": [{"negatives": 512}, {"negatives": 512, "layers": 0}, {"negatives": 512, "in_batch": False}],
 }  # fmt: skip
 
 PerUser = dict[str, NDArray[np.float64]]
@@ -93,7 +94,7 @@ class Portrait:
 
     headline = "ndcg@5"
     models = tuple(TRIALS)
-    seeded = ("multi_level_mf", "deep_cf", "mf_bpr")
+    seeded = ("multi_level_mf", "deep_cf", "mf_bpr", "two_tower")
 
     quick = "multi_level_mf"
 
