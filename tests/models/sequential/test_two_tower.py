@@ -12,6 +12,7 @@ from penchant.models.contract import check_recommender
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 from penchant.models.sequential.two_tower import TwoTower, WantedAmongOthers, corrections
+from penchant.models.validation import list_quality
 from penchant.schema.errors import DataError, RecipeError
 from tests.models.collaborative.worlds import told_worlds, world_of
 from tests.small_data import FILM_RECIPE, NEXT, NOON, dataset, film_dataset, ring, two_worlds, weather
@@ -86,9 +87,11 @@ def test_that_the_moment_decides_where_the_recipe_tells_of_it() -> None:
 
 
 def test_that_retrieval_is_the_only_task_whatever_the_recipe_learns() -> None:
-    data = film_dataset(FILM_RECIPE.replace("[scenario]", 'item.fares = { kind = "counters", of = "rating >= 4" }\n[scenario]'))
+    lines = FILM_RECIPE.replace("[scenario]", 'item.fares = { kind = "counters", of = "rating >= 4" }\n[scenario]')
+    data = film_dataset(lines.replace("[network]", '[network]\nrepeats = { kind = "counts" }'))
     fitted = model(epochs=1).fit(data)
     assert not fitted.towers_.network.tasks
+    assert fitted.towers_.network.repeats.kind == "none", "what is no product of vectors cannot be found by them"
     assert fitted.towers_.network.retrieval is not None
     assert not fitted.features.features["candidate"]
     assert {"item_id", "genre", "year"} == set(fitted.features.features["item"])
@@ -210,6 +213,7 @@ def test_that_training_stops_when_validation_grows_no_better_and_keeps_the_best_
     curve = [row["ndcg@10"] for row in fitted.progress_.curves]
     assert fitted.progress_.finished == "patience"
     assert len(curve) == int(np.argmax(curve)) + 3 < 40
+    assert list_quality(fitted, valid) == pytest.approx(max(curve))
     assert WantedAmongOthers(fitted, train).validate()["ndcg@10"] == pytest.approx(max(curve))
 
 
