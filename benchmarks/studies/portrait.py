@@ -79,7 +79,7 @@ TRIALS: dict[str, list[dict[str, Any]]] = {
         {"hidden": 128} | LATER | {"recency": 0.95}, {"hidden": 128} | LATER | {"recency": 0.9}, {"hidden": 128},
     ],
     "mf_bpr": [LATER | {"recency": 0.95}, LATER | {"recency": 0.9}, {}],
-    "two_tower": [{"negatives": 512}, {"negatives": 512, "layers": 0}, {"negatives": 512, "in_batch": False}],
+    "two_tower": [{"negatives": 0}, {"negatives": 0, "layers": 0}, {"negatives": 512}],
 }  # fmt: skip
 
 PerUser = dict[str, NDArray[np.float64]]
