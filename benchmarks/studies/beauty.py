@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from penchant.models.sequential.two_tower import TwoTower
 from studies.sequences import Parts, Sequences, Settings, dataset_of, lines_of
 
 SASREC = {"length": 50, "dropout": 0.4, "epochs": 12, "batch_events": 1024}
@@ -17,7 +18,7 @@ SETTINGS = Settings(
         {"neighbours": neighbours, "shrinkage": shrinkage, "recency": recency}
         for neighbours, shrinkage, recency in [(200, 0.0, 1.0), (200, 5.0, 0.8), (500, 1.0, 0.8), (500, 1.0, 0.6), (500, 5.0, 0.7)]
     ],
-    others={},
+    others={"two_tower": lambda: TwoTower(epochs=12, batch_events=1024, dropout=0.3)},
 )
 
 

@@ -58,7 +58,7 @@ test = 0.1
 """
 LATER: dict[str, Any] = {"hidden_items": "later", "hide": 0.1, "epochs": 30}
 DEEP_CF: dict[str, Any] = {"hidden": 128, "learning_rate": 0.001, "patience": 30} | LATER  # it first gets worse than where it starts
-STEPS = ("deep_cf", "mf_bpr")
+STEPS = ("deep_cf", "mf_bpr", "two_tower")
 TRIAL_EPOCHS = 10  # of the models that take steps, while settings are chosen
 TRIALS: dict[str, list[dict[str, Any]]] = {
     "popularity": [{}],
@@ -84,6 +84,7 @@ TRIALS: dict[str, list[dict[str, Any]]] = {
         DEEP_CF | {"recency": 0.9}, DEEP_CF | {"recency": 0.8}, DEEP_CF | {"recency": 0.7},
     ],
     "mf_bpr": [LATER | {"recency": 0.95}, LATER | {"recency": 0.9}, {}],
+    "two_tower": [{"negatives": 0}, {"negatives": 0, "layers": 0}, {"negatives": 512}],
 }  # fmt: skip
 
 PerUser = dict[str, NDArray[np.float64]]
@@ -98,7 +99,7 @@ class Portrait:
 
     headline = "ndcg@5"
     models = tuple(TRIALS)
-    seeded = ("multi_level_mf", "deep_cf", "mf_bpr")
+    seeded = ("multi_level_mf", "deep_cf", "mf_bpr", "two_tower")
 
     quick = "multi_level_mf"
 

@@ -244,27 +244,35 @@ class FeatureSet:
         series = (log.items[each].gather(log.item[rows]) if each in of_item else log.series(each, rows) for each in columns)
         return pl.DataFrame(dict(zip(columns, series, strict=True)))
 
-    def save(self, directory: Path) -> None:
-        """Write `features.json` and `features.safetensors`."""
+    def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """What was learnt, as JSON and arrays, by owner and name."""
         facts: dict[str, Any] = {}
         arrays: dict[str, Array] = {}
         for owner, name in self._names():
             learnt, more = self.features[owner][name].state()
             facts[f"{owner}.{name}"] = learnt
             arrays |= {f"{owner}.{name}/{key}": np.ascontiguousarray(array) for key, array in more.items()}
-        (directory / "features.json").write_text(json.dumps(facts, ensure_ascii=False), encoding="utf8")
-        save_file(arrays, directory / "features.safetensors")
+        return facts, arrays
 
-    def load(self, directory: Path) -> "FeatureSet":
-        """Restore what `save` wrote for the same recipe."""
+    def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> "FeatureSet":
+        """Take a `state` of the same recipe."""
         self._remembered.clear()
-        facts: Mapping[str, Any] = json.loads((directory / "features.json").read_text(encoding="utf8"))
-        arrays = load_file(directory / "features.safetensors")
         for owner, name in self._names():
             prefix = f"{owner}.{name}/"
             own = {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
             self.features[owner][name].restore(facts[f"{owner}.{name}"], own)
         return self
+
+    def save(self, directory: Path) -> None:
+        """Write `features.json` and `features.safetensors`."""
+        facts, arrays = self.state()
+        (directory / "features.json").write_text(json.dumps(facts, ensure_ascii=False), encoding="utf8")
+        save_file(arrays, directory / "features.safetensors")
+
+    def load(self, directory: Path) -> "FeatureSet":
+        """Restore what `save` wrote for the same recipe."""
+        facts = json.loads((directory / "features.json").read_text(encoding="utf8"))
+        return self.restore(facts, load_file(directory / "features.safetensors"))
 
 
 def _with_events(table: pl.DataFrame, rows: Array) -> tuple[pl.DataFrame, Array | None]:

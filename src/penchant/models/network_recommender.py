@@ -25,6 +25,7 @@ from penchant.schema.space import Range
 
 EVENTS_AT_ONCE = 16_384
 ITEMS_AT_ONCE = 65_536
+MIXING = 0.15  # windows of like length share a batch; this much noise keeps batches different from epoch to epoch
 
 
 class Trainer(Protocol):
@@ -297,3 +298,10 @@ def packs(sizes: NDArray[np.integer], limit: int) -> list[slice]:
             cuts.append(slice(start, place))
             start = place
     return [*cuts, slice(start, len(sizes))] if len(sizes) else []
+
+
+def mixed_packs(sizes: NDArray[np.integer], limit: int, random: np.random.Generator) -> list[NDArray[np.int64]]:
+    """Places of sizes in batches, in random order: like sizes together, padded within `limit`, each place once."""
+    order = np.argsort(sizes * np.exp(random.normal(0, MIXING, len(sizes))), kind="stable")
+    batches = [order[pack] for pack in packs(np.maximum.accumulate(sizes[order]), limit)]
+    return [batches[place] for place in random.permutation(len(batches))]

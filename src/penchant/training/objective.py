@@ -9,13 +9,12 @@ from penchant.data.dataset import Dataset, labels_of
 from penchant.data.windows import windows_of
 from penchant.models.batch import Batch, gather
 from penchant.models.network import Encoding
-from penchant.models.network_recommender import NetworkRecommender, packs
+from penchant.models.network_recommender import NetworkRecommender, mixed_packs
 from penchant.models.validation import list_quality
 from penchant.schema.errors import DataError
 from penchant.schema.recipe import TrainingSettings
 
 ENOUGH = 4_000_000  # events that tell what is used together; of more, every so manieth session is read
-MIXING = 0.15  # windows of like length share a batch; this much noise keeps batches different from epoch to epoch
 
 
 class NetworkObjective:
@@ -76,11 +75,7 @@ class NetworkObjective:
 
     def epoch(self, number: int) -> list[NDArray[np.int64]]:
         """Batches as window numbers `[windows]`, of like length each, every window once; the same for the same seed and number."""
-        random = np.random.default_rng((self.settings.seed, number))
-        order = np.argsort(self.sizes * np.exp(random.normal(0, MIXING, len(self.sizes))), kind="stable")
-        largest = np.maximum.accumulate(self.sizes[order])
-        batches = [order[pack] for pack in packs(largest, self.settings.batch_events)]
-        return [batches[place] for place in random.permutation(len(batches))]
+        return mixed_packs(self.sizes, self.settings.batch_events, np.random.default_rng((self.settings.seed, number)))
 
     def losses(self, batch: NDArray[np.int64], step: int) -> dict[str, Tensor]:
         """Each task's mean loss over the batch's targets; a task without a label or wanted event in it is absent."""

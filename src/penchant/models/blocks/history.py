@@ -19,7 +19,8 @@ GAPS = 34  # nothing before, then logarithmic classes of time between two events
 class TransformerSettings(Settings):
     """Size of the history encoder."""
 
-    layers: int = Field(2, ge=1, le=24)
+    layers: int = Field(2, ge=0, le=24)
+    """0 = events stand as they are, and only the request reads them: their weighted mean."""
     heads: int = Field(2, ge=1)
     order: bool = True
     """Whether the order of events tells anything. Without it a history is a set: no places, no gaps, no event counts less for its age."""

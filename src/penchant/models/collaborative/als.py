@@ -17,15 +17,14 @@ from torch import Tensor
 from penchant.data.dataset import Dataset
 from penchant.models.collaborative.interactions import had, interactions
 from penchant.models.collaborative.pure_svd import right_singular_vectors
-from penchant.models.collaborative.similarity import cosines
 from penchant.models.queries import Queries
-from penchant.models.recommender import Recommender
+from penchant.models.vector_recommender import VectorRecommender
 
 CELLS = 500_000  # numbers of factor vectors gathered at one time: 2 MB, near the processor
 START_ROUNDS = 3
 
 
-class ALS(Recommender):
+class ALS(VectorRecommender):
     """Users and items as vectors whose products are near 1 for what a user has had and near 0 elsewhere.
 
     The loss is `sum over had (1 - x y)^2 + w sum over all (x y)^2 + r sum of n^p |vector|^2`, with `n` the vector's events plus `w`
@@ -79,15 +78,15 @@ class ALS(Recommender):
             result[rows] = torch.cholesky_solve(found.sum(dim=1)[:, :, None], torch.linalg.cholesky(left))[:, :, 0]
         return result
 
-    def scores(self, queries: Queries) -> NDArray[np.float32]:
-        """Products of each history's best vector with the items', `[queries, items]`; 0 without a history."""
-        items = torch.from_numpy(self.vectors_)
-        result: NDArray[np.float32] = (self._solved(had(queries), items) @ items.T).numpy()
-        return result
+    @property
+    def item_vectors(self) -> NDArray[np.float32]:
+        """`[items, factors]`."""
+        return self.vectors_
 
-    def item_similarities(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Cosines of the items' vectors, `[rows, items]`."""
-        return cosines(self.vectors_, rows)
+    def query_vectors(self, queries: Queries) -> NDArray[np.float32]:
+        """Each history's best vector, `[queries, factors]`; 0 without a history."""
+        result: NDArray[np.float32] = self._solved(had(queries), torch.from_numpy(self.vectors_)).numpy()
+        return result
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The items' vectors, `[items, factors]`."""

@@ -19,13 +19,13 @@ from penchant.data.dataset import Dataset
 from penchant.models.collaborative.attributes import attributes
 from penchant.models.collaborative.held_back import Hidden, Hiding, Learning, ListModel, Lists
 from penchant.models.collaborative.interactions import interactions, past, sparse_from, sparse_state
-from penchant.models.collaborative.similarity import cosines
 from penchant.models.collaborative.towers import Tower, rows_or_none
 from penchant.models.queries import Queries
+from penchant.models.vector_recommender import VectorRecommender
 from penchant.schema.recipe import TrainingSettings
 
 
-class DLCMF(ListModel):
+class DLCMF(ListModel, VectorRecommender):
     """Encoded users and items whose products are near 1 for what a user has had and near 0 elsewhere, and which tell their attributes.
 
     The loss is the mean over hidden pairs of `(1 - x y)^2`, `unobserved_weight` times the squared products of all pairs asked about, per
@@ -115,18 +115,19 @@ class DLCMF(ListModel):
     def settle(self) -> None:
         """Encode every item."""
         self.network_.eval()
-        self.vectors_: Tensor = self.network_.item(self.audience_, self.contents_)
+        self.vectors_: NDArray[np.float32] = self.network_.item(self.audience_, self.contents_).numpy()
+
+    @property
+    def item_vectors(self) -> NDArray[np.float32]:
+        """`[items, width]`."""
+        return self.vectors_
 
     @torch.inference_mode()
-    def scores(self, queries: Queries) -> NDArray[np.float32]:
-        """Products of encoded queries and items, `[queries, items]`."""
+    def query_vectors(self, queries: Queries) -> NDArray[np.float32]:
+        """Encoded histories and portraits, `[queries, width]`."""
         users = self.network_.user(past(queries, self.recency), rows_or_none(self.portraits_, queries.user))
-        result: NDArray[np.float32] = (users @ self.vectors_.T).numpy()
+        result: NDArray[np.float32] = users.numpy()
         return result
-
-    def item_similarities(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Cosines of the items' vectors, `[rows, items]`."""
-        return cosines(self.vectors_.numpy(), rows)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The network's weights, and the matrices that are told of users and items."""

@@ -23,7 +23,7 @@ from penchant.models.collaborative.interactions import interactions, past, past_
 from penchant.models.collaborative.pure_svd import right_singular_vectors
 from penchant.models.collaborative.similarity import Values, cosines
 from penchant.models.queries import Queries
-from penchant.models.recommender import Recommender
+from penchant.models.vector_recommender import VectorRecommender
 
 Dense = NDArray[np.float32]
 LEAST = 1e-6  # share of the mean variance below which a direction counts as empty
@@ -113,7 +113,7 @@ class Level:
         return cls(rows=rows, weight=float(arrays[f"{name}.weight"][0]), noise=float(arrays[f"{name}.noise"][0]), **dense)
 
 
-class MultiLevelMF(Recommender):
+class MultiLevelMF(VectorRecommender):
     """Users and items as vectors that explain three matrices at once.
 
     The loss is `sum over pairs of weight (value - x y)^2 + p sum over users |portrait - A x|^2 + c sum over items |content - B y|^2 +
@@ -157,7 +157,7 @@ class MultiLevelMF(Recommender):
 
     def _learn(self, data: Dataset) -> None:
         matrix = ratings(data) if self.values == "ratings" else interactions(data)
-        self.mean_ = float(matrix.data.mean()) if self.values == "ratings" and matrix.nnz else 0.0
+        self.base = float(matrix.data.mean()) if self.values == "ratings" and matrix.nnz else 0.0
         transposed = csr_array(matrix.T)
         portraits, contents = attributes(data)
         self.portrait_ = Level.empty(portraits, self.portrait_weight, self.factors)
@@ -218,7 +218,7 @@ class MultiLevelMF(Recommender):
         there = np.arange(longest) < lengths[:, None]
         entries = matrix.data[np.minimum(matrix.indptr[rows, None] + np.arange(longest), matrix.nnz - 1)] * there
         known, held = torch.from_numpy(there).float(), torch.from_numpy(entries.astype(np.float32))
-        return (known, held - self.mean_) if self.values == "ratings" else (held, known)
+        return (known, held - self.base) if self.values == "ratings" else (held, known)
 
     def query_vectors(self, queries: Queries) -> Dense:
         """Vectors `[queries, factors]` by history and portrait, by the portrait alone, or the centre."""
@@ -226,14 +226,10 @@ class MultiLevelMF(Recommender):
         result = self._solved(matrix, self.vectors_, self.warm_, self.portrait_, queries.user)
         return _with_new(result, np.diff(matrix.indptr) > 0, self.portrait_, queries.user)
 
-    def scores(self, queries: Queries) -> NDArray[np.float32]:
-        """Products of the queries' vectors with the items', `[queries, items]`; predicted ratings where ratings were learnt."""
-        result: Dense = self.query_vectors(queries) @ self.vectors_.T + np.float32(self.mean_)
-        return result
-
-    def item_similarities(self, rows: NDArray[np.integer]) -> Dense:
-        """Cosines of some items' vectors with all items', `[rows, items]`; 0 for a vector without length."""
-        return cosines(self.vectors_, rows)
+    @property
+    def item_vectors(self) -> Dense:
+        """`[items, factors]`."""
+        return self.vectors_
 
     def user_similarities(self, rows: NDArray[np.int64]) -> Dense:
         """Cosines of some training users' vectors with all users', `[rows, users]`."""
@@ -241,13 +237,13 @@ class MultiLevelMF(Recommender):
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Vectors of users and items, which items have events, the mean rating, and both levels."""
-        own = {"users": self.users_, "vectors": self.vectors_, "warm": self.warm_, "mean": np.array([self.mean_])}
+        own = {"users": self.users_, "vectors": self.vectors_, "warm": self.warm_, "mean": np.array([self.base])}
         return own | self.portrait_.state("portrait") | self.content_.state("content")
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take a `state`."""
         self.users_, self.vectors_, self.warm_ = arrays["users"], arrays["vectors"], arrays["warm"]
-        self.mean_ = float(arrays["mean"][0])
+        self.base = float(arrays["mean"][0])
         self.portrait_ = Level.restored("portrait", arrays, len(self.users_))
         self.content_ = Level.restored("content", arrays, len(self.vectors_))
 

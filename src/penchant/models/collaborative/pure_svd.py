@@ -13,14 +13,13 @@ from scipy.sparse import csr_array
 
 from penchant.data.dataset import Dataset
 from penchant.models.collaborative.interactions import divided, had, interactions, item_scale
-from penchant.models.collaborative.similarity import cosines
 from penchant.models.queries import Queries
-from penchant.models.recommender import Recommender
+from penchant.models.vector_recommender import VectorRecommender
 
 SPARE = 10  # directions beyond those kept, which make the kept ones exact
 
 
-class PureSVD(Recommender):
+class PureSVD(VectorRecommender):
     """The history, seen through the strongest directions of the user-item matrix, missing entries as 0.
 
     Users are folded in: a history's scores are `history V V^T`, for a training user the same as the user's row of the decomposition.
@@ -50,14 +49,15 @@ class PureSVD(Recommender):
         directions = right_singular_vectors(divided(matrix, scale), self.factors, self.rounds, self.seed)
         self.into_, self.out_of_ = directions / scale[:, None], directions * scale[:, None]
 
-    def scores(self, queries: Queries) -> NDArray[np.float32]:
-        """Histories projected on the kept directions, `[queries, items]`; 0 without a history."""
-        result: NDArray[np.float32] = (had(queries) @ self.into_) @ self.out_of_.T
-        return result
+    @property
+    def item_vectors(self) -> NDArray[np.float32]:
+        """What items are read from, `[items, factors]`."""
+        return self.out_of_
 
-    def item_similarities(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Cosines of the items' coordinates in the kept directions, `[rows, items]`."""
-        return cosines(self.out_of_, rows)
+    def query_vectors(self, queries: Queries) -> NDArray[np.float32]:
+        """Histories projected on the kept directions, `[queries, factors]`; 0 without a history."""
+        result: NDArray[np.float32] = had(queries) @ self.into_
+        return result
 
     def state(self) -> dict[str, NDArray[Any]]:
         """The directions that histories are projected on, and those that items are read from, each `[items, factors]`."""

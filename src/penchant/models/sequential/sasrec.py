@@ -25,14 +25,13 @@ from penchant.models.blocks.dropout import Dropout
 from penchant.models.blocks.embedding import DENSE_ROWS, SCALE
 from penchant.models.blocks.history import Layer
 from penchant.models.collaborative.similarity import cosines
-from penchant.models.network_recommender import packs
+from penchant.models.network_recommender import mixed_packs
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 from penchant.models.validation import list_quality
 from penchant.schema.errors import DataError
 from penchant.schema.recipe import TrainingSettings
 
-MIXING = 0.15  # windows of like length share a batch; this much noise keeps batches different from epoch to epoch
 TOGETHER = 20  # events in a row that count as used together, for the vectors' start
 WATCHED = "ndcg@10"
 QUERIES_AT_ONCE = 128  # histories encoded together when answering
@@ -212,9 +211,7 @@ class NextEvent:
         random = np.random.default_rng((self.model.seed, number))
         windows = cut_windows(self.log, self.rows, self.model.length, random.integers(self.model.length, size=len(self.log.users)))
         sizes = np.maximum(windows.length + 1, windows.targets)
-        order = np.argsort(sizes * np.exp(random.normal(0, MIXING, len(sizes))), kind="stable")
-        batches = [windows.take(order[pack]) for pack in packs(np.maximum.accumulate(sizes[order]), self.model.batch_events)]
-        return [batches[place] for place in random.permutation(len(batches))]
+        return [windows.take(chosen) for chosen in mixed_packs(sizes, self.model.batch_events, random)]
 
     def losses(self, batch: Windows, step: int) -> dict[str, Tensor]:
         """The mean loss over the batch's targets."""
