@@ -44,10 +44,10 @@ class ALS(VectorRecommender):
     def __init__(
         self,
         factors: Annotated[int, Field(ge=1)] = 64,
-        regularisation: Annotated[float, Field(gt=0)] = 0.005,
-        unobserved_weight: Annotated[float, Field(gt=0)] = 0.1,
+        regularisation: Annotated[float, Field(gt=0)] = 0.01,
+        unobserved_weight: Annotated[float, Field(gt=0)] = 0.3,
         frequency_power: Annotated[float, Field(ge=0, le=2)] = 1.0,
-        iterations: Annotated[int, Field(ge=1)] = 3,
+        iterations: Annotated[int, Field(ge=1)] = 2,
         seed: Annotated[int, Field(ge=0)] = 0,
     ) -> None:
         self.factors, self.regularisation, self.unobserved_weight = factors, regularisation, unobserved_weight
