@@ -198,6 +198,24 @@ def test_that_the_towers_start_as_the_strongest_directions() -> None:
     assert scores.std() == pytest.approx(2, rel=1e-2)
 
 
+def test_that_deep_cf_knows_something_before_it_has_learnt() -> None:
+    data = dataset(two_worlds(events=5))
+    right = {}
+    for start in ("spectral", "random"):
+        model = DeepCF(told=False, width=4, epochs=1, learning_rate=1e-9, start=start)  # type: ignore[arg-type]
+        table = model.fit(data).recommend(data.log.users["user_id"].to_list(), 1)
+        right[start] = np.equal(world_of(table["user_id"]), world_of(table["item_id"])).mean()
+    assert right["spectral"] > 0.95
+    assert right["random"] < 0.8
+
+
+def test_that_deep_cf_weighs_users_as_it_is_told() -> None:
+    events = two_worlds(events=5)
+    data = dataset(events).part(np.arange(3, len(events)))  # the first user has fewer events than the others
+    one, other = (DeepCF(told=False, epochs=1, user_scaling=scaling).fit(data).progress_.curves[0] for scaling in (0.0, 1.0))
+    assert one["loss.lists"] != other["loss.lists"]
+
+
 def test_that_a_direct_path_is_added_to_the_layers() -> None:
     torch.manual_seed(0)
     tower = Tower(3, 0, (4, 2), 0.0, scaling=0.0, direct=True)
