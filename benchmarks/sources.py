@@ -3,7 +3,9 @@
 One network is fitted once on each split, for few epochs, with an item-KNN and an EASE beside it; then the same users are asked under
 several arrangements of retrieval and sources. Wanted are the test part's events (KuaiRand: its clicks), one query per user.
 
-    python benchmarks/sources.py [--split NAME] [--epochs N] [--users N] [--json] [--data FOLDER]
+    python benchmarks/sources.py [--split NAME] [--epochs N] [--users N] [--quick] [--json] [--data FOLDER]
+
+`--quick`: one epoch and 100 users, under a minute; the lists are worth little then.
 """
 
 import argparse
@@ -107,17 +109,18 @@ def main() -> None:
     parser.add_argument("--split", choices=SPLITS, default="ml-100k")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--users", type=int, default=1000)
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    parser.add_argument("--quick", action="store_true", help="one epoch, 100 users")
     parser.add_argument("--data", type=Path, default=DATA)
     asked = parser.parse_args()
-    model, test = fitted(asked.split, asked.data, asked.epochs)
+    epochs, users = (1, 100) if asked.quick else (asked.epochs, asked.users)
+    model, test = fitted(asked.split, asked.data, epochs)
+    rows = {}
     for name, (retrieved, proposed) in ARRANGEMENTS.items():
-        row = measure(model, test, asked.users, retrieved, proposed)
-        print(
-            json.dumps({"arrangement": name} | row)
-            if asked.json
-            else f"{name:34} {'  '.join(f'{key} {value}' for key, value in row.items())}"
-        )
+        rows[name] = measure(model, test, users, retrieved, proposed)
+        print(f"{name:34} {'  '.join(f'{key} {value}' for key, value in rows[name].items())}", flush=True)
+    if asked.json:
+        print(json.dumps({"benchmark": "sources", "split": asked.split, "epochs": epochs, "arrangements": rows}))
 
 
 if __name__ == "__main__":
