@@ -133,6 +133,8 @@ class SourceSettings(Settings):
 
     An item that stands in a list twice is a duplicate event, one moment with one item; keep both with `clean.duplicates = "keep_all"`.
     """
+    item_list_marks: dict[str, str] = Field({})
+    """With `item_list`: column = another column of lists of the row (`liked = "like_seq"`); 1 for items that stand there too, else 0."""
 
     @property
     def shown(self) -> str:
@@ -171,6 +173,13 @@ class SourceSettings(Settings):
                 "the name of a time zone", f"'{zone}'", f"Did you mean '{near[0]}'?" if near else "For example 'Europe/Berlin'."
             )
         return zone
+
+    @model_validator(mode="after")
+    def _marks_of_a_list(self) -> Self:
+        if self.item_list_marks and self.item_list is None:
+            do = 'Name the column of lists whose items become events: item_list = "seen".'
+            raise ContradictionError("with item_list when it has item_list_marks", "item_list_marks alone", do)
+        return self
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 
 from penchant.data.sources import read_events, read_table
-from penchant.schema.errors import DataError
+from penchant.schema.errors import DataError, RecipeError
 from penchant.schema.recipe import SourceSettings
+from penchant.schema.settings import read_settings
 from tests.data.sources.given import read, written
 
 
@@ -96,3 +97,21 @@ def test_that_sources_whose_types_do_not_go_together_are_refused(tmp_path: Path)
     written(tmp_path, "a.csv", "user_id,item_id,time,size\n1,x,1,big\n")
     with pytest.raises(DataError, match="event sources"):
         read_events([SourceSettings(path="a.csv"), SourceSettings(path="b.parquet")], tmp_path)
+
+
+def test_that_items_of_a_list_are_marked_by_the_other_lists_of_their_row(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"user_id": [1, 2], "time": [10, 20], "seen": [[7, 5, 7], [5]], "liked": [[7, 9, 7], []]})
+    settings = {"item_list": "seen", "item_list_marks": {"is_liked": "liked"}}
+    table = read_table(parquet(tmp_path, frame, **settings), tmp_path, "events")
+    assert table.frame.select("user_id", "item_id", "is_liked").rows() == [("1", "7", 1), ("1", "5", 0), ("1", "7", 1), ("2", "5", 0)]
+    assert table.notes[1:] == ["file 'a.parquet': left out 1 items of 'liked' that do not stand in 'seen'"]
+
+
+def test_that_a_list_of_marks_that_is_absent_or_without_an_item_list_is_refused(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"user_id": [1], "seen": [[3]], "liked": [3]})
+    with pytest.raises(DataError, match=r"item_list_marks\.mark 'like'.*Did you mean 'liked'"):
+        read_table(parquet(tmp_path, frame, item_list="seen", item_list_marks={"mark": "like"}), tmp_path, "events")
+    with pytest.raises(DataError, match=r"item_list_marks\.mark 'liked'.*must be a column of lists"):
+        read_table(parquet(tmp_path, frame, item_list="seen", item_list_marks={"mark": "liked"}), tmp_path, "events")
+    with pytest.raises(RecipeError, match="item_list_marks alone"):
+        read_settings(SourceSettings, {"path": "a.parquet", "item_list_marks": {"mark": "liked"}}, "data.events")

@@ -19,6 +19,7 @@ from penchant.schema.recipe import SourceSettings
 
 _NEEDED: dict[Role, tuple[str, ...]] = {"events": ("user_id", "item_id"), "users": ("user_id",), "items": ("item_id",)}
 _CONVERTED = frozenset({"user_id", "item_id", "timestamp"})
+_ROW = "\x1frow"  # no column of a table
 
 
 @dataclass(frozen=True)
@@ -99,11 +100,17 @@ def _require(columns: Sequence[str], file: Source, role: Role) -> None:
         if name not in given:
             do = f"Say which column it is: columns = {{{name} = ...}}."
             raise DataError(f"column '{name}' of {file.shown}", must=f"in a table of {role}", came=f"columns {listed(columns)}", do=do)
-    if file.settings.item_list and file.settings.item_list not in columns:
-        name = file.settings.item_list
-        raise DataError(
-            f"item_list '{name}'", must=f"a column of {file.shown}", came=f"columns {listed(columns)}", do=did_you_mean(name, columns)
-        )
+    for key, name in _lists(file.settings).items():
+        if name not in columns:
+            raise DataError(
+                f"{key} '{name}'", must=f"a column of {file.shown}", came=f"columns {listed(columns)}", do=did_you_mean(name, columns)
+            )
+
+
+def _lists(settings: SourceSettings) -> dict[str, str]:
+    """The columns of lists that are read, by the key that names each."""
+    marks = {f"item_list_marks.{mark}": name for mark, name in settings.item_list_marks.items()}
+    return ({"item_list": settings.item_list} if settings.item_list else {}) | marks
 
 
 def _filters_early(settings: SourceSettings) -> bool:
@@ -126,23 +133,30 @@ def _condition(settings: SourceSettings, schema: pl.Schema, file: Source) -> pl.
 
 
 def one_event_each(frame: pl.DataFrame, file: Source, notes: list[str]) -> pl.DataFrame:
-    """One row per element of `item_list`, in the list's order, all with their row's time."""
-    name = file.settings.item_list
+    """One row per element of `item_list`, in the list's order, all with their row's time, marked by the other lists they stand in."""
+    name, marks = file.settings.item_list, file.settings.item_list_marks
     if name is None:
         return frame
-    if not isinstance(frame.schema[name], pl.List):
-        came = f"values of type {frame.schema[name]}"
-        raise DataError(
-            f"item_list '{name}' of {file.shown}", must="a column of lists", came=came, do="Take `item_list` out of the recipe."
-        )
+    for key, column in _lists(file.settings).items():
+        if not isinstance(frame.schema[column], pl.List):
+            came = f"values of type {frame.schema[column]}"
+            raise DataError(f"{key} '{column}' of {file.shown}", must="a column of lists", came=came, do=f"Take `{key}` out of the recipe.")
     others = [column for column, kind in frame.schema.items() if isinstance(kind, pl.List) and column != name]
+    unread = [column for column in others if column not in marks.values()]
     empty = int((frame[name].list.len().fill_null(0) == 0).sum())
-    if others:
-        notes.append(f"{file.shown}: left out {listed(others)}, lists that belong to a whole row and not to one event")
+    if unread:
+        notes.append(f"{file.shown}: left out {listed(unread)}, lists that belong to a whole row and not to one event")
     if empty:
         notes.append(f"{file.shown}: {empty:,} rows have an empty list and give no event")
-    filled = frame.drop([*others, "item_id"], strict=False).filter(pl.col(name).list.len() > 0)
-    return filled.explode(name).rename({name: "item_id"})
+    lists = frame.with_row_index(_ROW).filter(pl.col(name).list.len() > 0)
+    events = lists.drop([*others, "item_id"], strict=False).explode(name).rename({name: "item_id"})
+    for mark, column in marks.items():
+        listed_there = lists.select(_ROW, pl.col(column).alias("item_id")).explode("item_id").drop_nulls().unique()
+        events = events.join(listed_there.with_columns(pl.lit(1).alias(mark)), on=[_ROW, "item_id"], how="left", maintain_order="left")
+        alone = len(listed_there) - len(listed_there.join(events, on=[_ROW, "item_id"], how="semi"))
+        if alone:
+            notes.append(f"{file.shown}: left out {alone:,} items of '{column}' that do not stand in '{name}'")
+    return events.with_columns(pl.col(list(marks)).fill_null(0)).drop(_ROW)
 
 
 def converted(frame: pl.DataFrame, file: Source, role: Role, notes: list[str]) -> pl.DataFrame:
