@@ -22,6 +22,7 @@ from penchant.models.blocks.context import Likeness
 from penchant.models.blocks.dropout import Dropout
 from penchant.models.blocks.embedding import FeatureEmbedding
 from penchant.models.blocks.feed_forward import feed_forward, layers, start_at_zero
+from penchant.models.blocks.scenario.scenario import Scenario
 from penchant.models.blocks.standing import Standing
 from penchant.schema.errors import RecipeError
 from penchant.schema.kinds import choose
@@ -69,9 +70,10 @@ class Network(nn.Module):
             gates = settings.scenario if self.scenario is not None else Part(kind="none")  # no scenario, nothing to gate by
             self.standing = Standing(counted, width, dropout) if counted else None
             joined = self.interaction.width_out
-            self.gate_in = _part("scenario", gates, width, joined)
+            factors = features.forms("scenario")
+            self.gate_in = _part("scenario", gates, factors, width, joined)
             self.experts = _part("experts", settings.experts, joined, width, len(self.tasks), dropout, settings.activation)
-            self.gates_out = nn.ModuleList([_part("scenario", gates, width, represented) for _ in self.tasks])
+            self.gates_out = nn.ModuleList([_part("scenario", gates, factors, width, represented) for _ in self.tasks])
             self.towers = nn.ModuleList([layers(represented, settings.tower, dropout, settings.activation) for _ in self.tasks])
 
     @staticmethod
@@ -118,7 +120,7 @@ class Network(nn.Module):
         users = self.asks(users, context + scenario, history, age, near) if self.asks is not None else users + context + scenario
         repeats = self.repeats.weigh(age, batch.context, batch.history_columns)
         read = torch.cat([*fields, circumstances, factors], dim=-2) if self.reads_fields else None
-        return Encoding(users, history, context + scenario, scenario, age, batch.history, repeats, read)
+        return Encoding(users, history, context + scenario, Scenario(scenario, batch.scenario), age, batch.history, repeats, read)
 
     def rank(self, encoding: "Encoding", candidates: "Items", standing: dict[str, Tensor]) -> dict[str, Tensor]:
         """Raw outputs `{task: [batch, targets, k]}`.
@@ -131,11 +133,11 @@ class Network(nn.Module):
         counts, counted = self.standing(standing) if self.standing is not None else (None, None)
         told = self._told(encoding, candidates.vectors, counts) if self.interaction.reads_told else None
         fields = _beside(encoding.fields, candidates.fields, counted) if self.interaction.reads_fields else None
-        scenario = encoding.scenario.unsqueeze(2)
-        representations = self.experts(self.gate_in(self.interaction(told, fields), scenario))
+        representations = self.experts(self.gate_in(self.interaction(told, fields), encoding.scenario))
         outputs = {}
         for place, (name, task) in enumerate(self.tasks.items()):
-            outputs[name] = task(self.towers[place](self.gates_out[place](representations[..., place, :], scenario)))
+            own = self.gates_out[place](representations[..., place, :], encoding.scenario)
+            outputs[name] = task(self.towers[place](own))
         return outputs
 
     def _told(self, encoding: "Encoding", candidates: Tensor, counts: Tensor | None) -> Tensor:
@@ -189,7 +191,7 @@ class Encoding:
         users: User vectors in their context `[batch, targets, width]`.
         history: Encoded positions `[batch, 1 + length, width]`.
         context: Circumstances and scenario `[batch, targets, width]`.
-        scenario: Scenario alone `[batch, targets, width]`.
+        scenario: Scenario alone `[batch, targets]`.
         age: How many events each position lies before each target, below 0 where not visible, `[batch, targets, 1 + length]`.
         past: Item rows of the past events `[batch, length]`.
         repeats: What each of them is worth for its own item, `[batch, targets, length]`; None where repeats count nothing.
@@ -199,7 +201,7 @@ class Encoding:
     users: Tensor
     history: Tensor
     context: Tensor
-    scenario: Tensor
+    scenario: Scenario
     age: Tensor
     past: Tensor
     repeats: Tensor | None
