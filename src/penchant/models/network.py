@@ -22,6 +22,7 @@ from penchant.models.blocks.context import Likeness
 from penchant.models.blocks.dropout import Dropout
 from penchant.models.blocks.embedding import FeatureEmbedding
 from penchant.models.blocks.feed_forward import feed_forward, layers, start_at_zero
+from penchant.models.blocks.members import Members
 from penchant.models.blocks.scenario.scenario import Scenario
 from penchant.models.blocks.standing import Standing
 from penchant.schema.errors import RecipeError
@@ -74,6 +75,8 @@ class Network(nn.Module):
             self.gate_in = _part("scenario", gates, factors, width, joined)
             self.experts = _part("experts", settings.experts, joined, width, len(self.tasks), dropout, settings.activation)
             self.gates_out = nn.ModuleList([_part("scenario", gates, factors, width, represented) for _ in self.tasks])
+            read = [represented, *settings.tower][-1]
+            self.members = Members(settings.members, joined, read, len(self.tasks)) if settings.members > 1 else None
             self.towers = nn.ModuleList([layers(represented, settings.tower, dropout, settings.activation) for _ in self.tasks])
 
     @staticmethod
@@ -133,11 +136,16 @@ class Network(nn.Module):
         counts, counted = self.standing(standing) if self.standing is not None else (None, None)
         told = self._told(encoding, candidates.vectors, counts) if self.interaction.reads_told else None
         fields = _beside(encoding.fields, candidates.fields, counted) if self.interaction.reads_fields else None
-        representations = self.experts(self.gate_in(self.interaction(told, fields), encoding.scenario))
+        joined = self.gate_in(self.interaction(told, fields), encoding.scenario)
+        representations = self.experts(joined if self.members is None else self.members.spread(joined))
         outputs = {}
         for place, (name, task) in enumerate(self.tasks.items()):
-            own = self.gates_out[place](representations[..., place, :], encoding.scenario)
-            outputs[name] = task(self.towers[place](own))
+            own = self.towers[place](self.gates_out[place](representations[..., place, :], encoding.scenario))
+            if self.members is None:
+                outputs[name] = task(own)
+            else:
+                each = task(self.members.own(own, place)) + self.members.biases[place]
+                outputs[name] = each if self.training else each.mean(-1)
         return outputs
 
     def _told(self, encoding: "Encoding", candidates: Tensor, counts: Tensor | None) -> Tensor:

@@ -124,6 +124,9 @@ class SourceSettings(Settings):
     """The decimal mark of numbers in text tables; when absent a point, or a comma where the separator is `;` and the numbers show one."""
     where: ExpressionText | None = None
     """Rows to read; all when absent."""
+    item_list_apart: float = Field(0.0, ge=0)
+    """With `item_list`: seconds between two items of a list, the last of which stands at the row's time, so that each can be
+    learnt from those before it; with 0 all are of one moment."""
     time_unit: Literal["s", "ms", "us", "ns"] | None = None
     """Unit of a numeric timestamp; guessed from its size when absent."""
     time_zone: str | None = None
@@ -176,9 +179,10 @@ class SourceSettings(Settings):
 
     @model_validator(mode="after")
     def _marks_of_a_list(self) -> Self:
-        if self.item_list_marks and self.item_list is None:
-            do = 'Name the column of lists whose items become events: item_list = "seen".'
-            raise ContradictionError("with item_list when it has item_list_marks", "item_list_marks alone", do)
+        for name in ("item_list_marks", "item_list_apart"):
+            if getattr(self, name) and self.item_list is None:
+                do = 'Name the column of lists whose items become events: item_list = "seen".'
+                raise ContradictionError(f"with item_list when it has {name}", f"{name} alone", do)
         return self
 
     @model_validator(mode="after")
@@ -390,6 +394,8 @@ class NetworkSettings(Settings):
     activation: Literal["gelu", "relu"] = "gelu"
     """Between the layers of experts that are given as a list, and of towers."""
     repeats: Part = Part(kind="none")
+    members: int = Field(1, ge=1, le=64)
+    """Answers of the ranking path that are learnt apart and averaged; they share all but a few weights."""
 
 
 class SplitSettings(Settings):

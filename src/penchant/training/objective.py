@@ -132,7 +132,9 @@ class NetworkObjective:
             label = torch.from_numpy(self.labels[name][read.rows])
             known = read.present & ~label.isnan()
             if known.any():
-                losses[name] = task.loss(outputs[name][..., 0][known], label[known]).mean()
+                output = outputs[name][:, :, 0][known]
+                wanted = label[known].view(-1, *[1] * (output.ndim - 1)).expand_as(output)  # the members of an ensemble learn the same
+                losses[name] = task.loss(output, wanted).mean()
         return losses
 
     def validate(self) -> dict[str, float]:

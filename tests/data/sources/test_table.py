@@ -113,5 +113,14 @@ def test_that_a_list_of_marks_that_is_absent_or_without_an_item_list_is_refused(
         read_table(parquet(tmp_path, frame, item_list="seen", item_list_marks={"mark": "like"}), tmp_path, "events")
     with pytest.raises(DataError, match=r"item_list_marks\.mark 'liked'.*must be a column of lists"):
         read_table(parquet(tmp_path, frame, item_list="seen", item_list_marks={"mark": "liked"}), tmp_path, "events")
+    with pytest.raises(RecipeError, match="item_list_apart alone"):
+        read_settings(SourceSettings, {"path": "a.parquet", "item_list_apart": 60}, "data.events")
     with pytest.raises(RecipeError, match="item_list_marks alone"):
         read_settings(SourceSettings, {"path": "a.parquet", "item_list_marks": {"mark": "liked"}}, "data.events")
+
+
+def test_that_items_of_a_list_can_lie_apart_in_time_up_to_their_row(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"user_id": [1, 2], "time": [1000, 2000], "seen": [[7, 5, 7], [5]]})
+    table = read_table(parquet(tmp_path, frame, item_list="seen", item_list_apart=60), tmp_path, "events")
+    assert table.frame.select("item_id", "timestamp").rows() == [("7", 880.0), ("5", 940.0), ("7", 1000.0), ("5", 2000.0)]
+    assert set(table.frame.columns) == {"user_id", "item_id", "timestamp"}

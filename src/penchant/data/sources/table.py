@@ -19,7 +19,7 @@ from penchant.schema.recipe import SourceSettings
 
 _NEEDED: dict[Role, tuple[str, ...]] = {"events": ("user_id", "item_id"), "users": ("user_id",), "items": ("item_id",)}
 _CONVERTED = frozenset({"user_id", "item_id", "timestamp"})
-_ROW = "\x1frow"  # no column of a table
+_ROW, _BEFORE = "\x1frow", "\x1fbefore"  # no columns of a table
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _condition(settings: SourceSettings, schema: pl.Schema, file: Source) -> pl.
 
 
 def one_event_each(frame: pl.DataFrame, file: Source, notes: list[str]) -> pl.DataFrame:
-    """One row per element of `item_list`, in the list's order, all with their row's time, marked by the other lists they stand in."""
+    """One row per element of `item_list`, in the list's order, marked by the other lists they stand in."""
     name, marks = file.settings.item_list, file.settings.item_list_marks
     if name is None:
         return frame
@@ -156,6 +156,8 @@ def one_event_each(frame: pl.DataFrame, file: Source, notes: list[str]) -> pl.Da
         alone = len(listed_there) - len(listed_there.join(events, on=[_ROW, "item_id"], how="semi"))
         if alone:
             notes.append(f"{file.shown}: left out {alone:,} items of '{column}' that do not stand in '{name}'")
+    if file.settings.item_list_apart:
+        events = events.with_columns((pl.len() - 1 - pl.int_range(pl.len())).over(_ROW).alias(_BEFORE))
     return events.with_columns(pl.col(list(marks)).fill_null(0)).drop(_ROW)
 
 
@@ -168,6 +170,9 @@ def converted(frame: pl.DataFrame, file: Source, role: Role, notes: list[str]) -
         seconds, note = as_seconds(frame["timestamp"], file.settings.time_unit, file.shown, file.settings.time_zone)
         frame = frame.with_columns(seconds.alias("timestamp"))
         notes.extend([f"{file.shown}: {note}"] if note else [])
+        if _BEFORE in frame.columns:
+            earlier = pl.col(_BEFORE) * file.settings.item_list_apart
+            frame = frame.with_columns(pl.col("timestamp") - earlier).drop(_BEFORE)
     if file.settings.where is not None and not _filters_early(file.settings):
         frame = frame.filter(_condition(file.settings, frame.schema, file))
     return frame

@@ -1,0 +1,27 @@
+"""Several answers from one ranking path, which together are surer than one."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Members(nn.Module):
+    """An ensemble that shares all weights but a few: each member reads with signs of its own and answers with scales of its own.
+
+    Gorishniy et al. 2025, "TabM", section 3.3 (TabM-mini). Members learn apart, each by its own loss; their mean answers.
+    """
+
+    signs: Tensor
+
+    def __init__(self, members: int, width_in: int, width_out: int, tasks: int) -> None:
+        super().__init__()
+        self.register_buffer("signs", torch.randint(0, 2, (members, width_in)) * 2.0 - 1.0)
+        self.scales = nn.Parameter(torch.ones(tasks, members, width_out))
+        self.biases = nn.Parameter(torch.zeros(tasks, members))
+
+    def spread(self, values: Tensor) -> Tensor:
+        """Values `[..., k, width_in]` as each member reads them, `[..., k * members, width_in]`."""
+        return (values.unsqueeze(-2) * self.signs).flatten(-3, -2)
+
+    def own(self, representations: Tensor, task: int) -> Tensor:
+        """Representations `[..., k * members, width_out]` of a task as each member's head reads them, `[..., k, members, width_out]`."""
+        return representations.unflatten(-2, (-1, self.scales.shape[1])) * self.scales[task]
