@@ -341,8 +341,23 @@ class TaskPart(Part):
     label: ExpressionText | None = None
     """A column or an expression over an event's columns."""
     only_where: ExpressionText | None = None
+    """The rows the task is taught and judged on; all when absent."""
     positive_where: ExpressionText | None = None
+    """With next_item and pairwise: the events that were wanted; all when absent."""
+    censored: ExpressionText | None = None
+    """With duration: where the amount is only a lower bound, because the end was not seen; nowhere when absent."""
     weight: float = Field(1.0, ge=0)
+
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """What it reads of an event's columns."""
+        return tuple(text for text in (self.label, self.only_where, self.positive_where, self.censored) if text is not None)
+
+    @model_validator(mode="after")
+    def _censored_durations(self) -> Self:
+        if self.censored is not None and self.kind != "duration":
+            raise ContradictionError("of kind 'duration' when it has censored", f"kind = '{self.kind}'", "Take censored out.")
+        return self
 
 
 class HistorySettings(Settings):

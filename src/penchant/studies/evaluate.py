@@ -6,13 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from penchant.data.dataset import Dataset, labels_of
+from penchant.data.dataset import Dataset
 from penchant.evaluation.intervals import Bootstrap
-from penchant.evaluation.metrics.auc import auc
-from penchant.evaluation.metrics.calibration import CalibrationPoint, calibration_curve, calibration_error
-from penchant.evaluation.metrics.decisions import accuracy, f1, precision, recall
-from penchant.evaluation.metrics.grouped_auc import grouped_auc
-from penchant.evaluation.metrics.log_loss import log_loss
+from penchant.evaluation.metrics.calibration import CalibrationPoint, calibration_curve
 from penchant.evaluation.metrics.rows import RowMetric
 from penchant.evaluation.slices import ALL, Slices, by_scenario, by_training_events
 from penchant.evaluation.summary import Chart, Comparison, Curve, Evaluation, Metric, Tables
@@ -22,12 +18,9 @@ from penchant.studies.beyond import beyond_accuracy
 from penchant.studies.lists import PerUser
 from penchant.studies.protocols.all_items import AllItems
 from penchant.studies.protocols.protocol import ListProtocol
-from penchant.studies.protocols.rating_prediction import AMOUNT, TOLD, Predicts
+from penchant.studies.protocols.rating_prediction import TOLD, Predicts
+from penchant.tasks.task import labelled, task_class
 
-BINARY: dict[str, RowMetric] = {
-    "auc": auc, "grouped_auc": grouped_auc, "log_loss": log_loss, "calibration_error": calibration_error,
-    "accuracy": accuracy, "precision": precision, "recall": recall, "f1": f1,
-}  # fmt: skip
 ITEM_MEAN = "item mean"
 SPLITS = {
     "time": "the newest events of all", "last": "each user's newest events in order", "ratio": "events drawn at random",
@@ -113,12 +106,13 @@ class _Findings:
 
     def add_task(self, task: str, scores: Mapping[str, NDArray[np.float64]], test: Dataset, slices: Slices) -> None:
         """Predictions `{model: [rows]}` of a label task; rows without a label are left out, a task without any label too."""
-        label, user = labels_of(test, task), test.log.user[test.rows]
-        known = ~np.isnan(label)
+        kind = task_class(test.recipe.tasks[task])
+        label, user = kind.labels(test, task), test.log.user[test.rows]
+        known = labelled(label)
         if not known.any():
             return
         binary = test.recipe.tasks[task].kind == "binary"
-        metrics = BINARY if binary else AMOUNT
+        metrics = kind.measures
         for each, score in scores.items():
             self.tables.setdefault(each, {})[task] = {
                 part: _row_metrics(metrics, label, score, user, known & mask, self.bootstrap, headline_only=part != ALL)

@@ -1,11 +1,13 @@
 """The flagship's objective: windows of histories, all tasks at once."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from penchant.data.dataset import Dataset, labels_of
+from penchant.data.dataset import Dataset
 from penchant.data.windows import windows_of
 from penchant.models.batch import Batch, gather
 from penchant.models.network import Encoding
@@ -13,6 +15,8 @@ from penchant.models.network_recommender import NetworkRecommender, mixed_packs
 from penchant.models.validation import list_quality
 from penchant.schema.errors import DataError
 from penchant.schema.recipe import TrainingSettings
+from penchant.tasks.task import labelled
+from penchant.training.drawn_pairs import DrawnPairs
 
 ENOUGH = 4_000_000  # events that tell what is used together; of more, every so manieth session is read
 
@@ -32,10 +36,11 @@ class NetworkObjective:
         self.data, self.valid = train, valid
         self.encoded = recommender.encoded(train.log)
         self.items = {name: torch.from_numpy(array) for name, array in self.encoded.item.items()}
-        self.labels = {name: labels_of(train.part(np.arange(len(train.log))), name) for name in self.network.tasks}
+        everything = train.part(np.arange(len(train.log)))
+        self.labels = {name: task.labels(everything, name) for name, task in self.network.ranking_tasks.items()}
+        self.known = {name: labelled(labels) for name, labels in self.labels.items()}
         for name, task in self.network.ranking_tasks.items():
-            present = self.labels[name][train.rows]
-            task.fit(present[~np.isnan(present)])
+            task.fit(self.labels[name][train.rows[self.known[name][train.rows]]])
         self.wanted = np.zeros(len(train.log), dtype=bool)
         if self.network.retrieval is not None:
             if not len(train.positives):
@@ -45,6 +50,7 @@ class NetworkObjective:
                 )
             self.wanted[train.positives] = True
             self.network.retrieval.fit(np.bincount(train.log.item[train.positives], minlength=len(train.log.items)))
+        self.pairs = DrawnPairs(recommender, train, self.labels)
         self._start_items()
         self.horizon = self.network.retrieval.settings.horizon if self.network.retrieval else 1
         self.windows = windows_of(train.log, self._useful_rows(), recommender.recipe.history.length)
@@ -65,8 +71,8 @@ class NetworkObjective:
         """Training rows that at least one task learns from."""
         rows = self.data.rows
         useful = self.wanted[rows]
-        for labels in self.labels.values():
-            useful = useful | ~np.isnan(labels[rows])
+        for known in self.known.values():
+            useful = useful | known[rows]
         return rows[useful]
 
     def weights(self) -> dict[str, float]:
@@ -88,14 +94,19 @@ class NetworkObjective:
             retrieval.draw(random, self.settings.negatives) if retrieval else (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
         )
         targets = torch.from_numpy(self.data.log.item[read.rows].astype(np.int64))
-        asked = [read.history, targets, torch.from_numpy(following).clamp(min=0), torch.from_numpy(drawn)]
+        against = self.pairs.draw(random, read)
+        asked = [read.history, targets, torch.from_numpy(following).clamp(min=0), torch.from_numpy(drawn), *against.values()]
         unique, places = torch.unique(torch.cat([rows.flatten() for rows in asked]), return_inverse=True)
-        in_history, in_targets, in_following, in_drawn = (
+        in_history, in_targets, in_following, in_drawn, *in_against = (
             part.view_as(rows) for part, rows in zip(places.split([rows.numel() for rows in asked]), asked, strict=True)
         )
         vectors = self.network.item({name: array[unique] for name, array in self.items.items()})
         encoding = self.network.encode(read.with_history(in_history), vectors)
-        losses = self._ranking_losses(encoding, vectors[in_targets], read) if self.network.tasks else {}
+        outputs = self.network.rank(encoding, vectors[in_targets].unsqueeze(2), read.standing) if self.network.tasks else {}
+        losses = self._ranking_losses(outputs, read)
+        for (name, rows), places in zip(against.items(), in_against, strict=True):
+            other = self.network.rank(encoding, vectors[places], self.pairs.standing(read, rows))[name]
+            losses |= self.pairs.loss(name, outputs[name][..., 0], other, read, rows)
         if retrieval is not None and wanted.any():
             asks = torch.from_numpy(wanted)
             loss = retrieval.loss(
@@ -126,14 +137,14 @@ class NetworkObjective:
         same = (place < len(positives)) & (log.user[events] == log.user[rows][:, None])
         return np.where(same, log.item[events], -1).astype(np.int64)
 
-    def _ranking_losses(self, encoding: Encoding, candidates: Tensor, read: Batch) -> dict[str, Tensor]:
-        outputs = self.network.rank(encoding, candidates.unsqueeze(2), read.standing)
+    def _ranking_losses(self, outputs: Mapping[str, Tensor], read: Batch) -> dict[str, Tensor]:
+        """The losses of raw outputs of the targets' own items `{task: [batch, targets, 1]}`."""
         losses = {}
         for name, task in self.network.ranking_tasks.items():
-            label = torch.from_numpy(self.labels[name][read.rows])
-            known = read.present & ~label.isnan()
-            if known.any():
-                losses[name] = task.loss(outputs[name][..., 0][known], label[known]).mean()
+            known = read.present & torch.from_numpy(self.known[name][read.rows])
+            loss = task.mean_loss(outputs[name][..., 0], torch.from_numpy(self.labels[name][read.rows]), known)
+            if loss is not None:
+                losses[name] = loss
         return losses
 
     def validate(self) -> dict[str, float]:
@@ -144,8 +155,8 @@ class NetworkObjective:
         metrics = _retrieval_metrics(self.recommender, self.valid)
         predictions = self.recommender.predict(self.valid) if self.network.tasks else {}
         for name, task in self.network.ranking_tasks.items():
-            label = labels_of(self.valid, name)
-            known = ~np.isnan(label)
+            label = task.labels(self.valid, name)
+            known = labelled(label)
             if known.any():
                 values = task.metrics(label[known], predictions[name][known], self.valid.log.user[self.valid.rows][known])
                 metrics |= {f"{name}.{metric}": value for metric, value in values.items()}

@@ -2,18 +2,17 @@
 
 from pathlib import Path
 
-import numpy as np
 import typer
 
 from penchant.cli.home import HomeFolder
 from penchant.cli.recipe import read_recipe
 from penchant.cli.terminal import Terminal
 from penchant.data.clean import write_rejected
-from penchant.data.dataset import Dataset, labels_of
+from penchant.data.dataset import Dataset
 from penchant.data.page import page
 from penchant.report.page import render
 from penchant.schema.errors import PenchantError
-from penchant.tasks.task import RankingTask, build
+from penchant.tasks.task import RankingTask, build, labelled
 
 _MOST_TO_KNOW = 5
 """In a terminal, where what was printed first scrolls away."""
@@ -66,8 +65,8 @@ def refusals(data: Dataset) -> list[PenchantError]:
         try:
             task = build(name, part, width=1)
             if isinstance(task, RankingTask):
-                labels = labels_of(data, name)
-                task.fit(labels[~np.isnan(labels)])
+                labels = task.labels(data, name)
+                task.fit(labels[labelled(labels)])
         except PenchantError as error:
             found.append(error)
     return found
