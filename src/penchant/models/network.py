@@ -23,6 +23,7 @@ from penchant.models.blocks.standing import Standing
 from penchant.schema.kinds import choose
 from penchant.schema.recipe import Part, Recipe
 from penchant.tasks.next_item import NextItem
+from penchant.tasks.relation import Relation
 from penchant.tasks.task import RankingTask, build
 
 
@@ -51,6 +52,7 @@ class Network(nn.Module):
         tasks = {name: build(name, part, width) for name, part in recipe.tasks.items()}
         self.retrieval: NextItem | None = next((task for task in tasks.values() if task.face == "retrieval"), None)
         self.tasks = _ByAnyName({name: task for name, task in tasks.items() if task.face == "ranking"})
+        self.relations = _ByAnyName({name: task for name, task in tasks.items() if task.face == "relation"})
         if self.tasks:
             self.candidate = _part("candidate", settings.candidate, width, dropout)
             gates = settings.scenario if self.scenario is not None else Part(kind="none")  # no scenario, nothing to gate by
@@ -71,6 +73,11 @@ class Network(nn.Module):
     def ranking_tasks(self) -> dict[str, RankingTask]:
         """The tasks with a head, by name."""
         return {name: task for name, task in self.tasks.items() if isinstance(task, RankingTask)}
+
+    @property
+    def relation_tasks(self) -> dict[str, Relation]:
+        """The tasks between users, by name."""
+        return {name: task for name, task in self.relations.items() if isinstance(task, Relation)}
 
     def encode(self, batch: Batch, items: Tensor) -> "Encoding":
         """Everything that does not depend on a candidate.

@@ -531,12 +531,21 @@ class Recipe(Settings):
         return tasks
 
     @model_validator(mode="after")
+    def _items_are_judged(self) -> Self:
+        if not self._of_items:
+            do = 'Add one, for example: [tasks.next] kind = "next_item"'
+            raise ContradictionError("given a task that judges items", f"relation tasks alone ({', '.join(self.tasks)})", do)
+        return self
+
+    @model_validator(mode="after")
     def _names_exist(self) -> Self:
         for task in self.serving.rank_by:
             if task not in self.tasks:
                 raise ContradictionError(
                     "free of unknown tasks in serving.rank_by", f"'{task}', which is not in [tasks]", did_you_mean(task, self.tasks)
                 )
+            if task not in self._of_items:
+                raise ContradictionError("free of relation tasks in serving.rank_by", f"'{task}', which judges no items", "Take it out.")
         return self
 
     @model_validator(mode="after")
@@ -554,7 +563,7 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _candidates_are_ranked(self) -> Self:
-        if self.features.candidate and all(task.kind == "next_item" for task in self.tasks.values()):
+        if self.features.candidate and all(task.kind in ("next_item", "relation") for task in self.tasks.values()):
             do = "Add a task such as [tasks.click], or count by what is known before, under user or context."
             raise ContradictionError(
                 "given a task that ranks when items have counters", f"features.item.{next(iter(self.features.candidate))} without one", do
@@ -590,4 +599,9 @@ class Recipe(Settings):
     @property
     def rank_by(self) -> dict[str, float]:
         """Weights of the tasks in the final score."""
-        return self.serving.rank_by or {self.retrieval_task or next(iter(self.tasks)): 1.0}
+        return self.serving.rank_by or {self.retrieval_task or self._of_items[0]: 1.0}
+
+    @property
+    def _of_items(self) -> list[str]:
+        """The tasks that judge items."""
+        return [name for name, task in self.tasks.items() if task.kind != "relation"]

@@ -112,7 +112,8 @@ class ServedNetwork:
 
     def describe_tasks(self) -> list[TaskDescription]:
         """The recipe's tasks, each with what it predicts as a rule."""
-        return [self._describe_task(name) for name in self.recommender.recipe.tasks]
+        network = self.recommender.network
+        return [self._describe_task(name) for name in self.recommender.recipe.tasks if name not in network.relation_tasks]
 
     def describe_columns(self, owner: Literal["context", "user"]) -> list[ColumnDescription]:
         """The columns of the owner's features; counters are counted, not chosen."""

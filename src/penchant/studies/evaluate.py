@@ -8,11 +8,14 @@ from numpy.typing import NDArray
 
 from penchant.data.dataset import Dataset
 from penchant.evaluation.intervals import Bootstrap
+from penchant.evaluation.metrics.auc import auc
 from penchant.evaluation.metrics.calibration import CalibrationPoint, calibration_curve
 from penchant.evaluation.metrics.rows import RowMetric
 from penchant.evaluation.slices import ALL, Slices, by_scenario, by_training_events
 from penchant.evaluation.summary import Chart, Comparison, Curve, Evaluation, Metric, Tables
+from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.recommender import Recommender
+from penchant.models.relations import LISTED, judge
 from penchant.studies.baselines import ItemMean
 from penchant.studies.beyond import beyond_accuracy
 from penchant.studies.lists import PerUser
@@ -58,6 +61,8 @@ def evaluate(
     """
     found, protocol = _Findings(name, bootstrap or Bootstrap()), protocol or AllItems(tuple(cutoffs))
     found.add_lists({name: model, **(baselines or {})}, test, protocol, train)
+    if isinstance(model, NetworkRecommender):
+        found.add_relations(model)
     if isinstance(model, Predicts):
         slices = _row_slices(test)
         for task, prediction in model.predict(test).items():
@@ -103,6 +108,14 @@ class _Findings:
             if each != self.name:
                 difference = self.bootstrap.mean_difference(lists.values[self.name][headline], values[headline])
                 self.comparisons.append(Comparison(self.name, each, retrieval, headline, difference))
+
+    def add_relations(self, model: NetworkRecommender) -> None:
+        """What the model makes of relations between users that were held out."""
+        for name, task in model.network.relation_tasks.items():
+            relations = task.relations(model.log_.users["user_id"], model.recipe.directory, model.recipe.split.seed)
+            judged = judge(model, task, relations)
+            of_pairs = self.bootstrap.metric(auc, judged.label, judged.score, judged.user)
+            self.tables[self.name][name] = {ALL: {"auc": of_pairs, f"recall@{LISTED}": self.bootstrap.mean(judged.found)}}
 
     def add_task(self, task: str, scores: Mapping[str, NDArray[np.float64]], test: Dataset, slices: Slices) -> None:
         """Predictions `{model: [rows]}` of a label task; rows without a label are left out, a task without any label too."""

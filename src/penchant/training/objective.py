@@ -17,6 +17,7 @@ from penchant.schema.errors import DataError
 from penchant.schema.recipe import TrainingSettings
 from penchant.tasks.task import labelled
 from penchant.training.drawn_pairs import DrawnPairs
+from penchant.training.related_users import RelatedUsers
 
 ENOUGH = 4_000_000  # events that tell what is used together; of more, every so manieth session is read
 
@@ -51,6 +52,7 @@ class NetworkObjective:
             self.wanted[train.positives] = True
             self.network.retrieval.fit(np.bincount(train.log.item[train.positives], minlength=len(train.log.items)))
         self.pairs = DrawnPairs(recommender, train, self.labels)
+        self.relations = RelatedUsers(recommender, train)
         self._start_items()
         self.horizon = self.network.retrieval.settings.horizon if self.network.retrieval else 1
         self.windows = windows_of(train.log, self._useful_rows(), recommender.recipe.history.length)
@@ -100,7 +102,7 @@ class NetworkObjective:
         in_history, in_targets, in_following, in_drawn, *in_against = (
             part.view_as(rows) for part, rows in zip(places.split([rows.numel() for rows in asked]), asked, strict=True)
         )
-        vectors = self.network.item({name: array[unique] for name, array in self.items.items()})
+        vectors = self._vectors(unique)
         encoding = self.network.encode(read.with_history(in_history), vectors)
         outputs = self.network.rank(encoding, vectors[in_targets].unsqueeze(2), read.standing) if self.network.tasks else {}
         losses = self._ranking_losses(outputs, read)
@@ -119,7 +121,12 @@ class NetworkObjective:
                 self._repeats(encoding, asks, in_following, in_drawn, len(unique)),
             )
             losses[retrieval.name] = loss.mean()
-        return losses
+        return losses | self.relations.losses(random, self._vectors)
+
+    def _vectors(self, rows: Tensor) -> Tensor:
+        """Vectors `[n, width]` of item rows `[n]`."""
+        vectors: Tensor = self.network.item({name: array[rows] for name, array in self.items.items()})
+        return vectors
 
     def _repeats(self, encoding: Encoding, asks: Tensor, following: Tensor, drawn: Tensor, items: int) -> Tensor | None:
         """What repeats add to the wanted and the drawn items `[m, h + n]` of the targets that ask; None where they count nothing."""
@@ -160,7 +167,7 @@ class NetworkObjective:
             if known.any():
                 values = task.metrics(label[known], predictions[name][known], self.valid.log.user[self.valid.rows][known])
                 metrics |= {f"{name}.{metric}": value for metric, value in values.items()}
-        return metrics
+        return metrics | self.relations.quality()
 
 
 def _retrieval_metrics(recommender: NetworkRecommender, valid: Dataset) -> dict[str, float]:

@@ -12,6 +12,7 @@ from penchant.data.dataset import Dataset
 from penchant.data.page import page
 from penchant.report.page import render
 from penchant.schema.errors import PenchantError
+from penchant.tasks.relation import Relation
 from penchant.tasks.task import RankingTask, build, labelled
 
 _MOST_TO_KNOW = 5
@@ -67,6 +68,8 @@ def refusals(data: Dataset) -> list[PenchantError]:
             if isinstance(task, RankingTask):
                 labels = task.labels(data, name)
                 task.fit(labels[labelled(labels)])
+            elif isinstance(task, Relation):
+                task.relations(data.log.users["user_id"], data.recipe.directory, seed=0)
         except PenchantError as error:
             found.append(error)
     return found
