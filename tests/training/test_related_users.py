@@ -106,7 +106,7 @@ def test_that_training_and_answers_make_the_same_vector_of_a_user() -> None:
     one = NetworkObjective(model, whole, None, whole.recipe.training)
     model.refresh()
     with torch.inference_mode():
-        ours = one.relations._vectors(np.array([0, 7, 39]), one._vectors)
+        ours = one.relations._vectors(np.array([0, 7, 39]), one._items)
     torch.testing.assert_close(ours, vectors_of(model, one.relations.users[[0, 7, 39]]))
 
 

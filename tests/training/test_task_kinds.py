@@ -12,6 +12,7 @@ from penchant.data.dataset import Dataset
 from penchant.evaluation.intervals import Bootstrap
 from penchant.models.batch import gather
 from penchant.models.network_recommender import NetworkRecommender
+from penchant.schema.errors import RecipeError
 from penchant.studies.evaluate import evaluate
 from penchant.tasks.pairwise import Pairwise
 from penchant.training.drawn_pairs import DrawnPairs
@@ -178,6 +179,14 @@ def test_that_nothing_is_drawn_where_no_task_asks_for_it() -> None:
     state = np.random.default_rng(0)
     assert one.pairs.draw(state, read) == {}
     assert state.random() == np.random.default_rng(0).random()  # no number was taken
+
+
+def test_that_rows_read_one_by_one_have_nothing_shown_beside_them() -> None:
+    lines = '[tasks.outside]\nkind = "pairwise"\nlabel = "outside"\n[network]\nhistory = { kind = "none" }\n'
+    with pytest.raises(RecipeError, match="task 'outside', against must be 'catalogue' where no history is read; found 'shown'"):
+        objective(dataset(weather(users=4), lines))
+    losses = objective(dataset(weather(users=4), lines.replace("label =", 'against = "catalogue"\nlabel ='))).losses(np.arange(9), 0)
+    assert sorted(losses) == ["outside"]
 
 
 def test_that_drawn_items_are_counted_as_of_the_target() -> None:

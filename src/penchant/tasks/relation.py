@@ -82,7 +82,7 @@ class Relation(nn.Module):
         Returns:
             Loss `[m]`.
         """
-        wanted = self(users, others)
+        wanted: Tensor = self(users, others)
         rivals = self.against_all(users, drawn).masked_fill(~counted, float("-inf"))
         return torch.cat([wanted.unsqueeze(1), rivals], dim=1).logsumexp(1) - wanted
 

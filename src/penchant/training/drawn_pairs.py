@@ -12,6 +12,7 @@ from penchant.data.dataset import Dataset
 from penchant.evaluation.metrics.hits import contained
 from penchant.models.batch import Batch
 from penchant.models.network_recommender import NetworkRecommender
+from penchant.schema.errors import RecipeError
 from penchant.tasks.pairwise import Pairwise
 
 
@@ -24,12 +25,16 @@ class DrawnPairs:
         labels: Of every ranking task, by event `{task: [events, *]}`.
 
     Raises:
-        DataError: see `Pairwise.fit`.
+        RecipeError: for a task against what was shown in a network that reads its rows one by one.
     """
 
     def __init__(self, recommender: NetworkRecommender, train: Dataset, labels: Mapping[str, NDArray[np.float32]]) -> None:
-        tasks = recommender.network.ranking_tasks.items()
-        self.tasks = {name: task for name, task in tasks if isinstance(task, Pairwise) and task.negatives}
+        pairwise = {name: task for name, task in recommender.network.ranking_tasks.items() if isinstance(task, Pairwise)}
+        self.tasks = {name: task for name, task in pairwise.items() if task.negatives}
+        alone = next((name for name in pairwise if name not in self.tasks), None)
+        if alone is not None and not recommender.network.history.reads:
+            do = "Let the network read a history, whose windows keep a user's events together."
+            raise RecipeError(f"task '{alone}', against", must="'catalogue' where no history is read", came="'shown'", do=do)
         self.labels = {name: labels[name] for name in self.tasks}
         self.features, self.log = recommender.features, train.log
         self.asked_by = sorted(recommender.recipe.features.candidate_moment | {"timestamp"})

@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from penchant.data.dataset import Dataset
-from penchant.data.windows import windows_of
 from penchant.models.batch import Batch, gather
-from penchant.models.network import Encoding
+from penchant.models.network import Encoding, Items
 from penchant.models.network_recommender import NetworkRecommender, mixed_packs
 from penchant.models.validation import list_quality
 from penchant.schema.errors import DataError
@@ -55,7 +54,7 @@ class NetworkObjective:
         self.relations = RelatedUsers(recommender, train)
         self._start_items()
         self.horizon = self.network.retrieval.settings.horizon if self.network.retrieval else 1
-        self.windows = windows_of(train.log, self._useful_rows(), recommender.recipe.history.length)
+        self.windows = recommender.windows(train.log, self._useful_rows())
         self.sizes = np.maximum(self.windows.length + 1, self.windows.targets)
 
     def _start_items(self) -> None:
@@ -102,31 +101,30 @@ class NetworkObjective:
         in_history, in_targets, in_following, in_drawn, *in_against = (
             part.view_as(rows) for part, rows in zip(places.split([rows.numel() for rows in asked]), asked, strict=True)
         )
-        vectors = self._vectors(unique)
-        encoding = self.network.encode(read.with_history(in_history), vectors)
-        outputs = self.network.rank(encoding, vectors[in_targets].unsqueeze(2), read.standing) if self.network.tasks else {}
+        items = self._items(unique)
+        encoding = self.network.encode(read.with_history(in_history), items.vectors)
+        outputs = self.network.rank(encoding, items.at(in_targets.unsqueeze(2)), read.standing) if self.network.tasks else {}
         losses = self._ranking_losses(outputs, read)
         for (name, rows), places in zip(against.items(), in_against, strict=True):
-            other = self.network.rank(encoding, vectors[places], self.pairs.standing(read, rows))[name]
+            other = self.network.rank(encoding, items.at(places), self.pairs.standing(read, rows))[name]
             losses |= self.pairs.loss(name, outputs[name][..., 0], other, read, rows)
         if retrieval is not None and wanted.any():
             asks = torch.from_numpy(wanted)
             loss = retrieval.loss(
                 encoding.users[asks],
-                vectors[in_following],
+                items.vectors[in_following],
                 torch.from_numpy(following),
-                vectors[in_drawn],
+                items.vectors[in_drawn],
                 torch.from_numpy(drawn),
                 torch.from_numpy(expected),
                 self._repeats(encoding, asks, in_following, in_drawn, len(unique)),
             )
             losses[retrieval.name] = loss.mean()
-        return losses | self.relations.losses(random, self._vectors)
+        return losses | self.relations.losses(random, self._items)
 
-    def _vectors(self, rows: Tensor) -> Tensor:
-        """Vectors `[n, width]` of item rows `[n]`."""
-        vectors: Tensor = self.network.item({name: array[rows] for name, array in self.items.items()})
-        return vectors
+    def _items(self, rows: Tensor) -> Items:
+        """Items by their rows `[n]`."""
+        return self.network.items({name: array[rows] for name, array in self.items.items()})
 
     def _repeats(self, encoding: Encoding, asks: Tensor, following: Tensor, drawn: Tensor, items: int) -> Tensor | None:
         """What repeats add to the wanted and the drawn items `[m, h + n]` of the targets that ask; None where they count nothing."""

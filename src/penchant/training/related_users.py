@@ -1,15 +1,18 @@
 """Relations between users, learnt beside the events: pairs of users whose vectors are made as of the end of the training part."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from penchant.data.dataset import Dataset
 from penchant.data.windows import latest_windows
 from penchant.evaluation.metrics.hits import contained
 from penchant.models.batch import gather
+from penchant.models.network import Items
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.relations import judge
 from penchant.tasks.relation import Relation, Relations, key
@@ -50,16 +53,16 @@ class RelatedUsers:
         }
         self.keys = {name: np.unique(key(pairs, len(log.users))) for name, pairs in self.learnt.items()}
 
-    def losses(self, random: np.random.Generator, items: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
+    def losses(self, random: np.random.Generator, items: Callable[[Tensor], Items]) -> dict[str, Tensor]:
         """Each relation task's mean loss over relations drawn for this step; absent where there is none to draw.
 
         Args:
             random: Of the draws.
-            items: Item rows `[n]` to their vectors `[n, width]`.
+            items: Item rows `[n]` to the items.
         """
         return {name: self._loss(task, random, items) for name, task in self.tasks.items() if len(self.learnt[name])}
 
-    def _loss(self, task: Relation, random: np.random.Generator, items: Callable[[Tensor], Tensor]) -> Tensor:
+    def _loss(self, task: Relation, random: np.random.Generator, items: Callable[[Tensor], Items]) -> Tensor:
         pairs = self.learnt[task.name][random.integers(len(self.learnt[task.name]), size=task.settings.pairs)]
         drawn = random.choice(self.users, task.settings.negatives)
         users, place = np.unique(np.concatenate([pairs.ravel(), drawn]), return_inverse=True)
@@ -69,11 +72,11 @@ class RelatedUsers:
         related = contained(self.keys[task.name], key(against, len(self.log.users))) | (against[..., 0] == against[..., 1])
         return task.loss(ends[:, 0], ends[:, 1], drawn_vectors, torch.from_numpy(~related)).mean()
 
-    def _vectors(self, chosen: np.ndarray, items: Callable[[Tensor], Tensor]) -> Tensor:
+    def _vectors(self, chosen: NDArray[np.integer[Any]], items: Callable[[Tensor], Items]) -> Tensor:
         """User vectors `[n, width]` of the chosen windows `[n]`."""
         read = gather(self.log, self.recommender.encoded(self.log), self.windows, chosen)
         unique, places = torch.unique(read.history, return_inverse=True)
-        return self.recommender.network.encode(read.with_history(places), items(unique)).users[:, 0]
+        return self.recommender.network.encode(read.with_history(places), items(unique).vectors).users[:, 0]
 
     def quality(self) -> dict[str, float]:
         """`task.auc` and `task.recall@10` of the relations held out; the catalogue's vectors must be fresh."""
