@@ -23,6 +23,7 @@ from penchant.models.recommender import Recommender, without
 from penchant.schema.errors import TargetError
 from penchant.schema.recipe import Recipe
 from penchant.schema.space import Range
+from penchant.tasks.steps import through_steps
 
 EVENTS_AT_ONCE = 16_384
 ITEMS_AT_ONCE = 65_536
@@ -249,7 +250,8 @@ class NetworkRecommender(Recommender):
         if self.network.tasks:
             counted = self.features.encode_candidates(moments, self.catalogue, items)
             standing = {name: torch.from_numpy(array).unsqueeze(1) for name, array in counted.items()}
-            outputs = {name: output[:, 0] for name, output in self.network.rank(encoding, candidates, standing).items()}
+            ranked = through_steps(self.network.rank(encoding, candidates, standing), self.recipe.tasks)
+            outputs = {name: output[:, 0] for name, output in ranked.items()}
         if self.network.retrieval is not None:
             scores = (candidates.vectors[:, 0] * encoding.users).sum(-1)
             if encoding.repeats is not None:
@@ -283,7 +285,7 @@ class NetworkRecommender(Recommender):
             batch = gather(data.log, encoded, windows, order[chosen])
             encoding = self.network.encode(batch, items.vectors)
             candidates = items.at(torch.from_numpy(data.log.item[batch.rows]).unsqueeze(2))
-            outputs = self.network.rank(encoding, candidates, batch.standing)
+            outputs = through_steps(self.network.rank(encoding, candidates, batch.standing), self.recipe.tasks)
             here = batch.rows[batch.present.numpy()]
             for name, task in self.network.ranking_tasks.items():
                 results[name][here] = task.predict(outputs[name][..., 0]).float().numpy()[batch.present.numpy()]

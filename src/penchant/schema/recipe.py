@@ -346,6 +346,13 @@ class TaskPart(Part):
     """With next_item and pairwise: the events that were wanted; all when absent."""
     censored: ExpressionText | None = None
     """With duration: where the amount is only a lower bound, because the end was not seen; nowhere when absent."""
+    after: str | None = None
+    """With binary: the binary task that comes first (a like after a click); p(task) = p(after) · p(task | after)."""
+    funnel: Literal["whole_space", "masked"] | None = None
+    """With `after`: `whole_space` learns the product from all rows, `masked` the second factor where the step before was taken.
+
+    Either predicts the product; `whole_space` when absent.
+    """
     weight: float = Field(1.0, ge=0)
 
     @property
@@ -357,6 +364,15 @@ class TaskPart(Part):
     def _censored_durations(self) -> Self:
         if self.censored is not None and self.kind != "duration":
             raise ContradictionError("of kind 'duration' when it has censored", f"kind = '{self.kind}'", "Take censored out.")
+        return self
+
+    @model_validator(mode="after")
+    def _steps_of_yes_or_no(self) -> Self:
+        if self.funnel is not None and self.after is None:
+            do = f'For example: after = "click", funnel = "{self.funnel}"'
+            raise ContradictionError("given the task it stands after when it has a funnel", f"only funnel = '{self.funnel}'", do)
+        if self.after is not None and self.kind != "binary":
+            raise ContradictionError("of kind 'binary' when it stands after another", f"kind = '{self.kind}'", "Use only_where.")
         return self
 
 
@@ -523,6 +539,24 @@ class Recipe(Settings):
         if strange is not None:
             do = f"For example '{strange.replace('.', '_') or 'click'}'."
             raise ContradictionError("of names without dots", f"'{strange}'", do)
+        return tasks
+
+    @field_validator("tasks")
+    @classmethod
+    def _steps_lead_to_a_first_one(cls, tasks: dict[str, TaskPart]) -> dict[str, TaskPart]:
+        for name in tasks:
+            walked = [name]
+            while (before := tasks[walked[-1]].after) is not None:
+                if before not in tasks:
+                    came = f"'{walked[-1]}' after '{before}', which is not in [tasks]"
+                    raise ContradictionError("after tasks that there are", came, did_you_mean(before, tasks))
+                if tasks[before].kind != "binary":
+                    came = f"'{walked[-1]}' after '{before}', of kind '{tasks[before].kind}'"
+                    raise ContradictionError("after binary tasks", came, "Use only_where for a condition on other columns.")
+                if before in walked:
+                    came = f"a circle: {' after '.join([*walked, before])}"
+                    raise ContradictionError("after tasks that come before them", came, "Take one `after` out.")
+                walked.append(before)
         return tasks
 
     @field_validator("tasks")

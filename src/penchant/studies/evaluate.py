@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penchant.data.dataset import Dataset
+from penchant.data.skipped import skipped_steps
 from penchant.evaluation.intervals import Bootstrap
 from penchant.evaluation.metrics.auc import auc
 from penchant.evaluation.metrics.calibration import CalibrationPoint, calibration_curve
@@ -68,15 +69,17 @@ def evaluate(
         for task, prediction in model.predict(test).items():
             scores = {name: prediction.astype(float)} | ({ITEM_MEAN: ItemMean(train, task).predict(test)} if train is not None else {})
             found.add_task(task, scores, test, slices)
+    steps = skipped_steps(test if train is None else train)
     return Evaluation(
         title=title,
         model=name,
-        protocol=told(test, protocol, found.bootstrap, isinstance(model, Predicts)),
+        protocol=(*told(test, protocol, found.bootstrap, isinstance(model, Predicts)), *(f"Funnel: {step.sentence}." for step in steps)),
         tables=found.tables,
         comparisons=tuple(found.comparisons),
         training=_charts(curves),
         calibration=found.calibration,
         facts=facts_of(test),
+        warnings=tuple(f"{step.warning}." for step in steps if step.too_many),
     )
 
 

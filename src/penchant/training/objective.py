@@ -14,6 +14,7 @@ from penchant.models.network_recommender import NetworkRecommender, mixed_packs
 from penchant.models.validation import list_quality
 from penchant.schema.errors import DataError
 from penchant.schema.recipe import TrainingSettings
+from penchant.tasks.steps import through_steps
 from penchant.tasks.task import labelled
 from penchant.training.drawn_pairs import DrawnPairs
 from penchant.training.related_users import RelatedUsers
@@ -39,8 +40,11 @@ class NetworkObjective:
         everything = train.part(np.arange(len(train.log)))
         self.labels = {name: task.labels(everything, name) for name, task in self.network.ranking_tasks.items()}
         self.known = {name: labelled(labels) for name, labels in self.labels.items()}
+        self.tasks = recommender.recipe.tasks
         for name, task in self.network.ranking_tasks.items():
-            task.fit(self.labels[name][train.rows[self.known[name][train.rows]]])
+            task.fit(self.labels[name][train.rows[self._given(name)[train.rows]]])
+            if self.tasks[name].funnel == "masked":
+                self.known[name] = self._given(name)
         self.wanted = np.zeros(len(train.log), dtype=bool)
         if self.network.retrieval is not None:
             if not len(train.positives):
@@ -56,6 +60,11 @@ class NetworkObjective:
         self.horizon = self.network.retrieval.settings.horizon if self.network.retrieval else 1
         self.windows = recommender.windows(train.log, self._useful_rows())
         self.sizes = np.maximum(self.windows.length + 1, self.windows.targets)
+
+    def _given(self, name: str) -> NDArray[np.bool_]:
+        """The events with a label of the task, and with the step before it where it has one, `[events]`."""
+        before = self.tasks[name].after
+        return self.known[name] if before is None else self.known[name] & (self.labels[before] == 1)
 
     def _start_items(self) -> None:
         sessions = self.network.item.sessions
@@ -144,10 +153,11 @@ class NetworkObjective:
 
     def _ranking_losses(self, outputs: Mapping[str, Tensor], read: Batch) -> dict[str, Tensor]:
         """The losses of raw outputs of the targets' own items `{task: [batch, targets, 1]}`."""
-        losses = {}
+        losses, whole = {}, through_steps(outputs, self.tasks)
         for name, task in self.network.ranking_tasks.items():
             known = read.present & torch.from_numpy(self.known[name][read.rows])
-            loss = task.mean_loss(outputs[name][..., 0], torch.from_numpy(self.labels[name][read.rows]), known)
+            output = (outputs if self.tasks[name].funnel == "masked" else whole)[name][..., 0]
+            loss = task.mean_loss(output, torch.from_numpy(self.labels[name][read.rows]), known)
             if loss is not None:
                 losses[name] = loss
         return losses

@@ -10,6 +10,7 @@ from penchant.cli.terminal import Terminal
 from penchant.data.clean import write_rejected
 from penchant.data.dataset import Dataset
 from penchant.data.page import page
+from penchant.data.skipped import skipped_steps
 from penchant.report.page import render
 from penchant.schema.errors import PenchantError
 from penchant.tasks.relation import Relation
@@ -37,12 +38,14 @@ def run(terminal: Terminal, recipe: Path, home: Path | None, rejected: Path | No
     refused = [str(error) for error in refusals(data)]
     for sentence in refused:
         terminal.line("refused", f"training would stop: {sentence}")
+    funnel = [] if refused else show_steps(terminal, data)
     cleaned = [action.to_json() for action in data.actions]
     terminal.result(
         report=str(written),
         clean=cleaned,
         rejected=[str(path) for path in kept],
         notes=data.notes,
+        funnel=funnel,
         refused=refused,
         **data.report.to_json(),
     )
@@ -73,6 +76,14 @@ def refusals(data: Dataset) -> list[PenchantError]:
         except PenchantError as error:
             found.append(error)
     return found
+
+
+def show_steps(terminal: Terminal, data: Dataset) -> list[str]:
+    """Say how many positives skip the step before their task, as a warning where they are many; the sentences."""
+    found = [(step.too_many, step.warning if step.too_many else step.sentence) for step in skipped_steps(data)]
+    for warned, sentence in found:
+        terminal.line("warning" if warned else "funnel", sentence)
+    return [sentence for _, sentence in found]
 
 
 def show_actions(terminal: Terminal, data: Dataset) -> None:
