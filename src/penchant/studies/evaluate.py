@@ -14,7 +14,7 @@ from penchant.evaluation.metrics.decisions import accuracy, f1, precision, recal
 from penchant.evaluation.metrics.grouped_auc import grouped_auc
 from penchant.evaluation.metrics.log_loss import log_loss
 from penchant.evaluation.metrics.rows import RowMetric
-from penchant.evaluation.slices import ALL, Slices, by_scenario, by_training_events
+from penchant.evaluation.slices import ALL, Slices, by_training_events
 from penchant.evaluation.summary import Chart, Comparison, Curve, Evaluation, Metric, Tables
 from penchant.models.recommender import Recommender
 from penchant.studies.baselines import ItemMean
@@ -23,6 +23,7 @@ from penchant.studies.lists import PerUser
 from penchant.studies.protocols.all_items import AllItems
 from penchant.studies.protocols.protocol import ListProtocol
 from penchant.studies.protocols.rating_prediction import AMOUNT, TOLD, Predicts
+from penchant.studies.scenarios import scenario_slices
 
 BINARY: dict[str, RowMetric] = {
     "auc": auc, "grouped_auc": grouped_auc, "log_loss": log_loss, "calibration_error": calibration_error,
@@ -156,8 +157,7 @@ def _row_metrics(
 def _row_slices(test: Dataset) -> Slices:
     first = np.searchsorted(test.log.user[test.rows], test.log.user[test.rows])
     events = test.rows[first] - test.log.offsets[test.log.user[test.rows]]
-    scenario = test.recipe.scenario.column
-    slices = by_scenario(test.log.series(scenario, test.rows).to_list()) if scenario else {}
+    slices = scenario_slices(test.recipe, test.log.take([*test.recipe.scenario.named, "timestamp"], test.rows))
     return {ALL: np.ones(len(test), dtype=bool)} | slices | by_training_events(events)
 
 
