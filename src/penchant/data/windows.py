@@ -80,6 +80,12 @@ def _windows_of(log: Log, rows: NDArray[np.int64], length: int) -> Windows:
     return _grouped(rows, user, start, end - start, crowd)
 
 
+def single_windows(log: Log, rows: NDArray[np.integer]) -> Windows:
+    """One window per event row `[targets]`, with no history at all: for what reads no past."""
+    none = np.zeros(len(rows), dtype=np.int64)
+    return Windows(none, none, log.user[rows].astype(np.int64), rows.astype(np.int64), none, np.arange(len(rows) + 1))
+
+
 def cut_windows(log: Log, rows: NDArray[np.integer], length: int, first: NDArray[np.integer]) -> Windows:
     """Windows laid end to end, which cost no event twice; a target sees what lies before it in its own window, at times little.
 

@@ -61,6 +61,12 @@ class Batch:
         """The same batch with history items numbered otherwise."""
         return replace(self, history=history)
 
+    def without_past(self) -> "Batch":
+        """The same batch as if nothing had happened before."""
+        nothing = {name: told[:, :0] for name, told in self.history_columns.items()}
+        visible, recency = torch.zeros_like(self.visible), torch.zeros_like(self.recency)
+        return replace(self, history=self.history[:, :0], history_columns=nothing, gap=self.gap[:, :0], visible=visible, recency=recency)
+
     def to(self, device: torch.device) -> "Batch":
         """The same batch on another device."""
         moved: dict[str, Any] = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}

@@ -4,9 +4,12 @@ items     S = content + id                                  [items, width]
 history   H = causal transformer(profile, events)           [batch, 1 + length, width]
 user      u = H at the last visible event, then a layer in which context and scenario query the visible history
 retrieve  u · S, and what it is worth that the user chose the item before
-rank      (u, S, u * S, what S finds in H, context, counts of S) -> scenario gates -> experts -> one representation per task -> heads
+told      u, S, u * S, what S finds in H, context, counts of S; and the fields they are made of, every feature by itself
+rank      interaction(told, fields) -> scenario gates -> experts -> one representation per task -> scenario gates -> towers -> heads
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,8 +21,9 @@ from penchant.models.blocks.attention import Attention
 from penchant.models.blocks.context import Likeness
 from penchant.models.blocks.dropout import Dropout
 from penchant.models.blocks.embedding import FeatureEmbedding
-from penchant.models.blocks.feed_forward import feed_forward, start_at_zero
+from penchant.models.blocks.feed_forward import feed_forward, layers, start_at_zero
 from penchant.models.blocks.standing import Standing
+from penchant.schema.errors import RecipeError
 from penchant.schema.kinds import choose
 from penchant.schema.recipe import Part, Recipe
 from penchant.tasks.next_item import NextItem
@@ -44,22 +48,31 @@ class Network(nn.Module):
         self.history = _part("history", settings.history, features.forms("history"), width, recipe.history.length, dropout)
         self.context = _part("context", settings.context, features.forms("context"), width, dropout)
         self.scenario = FeatureEmbedding(features.forms("scenario"), width) if features.features["scenario"] else None
-        self.asks = UserQuery(width, dropout)
-        shared = self._shared(features)
-        self.likeness = Likeness(shared, self.asks.attention.heads) if shared and self.context.match else None
+        self.asks = UserQuery(width, dropout) if self.history.reads else None
+        shared = self._shared(features) if self.history.reads else []
+        self.likeness = Likeness(shared, UserQuery.heads) if shared and self.context.match else None
         self.repeats = _part("repeats", settings.repeats, shared, self.history.order)
-        tasks = {name: build(name, part, width) for name, part in recipe.tasks.items()}
+        if settings.repeats.kind != "none" and not self.history.reads:
+            do = "Take repeats out, or let the network read a history."
+            raise RecipeError("network.repeats", must="of kind 'none' where no history is read", came=f"'{settings.repeats.kind}'", do=do)
+        represented = _width_of(settings.experts, width)
+        tasks = {name: build(name, part, [represented, *settings.tower][-1]) for name, part in recipe.tasks.items()}
         self.retrieval: NextItem | None = next((task for task in tasks.values() if task.face == "retrieval"), None)
         self.tasks = _ByAnyName({name: task for name, task in tasks.items() if task.face == "ranking"})
         if self.tasks:
-            self.candidate = _part("candidate", settings.candidate, width, dropout)
-            gates = settings.scenario if self.scenario is not None else Part(kind="none")  # no scenario, nothing to gate by
             counted = features.forms("candidate")
+            told = 6 if counted else 5
+            fields = sum(len(features.forms(owner)) for owner in ("user", "item", "context", "scenario", "candidate"))
+            self.interaction = _part("interaction", settings.interaction, told, fields, width, dropout)
+            looks = settings.candidate if self.history.reads and self.interaction.reads_told else Part(kind="none")
+            self.candidate = _part("candidate", looks, width, dropout)
+            gates = settings.scenario if self.scenario is not None else Part(kind="none")  # no scenario, nothing to gate by
             self.standing = Standing(counted, width, dropout) if counted else None
-            joined = (6 if counted else 5) * width
+            joined = self.interaction.width_out
             self.gate_in = _part("scenario", gates, width, joined)
-            self.experts = _part("experts", settings.experts, joined, width, len(self.tasks), dropout)
-            self.gates_out = nn.ModuleList([_part("scenario", gates, width, width) for _ in self.tasks])
+            self.experts = _part("experts", settings.experts, joined, width, len(self.tasks), dropout, settings.activation)
+            self.gates_out = nn.ModuleList([_part("scenario", gates, width, represented) for _ in self.tasks])
+            self.towers = nn.ModuleList([layers(represented, settings.tower, dropout, settings.activation) for _ in self.tasks])
 
     @staticmethod
     def _shared(features: FeatureSet) -> list[str]:
@@ -72,6 +85,16 @@ class Network(nn.Module):
         """The tasks with a head, by name."""
         return {name: task for name, task in self.tasks.items() if isinstance(task, RankingTask)}
 
+    @property
+    def reads_fields(self) -> bool:
+        """Whether the ranking path reads every feature by itself."""
+        return bool(self.tasks) and bool(self.interaction.reads_fields)
+
+    def items(self, features: dict[str, Tensor]) -> "Items":
+        """Items given by their features `{name: [n, *]}` as the network reads them."""
+        vectors, fields = self.item(features)
+        return Items(vectors, torch.cat(fields, dim=-2) if self.reads_fields else None)
+
     def encode(self, batch: Batch, items: Tensor) -> "Encoding":
         """Everything that does not depend on a candidate.
 
@@ -79,38 +102,86 @@ class Network(nn.Module):
             batch: What is asked.
             items: Vectors of `batch.items`, `[n, width]`.
         """
-        profile = self.nobody.expand(batch.size, -1)
+        batch = batch if self.history.reads else batch.without_past()
+        profile, fields = self.nobody.expand(batch.size, -1), []
         if self.profile is not None:
-            profile = profile + self.profile(batch.profile).sum(-2)
+            own = self.profile(batch.profile)
+            profile = profile + own.sum(-2)
+            fields.append(own.unsqueeze(1).expand(-1, batch.visible.shape[1], -1, -1))
         history = self.history(profile, items[batch.history], batch.history_columns, batch.gap)
-        context = self.context(batch.context, batch.recency)
-        scenario = self.scenario(batch.scenario).sum(-2) if self.scenario is not None else torch.zeros_like(context)
+        context, circumstances = self.context(batch.context, batch.recency)
+        factors = self.scenario(batch.scenario) if self.scenario is not None else circumstances[..., :0, :]
+        scenario = factors.sum(-2) if self.scenario is not None else torch.zeros_like(context)
         age = self.history.age(batch.visible, history.shape[1])
         near = self.likeness(batch.context, batch.history_columns) if self.likeness is not None else None
-        users = self.asks(self.history.latest(history, batch.visible), context + scenario, history, age, near)
+        users = self.history.latest(history, batch.visible)
+        users = self.asks(users, context + scenario, history, age, near) if self.asks is not None else users + context + scenario
         repeats = self.repeats.weigh(age, batch.context, batch.history_columns)
-        return Encoding(users, history, context + scenario, scenario, age, batch.history, repeats)
+        read = torch.cat([*fields, circumstances, factors], dim=-2) if self.reads_fields else None
+        return Encoding(users, history, context + scenario, scenario, age, batch.history, repeats, read)
 
-    def rank(self, encoding: "Encoding", candidates: Tensor, standing: dict[str, Tensor]) -> dict[str, Tensor]:
+    def rank(self, encoding: "Encoding", candidates: "Items", standing: dict[str, Tensor]) -> dict[str, Tensor]:
         """Raw outputs `{task: [batch, targets, k]}`.
 
         Args:
             encoding: Who asks, when.
-            candidates: Item vectors `[batch, targets, k, width]`.
+            candidates: Items `[batch, targets, k]`.
             standing: What is counted of each candidate as of the target `{name: [batch, targets, k, *]}`; empty where nothing is.
         """
-        users = encoding.users.unsqueeze(2).expand_as(candidates)
-        context = encoding.context.unsqueeze(2).expand_as(candidates)
+        counts, counted = self.standing(standing) if self.standing is not None else (None, None)
+        told = self._told(encoding, candidates.vectors, counts) if self.interaction.reads_told else None
+        fields = _beside(encoding.fields, candidates.fields, counted) if self.interaction.reads_fields else None
         scenario = encoding.scenario.unsqueeze(2)
-        found = self.candidate(candidates, encoding.context, encoding.history, encoding.age)
-        told = [users, candidates, users * candidates, found, context] + ([self.standing(standing)] if self.standing is not None else [])
-        representations = self.experts(self.gate_in(torch.cat(told, dim=-1), scenario))
+        representations = self.experts(self.gate_in(self.interaction(told, fields), scenario))
         outputs = {}
         for place, (name, task) in enumerate(self.tasks.items()):
-            outputs[name] = task(self.gates_out[place](representations[..., place, :], scenario))
+            outputs[name] = task(self.towers[place](self.gates_out[place](representations[..., place, :], scenario)))
         return outputs
 
+    def _told(self, encoding: "Encoding", candidates: Tensor, counts: Tensor | None) -> Tensor:
+        """What is known of each candidate with who asks, `[batch, targets, k, told, width]`."""
+        users = encoding.users.unsqueeze(2).expand_as(candidates)
+        context = encoding.context.unsqueeze(2).expand_as(candidates)
+        found = self.candidate(candidates, encoding.context, encoding.history, encoding.age)
+        told = [users, candidates, users * candidates, found, context] + ([] if counts is None else [counts])
+        return torch.stack(told, dim=-2)
 
+
+@dataclass(frozen=True)
+class Items:
+    """Items as the network reads them.
+
+    Attributes:
+        vectors: Their vectors `[..., width]`.
+        fields: The vectors of their features `[..., features, width]`; None where the ranking path does not read them.
+    """
+
+    vectors: Tensor
+    fields: Tensor | None
+
+    def at(self, rows: Tensor) -> "Items":
+        """Some of `[n]` items, `[...]` as the rows are."""
+        if self.fields is None:
+            return Items(self.vectors[rows], None)
+        fields = nn.functional.embedding(rows, self.fields.flatten(1))
+        return Items(self.vectors[rows], fields.view(*rows.shape, *self.fields.shape[1:]))
+
+    @staticmethod
+    def cat(several: "Sequence[Items]") -> "Items":
+        """Several `[n]` items after one another."""
+        fields = [one.fields for one in several if one.fields is not None]
+        return Items(torch.cat([one.vectors for one in several]), torch.cat(fields) if fields else None)
+
+
+def _beside(asked: Tensor | None, items: Tensor | None, counted: Tensor | None) -> Tensor:
+    """All fields `[batch, targets, k, fields, width]`: those of who asks `[batch, targets, *, width]`, of items and of counts."""
+    assert asked is not None
+    assert items is not None
+    asked = asked.unsqueeze(2).expand(-1, -1, items.shape[2], -1, -1)
+    return torch.cat([asked, items] + ([] if counted is None else [counted]), dim=-2)
+
+
+@dataclass(frozen=True)
 class Encoding:
     """A batch without its candidates.
 
@@ -122,21 +193,27 @@ class Encoding:
         age: How many events each position lies before each target, below 0 where not visible, `[batch, targets, 1 + length]`.
         past: Item rows of the past events `[batch, length]`.
         repeats: What each of them is worth for its own item, `[batch, targets, length]`; None where repeats count nothing.
+        fields: Each feature of profile, context and scenario by itself, `[batch, targets, fields, width]`; None where nothing reads them.
     """
 
-    def __init__(
-        self, users: Tensor, history: Tensor, context: Tensor, scenario: Tensor, age: Tensor, past: Tensor, repeats: Tensor | None
-    ) -> None:
-        self.users, self.history, self.context, self.scenario, self.age = users, history, context, scenario, age
-        self.past, self.repeats = past, repeats
+    users: Tensor
+    history: Tensor
+    context: Tensor
+    scenario: Tensor
+    age: Tensor
+    past: Tensor
+    repeats: Tensor | None
+    fields: Tensor | None
 
 
 class UserQuery(nn.Module):
     """The user as of now: the state after the last visible event, moved by what context finds in the history."""
 
-    def __init__(self, width: int, dropout: float, heads: int = 4) -> None:
+    heads = 4
+
+    def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
-        self.attention = Attention(width, heads)
+        self.attention = Attention(width, self.heads)
         self.attention.start_as_average()
         self.feed_forward = feed_forward(width, 4 * width, width, dropout)
         start_at_zero(self.feed_forward[-1])
@@ -157,6 +234,13 @@ class _ByAnyName(nn.ModuleDict):
     def add_module(self, name: str, module: nn.Module | None) -> None:
         """Take the module, whatever the name: it is only ever asked for as an entry."""
         self._modules[name] = module  # type: ignore[assignment]  # torch's own code does the same
+
+
+def _width_of(experts: Part, width: int) -> int:
+    """Width of the representations that these experts will give."""
+    kind, settings = choose(experts, "penchant.models.blocks.experts", "network.experts")
+    width_out: int = kind.width_of(settings, width)
+    return width_out
 
 
 def _part(slot: str, part: Part, *arguments: Any) -> Any:

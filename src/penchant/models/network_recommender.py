@@ -11,12 +11,12 @@ from torch import Tensor
 
 from penchant.data.dataset import Dataset
 from penchant.data.log import Log
-from penchant.data.windows import windows_of
+from penchant.data.windows import Windows, single_windows, windows_of
 from penchant.features.feature_set import Encoded, FeatureSet
 from penchant.models.batch import Batch, Moments, Past, assemble, gather
 from penchant.models.candidate_source import CandidateSource, each_once
 from penchant.models.classic import sources
-from penchant.models.network import Encoding, Network
+from penchant.models.network import Encoding, Items, Network
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender, without
 from penchant.schema.errors import TargetError
@@ -45,7 +45,7 @@ class NetworkRecommender(Recommender):
     Attributes:
         features: The recipe's features.
         network: The network, after `build` or `fit`.
-        item_vectors: Vectors of the catalogue `[items, width]`, after `refresh`.
+        known: The catalogue `[items]` as the network reads it, after `refresh`.
         catalogue: What its items are counted by, `[items]`, after `refresh`.
         sources: Classic models that propose items to rank, by name; none unless the recipe names some.
     """
@@ -57,7 +57,7 @@ class NetworkRecommender(Recommender):
         "weight_decay": Range(low=1e-6, high=1e-2, log=True),
     }
     network: Network
-    item_vectors: Tensor
+    known: Items
     catalogue: pl.DataFrame
 
     def __init__(self, recipe: Recipe, trainer: Trainer | None = None) -> None:
@@ -101,20 +101,29 @@ class NetworkRecommender(Recommender):
             self.network.eval()
 
     def refresh(self) -> None:
-        """Compute the catalogue's vectors anew, after the network or the catalogue changed."""
-        self.item_vectors = self.vectors_of(self.encoded(self.log_).item)
+        """Read the catalogue anew, after the network or the catalogue changed."""
+        self.known = self.items_of(self.encoded(self.log_).item)
         self.catalogue = self.features.catalogue(self.items)
 
+    @property
+    def item_vectors(self) -> Tensor:
+        """Vectors of the catalogue `[items, width]`, after `refresh`."""
+        return self.known.vectors
+
     @torch.inference_mode()
-    def vectors_of(self, items: Mapping[str, NDArray[Any]]) -> Tensor:
-        """Item vectors `[n, width]` from item features `{name: [n, *]}`."""
+    def items_of(self, features: Mapping[str, NDArray[Any]]) -> Items:
+        """Items given by their features `{name: [n, *]}` as the network reads them."""
         self._still()
-        count = len(next(iter(items.values())))
+        count = len(next(iter(features.values())))
         parts = [
-            self.network.item({name: torch.from_numpy(array[start : start + ITEMS_AT_ONCE]) for name, array in items.items()})
+            self.network.items({name: torch.from_numpy(array[start : start + ITEMS_AT_ONCE]) for name, array in features.items()})
             for start in range(0, count, ITEMS_AT_ONCE)
         ]
-        return torch.cat(parts)
+        return Items.cat(parts)
+
+    def windows(self, log: Log, rows: NDArray[np.integer]) -> Windows:
+        """Windows for these target rows; of one target each where the network reads no past."""
+        return windows_of(log, rows, self.recipe.history.length) if self.network.history.reads else single_windows(log, rows)
 
     def batch_of(self, queries: Queries) -> Batch:
         """Queries as a batch with one target each."""
@@ -232,14 +241,14 @@ class NetworkRecommender(Recommender):
             moments: `timestamp`, and the columns beside the item that candidates are counted by, `[batch]`; not read where none are.
         """
         rows = torch.from_numpy(items)
-        candidates = self.item_vectors[rows].unsqueeze(1)
+        candidates = self.known.at(rows.unsqueeze(1))
         outputs = {}
         if self.network.tasks:
             counted = self.features.encode_candidates(moments, self.catalogue, items)
             standing = {name: torch.from_numpy(array).unsqueeze(1) for name, array in counted.items()}
             outputs = {name: output[:, 0] for name, output in self.network.rank(encoding, candidates, standing).items()}
         if self.network.retrieval is not None:
-            scores = (candidates[:, 0] * encoding.users).sum(-1)
+            scores = (candidates.vectors[:, 0] * encoding.users).sum(-1)
             if encoding.repeats is not None:
                 scores = scores + self.network.repeats.at(encoding.past, encoding.repeats[:, 0], rows)
             outputs[self.network.retrieval.name] = scores
@@ -261,14 +270,14 @@ class NetworkRecommender(Recommender):
         self._check_ready()
         self._still()
         encoded = self.encoded(data.log)
-        vectors = self.item_vectors if data.log is self.log_ else self.vectors_of(encoded.item)
-        windows = windows_of(data.log, data.rows, self.recipe.history.length)
+        items = self.known if data.log is self.log_ else self.items_of(encoded.item)
+        windows = self.windows(data.log, data.rows)
         order = np.argsort(np.maximum(windows.length, windows.targets), kind="stable")
         results = {name: np.zeros(len(data.log), dtype=np.float32) for name in self.network.tasks}
         for chosen in packs(np.maximum(windows.length + 1, windows.targets)[order], EVENTS_AT_ONCE):
             batch = gather(data.log, encoded, windows, order[chosen])
-            encoding = self.network.encode(batch, vectors)
-            candidates = vectors[torch.from_numpy(data.log.item[batch.rows])].unsqueeze(2)
+            encoding = self.network.encode(batch, items.vectors)
+            candidates = items.at(torch.from_numpy(data.log.item[batch.rows]).unsqueeze(2))
             outputs = self.network.rank(encoding, candidates, batch.standing)
             here = batch.rows[batch.present.numpy()]
             for name, task in self.network.ranking_tasks.items():
@@ -293,6 +302,9 @@ class NetworkRecommender(Recommender):
 def packs(sizes: NDArray[np.integer], limit: int) -> list[slice]:
     """Cut a row of ascending sizes into runs whose padded size (largest x count) stays within `limit`."""
     cuts, start = [], 0
+    if len(sizes) and sizes[0] == sizes[-1]:  # as rows without a past are: no need to look at millions of them one by one
+        step = max(limit // max(int(sizes[0]), 1), 1)
+        return [slice(place, min(place + step, len(sizes))) for place in range(0, len(sizes), step)]
     for place, size in enumerate(sizes):
         if place > start and int(size) * (place - start + 1) > limit:
             cuts.append(slice(start, place))

@@ -15,6 +15,7 @@ from safetensors.torch import save_file as save_tensors
 from penchant.data.log import Column, Log
 from penchant.features.feature_set import Encoded
 from penchant.models.classic import classic
+from penchant.models.network import Items
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.recommender import Recommender
 from penchant.schema.recipe import Part, Recipe
@@ -71,7 +72,8 @@ def write_network(recommender: NetworkRecommender, directory: Path) -> None:
     (directory / "recipe.json").write_text(recommender.recipe.model_dump_json(exclude={"directory"}, indent=1), encoding="utf8")
     recommender.features.save(directory)
     save_tensors({name: value.contiguous() for name, value in recommender.network.state_dict().items()}, directory / "network.safetensors")
-    save_tensors({"items": recommender.item_vectors.contiguous()}, directory / "vectors.safetensors")
+    known = {"items": recommender.known.vectors} | ({} if recommender.known.fields is None else {"fields": recommender.known.fields})
+    save_tensors({name: value.contiguous() for name, value in known.items()}, directory / "vectors.safetensors")
     log = recommender.log_
     profiles = recommender.encoded(log).user
     save_file({name: np.ascontiguousarray(array) for name, array in profiles.items()}, directory / "profiles.safetensors")
@@ -105,7 +107,8 @@ def read_network(directory: Path, recipe_folder: Path = Path(".")) -> NetworkRec
     recommender.keep(log, Encoded(user=load_file(directory / "profiles.safetensors"), **events))
     recommender.build().load_state_dict(load_tensors(directory / "network.safetensors"))
     recommender.network.eval()
-    recommender.item_vectors = load_tensors(directory / "vectors.safetensors")["items"]
+    known = load_tensors(directory / "vectors.safetensors")
+    recommender.known = Items(known["items"], known.get("fields"))
     recommender.catalogue = recommender.features.catalogue(log.items)
     recommender.take_sources({name: _read_classic(directory / SOURCES / name, log, recipe) for name in recipe.serving.sources})
     return recommender

@@ -373,8 +373,13 @@ class NetworkSettings(Settings):
     history: Part = Part(kind="transformer")
     context: Part = Part(kind="point")
     candidate: Part = Part(kind="cross_attention")
+    interaction: Part = Part(kind="concat")
     scenario: Part = Part(kind="gates")
     experts: Part = Part(kind="mmoe")
+    tower: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    """Sizes of each task's own layers between the experts and the head; none when empty."""
+    activation: Literal["gelu", "relu"] = "gelu"
+    """Between the layers of experts that are given as a list, and of towers."""
     repeats: Part = Part(kind="none")
 
 

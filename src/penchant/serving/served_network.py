@@ -15,7 +15,7 @@ from penchant.funnel.candidates import Candidates
 from penchant.funnel.funnel import Funnel, Proposer
 from penchant.models.batch import Moments, Past, assemble
 from penchant.models.candidate_source import CandidateSource
-from penchant.models.network import Encoding
+from penchant.models.network import Encoding, Items
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.queries import Queries
 from penchant.schema.event import Event
@@ -100,9 +100,9 @@ class ServedNetwork:
     def upsert_items(self, items: pl.DataFrame, places: Rows) -> None:
         """New items get vectors by their content, changed ones other vectors."""
         features = self.recommender.features
-        vectors = self.recommender.vectors_of(features.encode("item", items))
+        fresh = self.recommender.items_of(features.encode("item", items))
         self.recommender.catalogue = pl.concat([self.recommender.catalogue, features.catalogue(items)])[places]
-        self.recommender.item_vectors = torch.cat([self.recommender.item_vectors, vectors])[torch.from_numpy(places)]
+        self.recommender.known = Items.cat([self.recommender.known, fresh]).at(torch.from_numpy(places))
 
     def welcome(self, items: Iterable[str]) -> None:
         """Take in the events that waited for these items."""

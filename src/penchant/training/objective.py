@@ -6,9 +6,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from penchant.data.dataset import Dataset, labels_of
-from penchant.data.windows import windows_of
 from penchant.models.batch import Batch, gather
-from penchant.models.network import Encoding
+from penchant.models.network import Encoding, Items
 from penchant.models.network_recommender import NetworkRecommender, mixed_packs
 from penchant.models.validation import list_quality
 from penchant.schema.errors import DataError
@@ -47,7 +46,7 @@ class NetworkObjective:
             self.network.retrieval.fit(np.bincount(train.log.item[train.positives], minlength=len(train.log.items)))
         self._start_items()
         self.horizon = self.network.retrieval.settings.horizon if self.network.retrieval else 1
-        self.windows = windows_of(train.log, self._useful_rows(), recommender.recipe.history.length)
+        self.windows = recommender.windows(train.log, self._useful_rows())
         self.sizes = np.maximum(self.windows.length + 1, self.windows.targets)
 
     def _start_items(self) -> None:
@@ -93,16 +92,16 @@ class NetworkObjective:
         in_history, in_targets, in_following, in_drawn = (
             part.view_as(rows) for part, rows in zip(places.split([rows.numel() for rows in asked]), asked, strict=True)
         )
-        vectors = self.network.item({name: array[unique] for name, array in self.items.items()})
-        encoding = self.network.encode(read.with_history(in_history), vectors)
-        losses = self._ranking_losses(encoding, vectors[in_targets], read) if self.network.tasks else {}
+        items = self.network.items({name: array[unique] for name, array in self.items.items()})
+        encoding = self.network.encode(read.with_history(in_history), items.vectors)
+        losses = self._ranking_losses(encoding, items.at(in_targets.unsqueeze(2)), read) if self.network.tasks else {}
         if retrieval is not None and wanted.any():
             asks = torch.from_numpy(wanted)
             loss = retrieval.loss(
                 encoding.users[asks],
-                vectors[in_following],
+                items.vectors[in_following],
                 torch.from_numpy(following),
-                vectors[in_drawn],
+                items.vectors[in_drawn],
                 torch.from_numpy(drawn),
                 torch.from_numpy(expected),
                 self._repeats(encoding, asks, in_following, in_drawn, len(unique)),
@@ -126,8 +125,8 @@ class NetworkObjective:
         same = (place < len(positives)) & (log.user[events] == log.user[rows][:, None])
         return np.where(same, log.item[events], -1).astype(np.int64)
 
-    def _ranking_losses(self, encoding: Encoding, candidates: Tensor, read: Batch) -> dict[str, Tensor]:
-        outputs = self.network.rank(encoding, candidates.unsqueeze(2), read.standing)
+    def _ranking_losses(self, encoding: Encoding, candidates: Items, read: Batch) -> dict[str, Tensor]:
+        outputs = self.network.rank(encoding, candidates, read.standing)
         losses = {}
         for name, task in self.network.ranking_tasks.items():
             label = torch.from_numpy(self.labels[name][read.rows])

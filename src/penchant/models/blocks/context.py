@@ -39,13 +39,17 @@ class Point(nn.Module):
         self.mix = feed_forward(width * (1 + len(forms)), 2 * width, width, dropout)
         start_at_zero(self.mix[-1])
 
-    def forward(self, context: dict[str, Tensor], recency: Tensor) -> Tensor:
-        """`[..., width]` from circumstances `{name: [..., *]}` and the class of the time since the last event `[...]`."""
+    def forward(self, context: dict[str, Tensor], recency: Tensor) -> tuple[Tensor, Tensor]:
+        """Circumstances `{name: [..., *]}` and the class of the time since the last event `[...]`, read.
+
+        Returns:
+            Their vector `[..., width]`, and each circumstance's own, without the time, `[..., circumstances, width]`.
+        """
         tokens = self.recency(recency).unsqueeze(-2)
         if self.embedding is not None:
             tokens = torch.cat([tokens, self.embedding(context)], dim=-2)
         vector: Tensor = tokens.sum(-2) + self.mix(tokens.flatten(-2))
-        return vector
+        return vector, tokens[..., 1:, :]
 
 
 class Likeness(nn.Module):

@@ -1,20 +1,34 @@
-"""What the tasks share and how each takes its part."""
+"""What the tasks share and how each takes its part.
 
-from typing import ClassVar
+A part is built with its settings, the width it reads, the network's width, the number of tasks, dropout and activation;
+`width_of(settings, width)` tells the width of the representations it gives, `[..., tasks, width_out]`.
+"""
+
+from itertools import pairwise
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from penchant.models.blocks.dropout import Dropout
-from penchant.models.blocks.feed_forward import feed_forward
+from penchant.models.blocks.feed_forward import BENDS, Activation, feed_forward, layers
 from penchant.schema.settings import Settings
+
+Size = Annotated[int, Field(ge=1)]
+Hidden = Size | Annotated[tuple[Size, ...], Field(min_length=1)]
+
+
+def width_of(hidden: Hidden, width: int) -> int:
+    """One hidden layer ends in the network's width; of a list of layers the last is what the experts give."""
+    return width if isinstance(hidden, int) else hidden[-1]
 
 
 class SharedBottomSettings(Settings):
     """Size of the one shared expert."""
 
-    hidden: int = Field(128, ge=1)
+    hidden: Hidden = 128
+    """One hidden layer of this size before the network's width; or the sizes of all layers, the last of which the tasks read."""
 
 
 class SharedBottom(nn.Module):
@@ -23,13 +37,23 @@ class SharedBottom(nn.Module):
     kind: ClassVar[str] = "shared_bottom"
     settings_class = SharedBottomSettings
 
-    def __init__(self, settings: SharedBottomSettings, width_in: int, width: int, tasks: int, dropout: float) -> None:
+    def __init__(
+        self, settings: SharedBottomSettings, width_in: int, width: int, tasks: int, dropout: float, activation: Activation = "gelu"
+    ) -> None:
         super().__init__()
         self.tasks = tasks
-        self.bottom = feed_forward(width_in, settings.hidden, width, dropout)
+        if isinstance(settings.hidden, int):
+            self.bottom = feed_forward(width_in, settings.hidden, width, dropout)
+        else:
+            self.bottom = layers(width_in, settings.hidden, dropout, activation)
+
+    @staticmethod
+    def width_of(settings: SharedBottomSettings, width: int) -> int:
+        """Width of the representations."""
+        return width_of(settings.hidden, width)
 
     def forward(self, values: Tensor) -> Tensor:
-        """Representations `[..., tasks, width]` from `[..., width_in]`."""
+        """Representations `[..., tasks, width_out]` from `[..., width_in]`."""
         shared: Tensor = self.bottom(values)
         return shared.unsqueeze(-2).expand(*shared.shape[:-1], self.tasks, -1)
 
@@ -38,7 +62,8 @@ class MMoESettings(Settings):
     """Number and size of the experts."""
 
     experts: int = Field(4, ge=1)
-    hidden: int = Field(128, ge=1)
+    hidden: Hidden = 128
+    """One hidden layer of this size before the network's width; or the sizes of all layers, the last of which the tasks read."""
 
 
 class MMoE(nn.Module):
@@ -47,21 +72,56 @@ class MMoE(nn.Module):
     kind: ClassVar[str] = "mmoe"
     settings_class = MMoESettings
 
-    def __init__(self, settings: MMoESettings, width_in: int, width: int, tasks: int, dropout: float) -> None:
+    def __init__(
+        self, settings: MMoESettings, width_in: int, width: int, tasks: int, dropout: float, activation: Activation = "gelu"
+    ) -> None:
         super().__init__()
-        self.shape = (settings.experts, settings.hidden)
-        self.enter = nn.Linear(width_in, settings.experts * settings.hidden)  # all experts' first layers in one product
-        self.leave = nn.Parameter(torch.empty(settings.experts, settings.hidden, width))
+        sizes = [settings.hidden] if isinstance(settings.hidden, int) else list(settings.hidden)
+        self.shape, self.tasks = (settings.experts, sizes[0]), tasks
+        self.enter = nn.Linear(width_in, settings.experts * sizes[0])  # all experts' first layers in one product
+        if isinstance(settings.hidden, int):
+            self.leave = nn.Parameter(torch.empty(settings.experts, sizes[0], width))
         self.gates = nn.Linear(width_in, tasks * settings.experts)
-        self.dropout = Dropout(dropout)
-        self.tasks = tasks
-        nn.init.normal_(self.leave, std=settings.hidden**-0.5)
+        self.dropout, self.bend = Dropout(dropout), BENDS[activation]
+        if isinstance(settings.hidden, int):
+            nn.init.normal_(self.leave, std=sizes[0] ** -0.5)
+        self.deeper = nn.ModuleList([ManyLinear(settings.experts, one, other) for one, other in pairwise(sizes)])
+        self.ends = isinstance(settings.hidden, int)
+
+    @staticmethod
+    def width_of(settings: MMoESettings, width: int) -> int:
+        """Width of the representations."""
+        return width_of(settings.hidden, width)
 
     def forward(self, values: Tensor) -> Tensor:
-        """Representations `[..., tasks, width]` from `[..., width_in]`."""
-        hidden = self.dropout(torch.nn.functional.gelu(self.enter(values))).unflatten(-1, self.shape)
-        experts = torch.einsum("...eh,ehw->...ew", hidden, self.leave)
+        """Representations `[..., tasks, width_out]` from `[..., width_in]`."""
+        hidden = self.dropout(self.bend(self.enter(values))).unflatten(-1, self.shape)
         weights = self.gates(values).unflatten(-1, (self.tasks, -1)).softmax(-1)
-        # a product of so small matrices, one pair per value, is slower than their sum written out
-        mixed: Tensor = (weights.unsqueeze(-1) * experts.unsqueeze(-3)).sum(-2)
-        return mixed
+        if self.ends:
+            experts = torch.einsum("...eh,ehw->...ew", hidden, self.leave)
+            # a product of so small matrices, one pair per value, is slower than their sum written out
+            mixed: Tensor = (weights.unsqueeze(-1) * experts.unsqueeze(-3)).sum(-2)
+            return mixed
+        own = hidden.flatten(0, -3).transpose(0, 1)  # [experts, rows, hidden]
+        for layer in self.deeper:
+            own = self.dropout(self.bend(layer(own)))
+        return mixture(weights.flatten(0, -3), own).reshape(*values.shape[:-1], self.tasks, -1)
+
+
+class ManyLinear(nn.Module):
+    """Linear layers side by side, each with an input of its own: `[many, rows, width_in]` to `[many, rows, width_out]`, in one product."""
+
+    def __init__(self, many: int, width_in: int, width_out: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(many, width_in, width_out))
+        self.bias = nn.Parameter(torch.zeros(many, 1, width_out))
+        nn.init.uniform_(self.weight, -(width_in**-0.5), width_in**-0.5)  # as torch.nn.Linear begins
+
+    def forward(self, values: Tensor) -> Tensor:
+        """`[many, rows, width_out]`."""
+        return torch.baddbmm(self.bias, values, self.weight)
+
+
+def mixture(weights: Tensor, experts: Tensor) -> Tensor:
+    """Each task's weighted sum `[rows, tasks, width]` of experts `[experts, rows, width]` by weights `[rows, tasks, experts]`."""
+    return torch.einsum("rte,erw->rtw", weights, experts)

@@ -35,6 +35,7 @@ class Transformer(nn.Module):
 
     kind: ClassVar[str] = "transformer"
     settings_class = TransformerSettings
+    reads = True
 
     def __init__(self, settings: TransformerSettings, forms: dict[str, Form], width: int, length: int, dropout: float) -> None:
         super().__init__()
@@ -98,6 +99,33 @@ class Transformer(nn.Module):
         """
         place = visible if self.order else torch.zeros_like(visible)
         return encoded.gather(1, place.unsqueeze(-1).expand(-1, -1, encoded.shape[-1]))
+
+
+class NoHistorySettings(Settings):
+    """Nothing to set."""
+
+
+class NoHistory(nn.Module):
+    """No past is read: a user is the profile, here and now. Rows are then learnt from one by one, in random order."""
+
+    kind: ClassVar[str] = "none"
+    settings_class = NoHistorySettings
+    reads, order = False, False
+
+    def __init__(self, settings: NoHistorySettings, forms: dict[str, Form], width: int, length: int, dropout: float) -> None:
+        super().__init__()
+
+    def forward(self, profile: Tensor, items: Tensor, columns: dict[str, Tensor], gap: Tensor) -> Tensor:
+        """The profile `[batch, 1, width]`, whatever came before."""
+        return profile.unsqueeze(1)
+
+    def age(self, visible: Tensor, positions: int) -> Tensor:
+        """0 for the profile, `[batch, targets, 1]`."""
+        return torch.zeros_like(visible).unsqueeze(-1)
+
+    def latest(self, encoded: Tensor, visible: Tensor) -> Tensor:
+        """The profile at every target `[batch, targets, width]`."""
+        return encoded.expand(-1, visible.shape[1], -1)
 
 
 class Layer(nn.Module):

@@ -62,16 +62,22 @@ class ContentAndId(nn.Module):
             known = index >= FIRST
             self.ids.start(name, cooccurrence_vectors(session[known], index[known], form.size, self.width))
 
-    def forward(self, items: dict[str, Tensor]) -> Tensor:
-        """Vectors `[n, width]` of items given by their features `{name: [n, *]}`."""
+    def forward(self, items: dict[str, Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Vectors `[n, width]` of items given by their features `{name: [n, *]}`, and the fields they are made of.
+
+        The fields are each feature's own vectors, content first, in pieces `[n, features, width]`; an item that must do without its id has
+        zeros there.
+        """
         count = len(next(iter(items.values())))
-        vectors = torch.zeros(count, self.width, device=next(self.parameters()).device)
+        vectors, fields = torch.zeros(count, self.width, device=next(self.parameters()).device), []
         if self.content is not None and self.mix is not None:
             parts = self.content(items)
             vectors = vectors + parts.sum(-2) + self.mix(parts.flatten(-2))
+            fields.append(parts)
         if self.ids is not None:
-            learnt = self.ids(items).sum(-2)
+            learnt = self.ids(items)
             if self.training and self.id_dropout:
-                learnt = learnt * (torch.rand(count, 1, device=learnt.device) >= self.id_dropout)
-            vectors = vectors + learnt
-        return vectors
+                learnt = learnt * (torch.rand(count, 1, device=learnt.device) >= self.id_dropout).unsqueeze(-1)
+            vectors = vectors + learnt.sum(-2)
+            fields.append(learnt)
+        return vectors, fields

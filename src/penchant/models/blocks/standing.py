@@ -16,8 +16,8 @@ class Standing(nn.Module):
         self.mix = feed_forward(width * len(forms), 2 * width, width, dropout)
         start_at_zero(self.mix[-1])
 
-    def forward(self, counted: dict[str, Tensor]) -> Tensor:
-        """`[..., width]` from counted features `{name: [..., *]}`."""
+    def forward(self, counted: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """`[..., width]` from counted features `{name: [..., *]}`, and each one's own vector `[..., features, width]`."""
         tokens = self.embedding(counted)
         vector: Tensor = tokens.sum(-2) + self.mix(tokens.flatten(-2))
-        return vector
+        return vector, tokens

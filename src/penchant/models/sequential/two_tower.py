@@ -22,7 +22,7 @@ from penchant.data.windows import windows_of
 from penchant.features.feature_set import Encoded, FeatureSet
 from penchant.fitting.loop import Progress, train
 from penchant.models.batch import gather
-from penchant.models.network import Network
+from penchant.models.network import Items, Network
 from penchant.models.network_recommender import NetworkRecommender, mixed_packs
 from penchant.models.queries import Queries
 from penchant.models.sequential.sasrec import sampled_softmax
@@ -199,7 +199,7 @@ class TwoTower(VectorRecommender):
         towers.keep(self.log_, Encoded(user=_under("profiles/", arrays), **towers.features.encode_events(self.log_)))
         weights = {name: torch.from_numpy(array) for name, array in _under("network/", arrays).items()}
         towers.build().load_state_dict(weights)
-        towers.item_vectors = torch.from_numpy(arrays["vectors"])
+        towers.known = Items(torch.from_numpy(arrays["vectors"]), None)
         self._take_vectors()
 
 
@@ -255,7 +255,7 @@ class WantedAmongOthers:
         asked = torch.cat([read.history.flatten(), wanted, others])
         unique, places = torch.unique(asked, return_inverse=True)
         history, own, other = places.split([read.history.numel(), len(wanted), len(others)])
-        vectors = self.network.item({name: array[unique] for name, array in self.items.items()})
+        vectors, _ = self.network.item({name: array[unique] for name, array in self.items.items()})
         users = self.network.encode(read.with_history(history.view_as(read.history)), vectors).users[read.present]
         users, ready = self.model.ready(users), self.model.ready(vectors)
         scores = (users @ ready[other].T).float() - corrections(owner, wanted, others, expected, alone)
