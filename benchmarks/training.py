@@ -59,7 +59,8 @@ dropout = 0.0
 history.kind = "none"
 scenario.kind = "none"
 candidate.kind = "none"
-interaction.kind = "fields"
+interaction = {{ kind = "fields", told = false }}
+activation = "relu"
 experts = {{ kind = "mmoe", experts = 4, hidden = [256, 128] }}
 tower = [64]
 [training]

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from penchant.fitting.memory import give_back_freed_memory, keep_freed_memory
 from penchant.schema.errors import DataError
 from penchant.schema.recipe import TrainingSettings
 
@@ -101,11 +102,14 @@ def train(
     run = _Run(objective, settings, checkpoint, report)
     if resume:
         run.load()
+    keep_freed_memory()
     try:
         run.go()
     except KeyboardInterrupt:
         run.save()
         raise Interrupted from None
+    finally:
+        give_back_freed_memory()
     objective.network.load_state_dict(run.best_weights)
     return run.progress
 

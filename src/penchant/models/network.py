@@ -132,10 +132,10 @@ class Network(nn.Module):
         told = self._told(encoding, candidates.vectors, counts) if self.interaction.reads_told else None
         fields = _beside(encoding.fields, candidates.fields, counted) if self.interaction.reads_fields else None
         scenario = encoding.scenario.unsqueeze(2)
-        representations = self.experts(self.gate_in(self.interaction(told, fields), scenario))
+        representations = self.experts(self.gate_in(self.interaction(told, fields), scenario)).unbind(-2)
         outputs = {}
         for place, (name, task) in enumerate(self.tasks.items()):
-            outputs[name] = task(self.towers[place](self.gates_out[place](representations[..., place, :], scenario)))
+            outputs[name] = task(self.towers[place](self.gates_out[place](representations[place], scenario)))
         return outputs
 
     def _told(self, encoding: "Encoding", candidates: Tensor, counts: Tensor | None) -> Tensor:

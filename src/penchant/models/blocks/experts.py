@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from penchant.models.blocks.dropout import Dropout
 from penchant.models.blocks.feed_forward import BENDS, Activation, feed_forward, layers
+from penchant.models.blocks.side_by_side import mixture, side_by_side
 from penchant.schema.settings import Settings
 
 Size = Annotated[int, Field(ge=1)]
@@ -119,9 +120,4 @@ class ManyLinear(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """`[many, rows, width_out]`."""
-        return torch.baddbmm(self.bias, values, self.weight)
-
-
-def mixture(weights: Tensor, experts: Tensor) -> Tensor:
-    """Each task's weighted sum `[rows, tasks, width]` of experts `[experts, rows, width]` by weights `[rows, tasks, experts]`."""
-    return torch.einsum("rte,erw->rtw", weights, experts)
+        return side_by_side(values, self.weight, self.bias)
