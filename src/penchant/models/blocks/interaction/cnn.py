@@ -38,7 +38,7 @@ class CNN(Fields):
     def forward(self, told: Tensor | None, fields: Tensor) -> Tensor:
         """`[..., count * channels]`."""
         tokens = self.tokens(told, fields)
-        maps = tokens.flatten(0, -3).transpose(1, 2)  # [rows, width, count]
+        maps = tokens.reshape(-1, *tokens.shape[-2:]).transpose(1, 2)  # [rows, width, count]
         for layer in self.layers:
             maps = self.dropout(nn.functional.gelu(layer(maps)))
         return maps.reshape(*tokens.shape[:-2], -1)

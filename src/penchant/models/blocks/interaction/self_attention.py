@@ -39,7 +39,7 @@ class SelfAttention(Fields):
     def forward(self, told: Tensor | None, fields: Tensor) -> Tensor:
         """`[..., width_out]`."""
         tokens = self.tokens(told, fields)
-        read: Tensor = (tokens + self.what).flatten(0, -3)
+        read: Tensor = (tokens + self.what).reshape(-1, *self.what.shape)
         together = torch.zeros(1, self.count, self.count, device=read.device)  # nothing lies in the past of another
         for layer in self.layers:
             read = layer(read, together)
