@@ -1,6 +1,5 @@
 """Feature arrays to vectors, whatever their form."""
 
-from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -10,6 +9,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from penchant.features.feature import Form
+from penchant.models.blocks.row_table import RowTable
 
 SCALE = 0.05  # small beginnings: scores start near zero, so that the softmax starts near uniform
 DENSE_ROWS = 200_000  # above this, a dense gradient costs more than the lookups themselves
@@ -29,10 +29,16 @@ class FeatureEmbedding(nn.Module):
 
     def forward(self, arrays: dict[str, Tensor]) -> Tensor:
         """Vectors `[..., features, width]` of feature arrays `{name: [..., *]}`, in the order of the forms."""
-        if not all(isinstance(table, nn.Embedding) and not table.sparse for table in self.tables.values()):
-            return torch.stack([self.one(name, arrays[name]) for name in self.forms], dim=-2)
-        tables = [table.weight for table in self.tables.values()]
-        vectors: Tensor = _Lookups.apply([arrays[name] for name in self.forms], *tables)  # type: ignore[no-untyped-call]
+        together = [name for name in self.forms if isinstance(self.tables[key(name)], nn.Embedding)]
+        if len(together) == len(self.forms):
+            return self._look_up(arrays, together)
+        found = dict(zip(together, self._look_up(arrays, together).unbind(-2), strict=True)) if together else {}
+        return torch.stack([found[name] if name in found else self.one(name, arrays[name]) for name in self.forms], dim=-2)
+
+    def _look_up(self, arrays: dict[str, Tensor], names: list[str]) -> Tensor:
+        """Several index features of dense tables, `[..., names, width]`."""
+        tables = [self.tables[key(name)].weight for name in names]
+        vectors: Tensor = _Lookups.apply([arrays[name] for name in names], *tables)  # type: ignore[no-untyped-call]
         return vectors
 
     def start(self, name: str, vectors: Tensor) -> None:
@@ -47,8 +53,11 @@ class FeatureEmbedding(nn.Module):
 
     def one(self, name: str, array: Tensor) -> Tensor:
         """One feature's vectors `[..., width]`."""
-        table = self.tables[key(name)]
-        vectors: Tensor = table(array.flatten(0, -2)).unflatten(0, array.shape[:-1]) if self.forms[name].shape == "bag" else table(array)
+        table, bag = self.tables[key(name)], self.forms[name].shape == "bag"
+        if bag and isinstance(table, RowTable):
+            total: Tensor = table(array).sum(-2)  # padding adds nothing
+            return total / (array != 0).sum(-1, keepdim=True).clamp(min=1)
+        vectors: Tensor = table(array.flatten(0, -2)).unflatten(0, array.shape[:-1]) if bag else table(array)
         return vectors
 
 
@@ -82,8 +91,13 @@ def _table(form: Form, width: int) -> nn.Module:
         nn.init.normal_(linear.weight, std=SCALE * form.size**-0.5)
         nn.init.zeros_(linear.bias)
         return linear
-    kind = partial(nn.EmbeddingBag, mode="mean") if form.shape == "bag" else nn.Embedding
-    table = kind(form.size, width, padding_idx=0, sparse=form.size > DENSE_ROWS)
+    table: RowTable | nn.EmbeddingBag | nn.Embedding
+    if form.size > DENSE_ROWS:
+        table = RowTable(form.size, width)
+    elif form.shape == "bag":
+        table = nn.EmbeddingBag(form.size, width, mode="mean", padding_idx=0)
+    else:
+        table = nn.Embedding(form.size, width, padding_idx=0)
     nn.init.normal_(table.weight, std=SCALE)
     with torch.no_grad():
         table.weight[:2].zero_()  # what training never misses must add nothing when a request lacks it
