@@ -23,6 +23,12 @@ from penchant.schema.recipe import TrainingSettings
 
 logger = logging.getLogger(__name__)
 
+LONGEST = 1.0
+"""Longest gradient of all weights together that a step follows; a longer one is shortened."""
+
+GLANCE = 64
+"""Steps from one look at the tasks' gradients to the next; one look costs about as much as a step."""
+
 
 class Objective(Protocol):
     """What is fitted: a network, its batches, its losses and how it is judged."""
@@ -107,12 +113,6 @@ class Interrupted(KeyboardInterrupt):
 
 Report = Callable[[Progress, int, int], None]
 """Called with progress, batches done and batches in this epoch."""
-
-LONGEST = 1.0
-"""Longest gradient of all weights together that a step follows; a longer one is shortened."""
-
-GLANCE = 64
-"""Steps from one look at the tasks' gradients to the next; one look costs about as much as a step."""
 
 LOWER_IS_BETTER = ("rmse", "mae", "log_loss", "loss")
 

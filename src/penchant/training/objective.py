@@ -48,6 +48,7 @@ class NetworkObjective:
         self.horizon = self.network.retrieval.settings.horizon if self.network.retrieval else 1
         self.windows = recommender.windows(train.log, self._useful_rows())
         self.sizes = np.maximum(self.windows.length + 1, self.windows.targets)
+        self._shared: list[Tensor | None] = []
 
     def _start_items(self) -> None:
         sessions = self.network.item.sessions
@@ -94,6 +95,7 @@ class NetworkObjective:
         )
         items = self.network.items({name: array[unique] for name, array in self.items.items()})
         encoding = self.network.encode(read.with_history(in_history), items.vectors)
+        self._shared = [items.vectors, items.fields, encoding.users, encoding.history, encoding.context, encoding.fields]
         losses = self._ranking_losses(encoding, items.at(in_targets.unsqueeze(2)), read) if self.network.tasks else {}
         if retrieval is not None and wanted.any():
             asks = torch.from_numpy(wanted)
@@ -131,9 +133,23 @@ class NetworkObjective:
         for name, task in self.network.ranking_tasks.items():
             label = torch.from_numpy(self.labels[name][read.rows])
             known = read.present & ~label.isnan()
-            if known.any():
+            if known.all():
+                losses[name] = task.loss(outputs[name][..., 0], label).mean()
+            elif known.any():
                 losses[name] = task.loss(outputs[name][..., 0][known], label[known]).mean()
         return losses
+
+    def shared(self) -> list[Tensor]:
+        """What the encoders handed to the tasks of the last batch: items, users, histories, contexts."""
+        return [tensor for tensor in self._shared if tensor is not None and tensor.requires_grad]
+
+    def notes(self) -> dict[str, float]:
+        """How much each task took from each expert of late, as `use.task.expert`; nothing where there are none to choose from."""
+        usage = getattr(getattr(self.network, "experts", None), "usage", None)
+        found = usage() if usage is not None else None
+        if found is None:
+            return {}
+        return {f"use.{name}.{place + 1}": float(part) for name, row in zip(self.network.tasks, found, strict=True) for place, part in enumerate(row)}
 
     def validate(self) -> dict[str, float]:
         """`next.ndcg@10` over all items and the ranking tasks' metrics on the validation part; empty without one."""

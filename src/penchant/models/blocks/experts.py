@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from penchant.models.blocks.dropout import Dropout
 from penchant.models.blocks.feed_forward import BENDS, Activation, feed_forward, layers
-from penchant.models.blocks.side_by_side import mixture, side_by_side
+from penchant.models.blocks.side_by_side import mixture, rectified, side_by_side
 from penchant.schema.settings import Settings
 
 Size = Annotated[int, Field(ge=1)]
@@ -88,6 +88,7 @@ class MMoE(nn.Module):
             nn.init.normal_(self.leave, std=sizes[0] ** -0.5)
         self.deeper = nn.ModuleList([ManyLinear(settings.experts, one, other) for one, other in pairwise(sizes)])
         self.ends = isinstance(settings.hidden, int)
+        self.rectifies = activation == "relu"
 
     @staticmethod
     def width_of(settings: MMoESettings, width: int) -> int:
@@ -96,7 +97,8 @@ class MMoE(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Representations `[..., tasks, width_out]` from `[..., width_in]`."""
-        hidden = self.dropout(self.bend(self.enter(values))).unflatten(-1, self.shape)
+        hidden = rectified(values, self.enter.weight, self.enter.bias) if self.rectifies else self.bend(self.enter(values))
+        hidden = self.dropout(hidden).unflatten(-1, self.shape)
         weights = self.gates(values).unflatten(-1, (self.tasks, -1)).softmax(-1)
         if self.ends:
             experts = torch.einsum("...eh,ehw->...ew", hidden, self.leave)

@@ -31,6 +31,8 @@ def rectified(values: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         weight: `[width_out, width_in]`, of any floating type.
         bias: `[width_out]`.
     """
+    if torch.is_autocast_enabled("cpu"):
+        values = values.to(torch.get_autocast_dtype("cpu"))
     flat: Tensor = _Rectified.apply(values.flatten(0, -2), weight.to(values.dtype), bias.to(values.dtype))  # type: ignore[no-untyped-call]
     return flat.unflatten(0, values.shape[:-1])
 
