@@ -22,6 +22,7 @@ from penchant.models.blocks.context import Likeness
 from penchant.models.blocks.dropout import Dropout
 from penchant.models.blocks.embedding import FeatureEmbedding
 from penchant.models.blocks.feed_forward import feed_forward, layers, start_at_zero
+from penchant.models.blocks.scenario.scenario import Scenario
 from penchant.models.blocks.standing import Standing
 from penchant.schema.errors import RecipeError
 from penchant.schema.kinds import choose
@@ -69,9 +70,10 @@ class Network(nn.Module):
             gates = settings.scenario if self.scenario is not None else Part(kind="none")  # no scenario, nothing to gate by
             self.standing = Standing(counted, width, dropout) if counted else None
             joined = self.interaction.width_out
-            self.gate_in = _part("scenario", gates, width, joined)
+            factors = features.forms("scenario")
+            self.gate_in = _part("scenario", gates, factors, width, joined)
             self.experts = _part("experts", settings.experts, joined, width, len(self.tasks), dropout, settings.activation)
-            self.gates_out = nn.ModuleList([_part("scenario", gates, width, represented) for _ in self.tasks])
+            self.gates_out = nn.ModuleList([_part("scenario", gates, factors, width, represented) for _ in self.tasks])
             self.towers = nn.ModuleList([layers(represented, settings.tower, dropout, settings.activation) for _ in self.tasks])
 
     @staticmethod
@@ -90,6 +92,11 @@ class Network(nn.Module):
         """Whether the ranking path reads every feature by itself."""
         return bool(self.tasks) and bool(self.interaction.reads_fields)
 
+    @property
+    def reads_fields_alone(self) -> bool:
+        """Whether no task reads anything else."""
+        return self.reads_fields and self.retrieval is None and not self.interaction.reads_told
+
     def items(self, features: dict[str, Tensor]) -> "Items":
         """Items given by their features `{name: [n, *]}` as the network reads them."""
         vectors, fields = self.item(features)
@@ -103,6 +110,8 @@ class Network(nn.Module):
             items: Vectors of `batch.items`, `[n, width]`.
         """
         batch = batch if self.history.reads else batch.without_past()
+        if self.reads_fields_alone and not (self.history.reads or batch.context or batch.scenario):
+            return self._profiles_alone(batch)
         profile, fields = self.nobody.expand(batch.size, -1), []
         if self.profile is not None:
             own = self.profile(batch.profile)
@@ -118,7 +127,15 @@ class Network(nn.Module):
         users = self.asks(users, context + scenario, history, age, near) if self.asks is not None else users + context + scenario
         repeats = self.repeats.weigh(age, batch.context, batch.history_columns)
         read = torch.cat([*fields, circumstances, factors], dim=-2) if self.reads_fields else None
-        return Encoding(users, history, context + scenario, scenario, age, batch.history, repeats, read)
+        return Encoding(users, history, context + scenario, Scenario(scenario, batch.scenario), age, batch.history, repeats, read)
+
+    def _profiles_alone(self, batch: Batch) -> "Encoding":
+        """The encoding of a network that reads fields of users and items, and nothing else."""
+        nothing = self.nobody.expand(*batch.visible.shape, -1)
+        own = self.profile(batch.profile) if self.profile is not None else nothing[:, :0]
+        read = own.unsqueeze(1).expand(-1, batch.visible.shape[1], -1, -1)
+        age = torch.zeros_like(batch.visible).unsqueeze(-1)
+        return Encoding(nothing, nothing, nothing, Scenario(nothing, batch.scenario), age, batch.history, None, read)
 
     def rank(self, encoding: "Encoding", candidates: "Items", standing: dict[str, Tensor]) -> dict[str, Tensor]:
         """Raw outputs `{task: [batch, targets, k]}`.
@@ -131,11 +148,11 @@ class Network(nn.Module):
         counts, counted = self.standing(standing) if self.standing is not None else (None, None)
         told = self._told(encoding, candidates.vectors, counts) if self.interaction.reads_told else None
         fields = _beside(encoding.fields, candidates.fields, counted) if self.interaction.reads_fields else None
-        scenario = encoding.scenario.unsqueeze(2)
-        representations = self.experts(self.gate_in(self.interaction(told, fields), scenario)).unbind(-2)
+        representations = self.experts(self.gate_in(self.interaction(told, fields), encoding.scenario)).unbind(-2)
         outputs = {}
         for place, (name, task) in enumerate(self.tasks.items()):
-            outputs[name] = task(self.towers[place](self.gates_out[place](representations[place], scenario)))
+            own = self.gates_out[place](representations[place], encoding.scenario)
+            outputs[name] = task(self.towers[place](own))
         return outputs
 
     def _told(self, encoding: "Encoding", candidates: Tensor, counts: Tensor | None) -> Tensor:
@@ -189,7 +206,7 @@ class Encoding:
         users: User vectors in their context `[batch, targets, width]`.
         history: Encoded positions `[batch, 1 + length, width]`.
         context: Circumstances and scenario `[batch, targets, width]`.
-        scenario: Scenario alone `[batch, targets, width]`.
+        scenario: Scenario alone `[batch, targets]`.
         age: How many events each position lies before each target, below 0 where not visible, `[batch, targets, 1 + length]`.
         past: Item rows of the past events `[batch, length]`.
         repeats: What each of them is worth for its own item, `[batch, targets, length]`; None where repeats count nothing.
@@ -199,7 +216,7 @@ class Encoding:
     users: Tensor
     history: Tensor
     context: Tensor
-    scenario: Tensor
+    scenario: Scenario
     age: Tensor
     past: Tensor
     repeats: Tensor | None

@@ -88,7 +88,8 @@ class NetworkObjective:
             retrieval.draw(random, self.settings.negatives) if retrieval else (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
         )
         targets = torch.from_numpy(self.data.log.item[read.rows].astype(np.int64))
-        asked = [read.history, targets, torch.from_numpy(following).clamp(min=0), torch.from_numpy(drawn)]
+        past = read.history if self.network.history.reads else read.history[:, :0]
+        asked = [past, targets, torch.from_numpy(following).clamp(min=0), torch.from_numpy(drawn)]
         unique, places = torch.unique(torch.cat([rows.flatten() for rows in asked]), return_inverse=True)
         in_history, in_targets, in_following, in_drawn = (
             part.view_as(rows) for part, rows in zip(places.split([rows.numel() for rows in asked]), asked, strict=True)
