@@ -18,7 +18,7 @@ class DeepCTR:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         columns = [
-            SparseFeat(name, size, embedding_dim=settings["embedding"]) for name, size in zip(settings["fields"], settings["sizes"])
+            SparseFeat(name, size, embedding_dim=settings["embedding"]) for name, size in zip(settings["fields"], settings["sizes"], strict=True)
         ]
         self.tasks = len(settings["tasks"])
         self.model = MMOE(
@@ -31,7 +31,7 @@ class DeepCTR:
     def train(self, batches: list[Any]) -> None:
         basemodel.DataLoader = lambda **_: batches
         one = np.zeros(1)
-        self.model.fit({name: one for name in self.names}, np.zeros((1, self.tasks)), verbose=0)
+        self.model.fit(dict.fromkeys(self.names, one), np.zeros((1, self.tasks)), verbose=0)
 
     def predict(self, rows: torch.Tensor) -> torch.Tensor:
         self.model.eval()

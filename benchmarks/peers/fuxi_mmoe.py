@@ -38,7 +38,7 @@ class MMoE(MultiTaskModel):
         values = self.embedding_layer(self.get_inputs(inputs), flatten_emb=True)
         experts = torch.stack([expert(values) for expert in self.experts], dim=1)
         outputs = {}
-        for name, gate, tower, activation in zip(self.feature_map.labels, self.gates, self.towers, self.output_activation):
+        for name, gate, tower, activation in zip(self.feature_map.labels, self.gates, self.towers, self.output_activation, strict=True):
             weights = gate(values).softmax(-1)
             outputs[f"{name}_pred"] = activation(tower(torch.matmul(weights.unsqueeze(1), experts).squeeze(1)))
         return outputs
@@ -49,7 +49,7 @@ class Fuxi:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.settings, told = settings, FeatureMap("benchmark", "")
-        for name, size in zip(settings["fields"], settings["sizes"]):
+        for name, size in zip(settings["fields"], settings["sizes"], strict=True):
             told.features[name] = {"type": "categorical", "source": "", "vocab_size": size}
         told.labels, told.num_fields = settings["tasks"], len(settings["fields"])
         self.model = MMoE(told, settings)
@@ -59,13 +59,13 @@ class Fuxi:
 
     def predict(self, rows: torch.Tensor) -> torch.Tensor:
         self.model.eval()
-        outputs = self.model(dict(zip(self.settings["fields"], rows.unbind(1))))
+        outputs = self.model(dict(zip(self.settings["fields"], rows.unbind(1), strict=True)))
         return torch.cat([outputs[f"{name}_pred"] for name in self.settings["tasks"]], dim=1)
 
 
 def batch_of(settings: dict[str, Any], rows: torch.Tensor, labels: torch.Tensor) -> Any:
-    told = {name: column.contiguous() for name, column in zip(settings["fields"], rows.unbind(1))}
-    return told | dict(zip(settings["tasks"], labels.unbind(1)))
+    told = {name: column.contiguous() for name, column in zip(settings["fields"], rows.unbind(1), strict=True)}
+    return told | dict(zip(settings["tasks"], labels.unbind(1), strict=True))
 
 
 if __name__ == "__main__":

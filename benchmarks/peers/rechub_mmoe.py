@@ -14,7 +14,7 @@ class Rechub:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.names = settings["fields"]
-        features = [SparseFeature(name, size, embed_dim=settings["embedding"]) for name, size in zip(self.names, settings["sizes"])]
+        features = [SparseFeature(name, size, embed_dim=settings["embedding"]) for name, size in zip(self.names, settings["sizes"], strict=True)]
         kinds = ["classification"] * len(settings["tasks"])
         self.model = MMOE(
             features, kinds, settings["experts"], {"dims": settings["hidden"]}, [{"dims": settings["tower"]} for _ in kinds]
@@ -27,11 +27,11 @@ class Rechub:
 
     def predict(self, rows: torch.Tensor) -> torch.Tensor:
         self.model.eval()
-        return self.model(dict(zip(self.names, rows.unbind(1))))
+        return self.model(dict(zip(self.names, rows.unbind(1), strict=True)))
 
 
 def batch_of(settings: dict[str, Any], rows: torch.Tensor, labels: torch.Tensor) -> Any:
-    return {name: column.contiguous() for name, column in zip(settings["fields"], rows.unbind(1))}, labels
+    return {name: column.contiguous() for name, column in zip(settings["fields"], rows.unbind(1), strict=True)}, labels
 
 
 if __name__ == "__main__":

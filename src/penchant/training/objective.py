@@ -147,10 +147,9 @@ class NetworkObjective:
     def notes(self) -> dict[str, float]:
         """How much each task took from each expert of late, as `use.task.expert`; nothing where there are none to choose from."""
         usage = getattr(getattr(self.network, "experts", None), "usage", None)
-        found = usage() if usage is not None else None
-        if found is None:
-            return {}
-        return {f"use.{name}.{place + 1}": float(part) for name, row in zip(self.network.tasks, found, strict=True) for place, part in enumerate(row)}
+        found = None if usage is None else usage()
+        rows = {} if found is None else dict(zip(self.network.tasks, found.tolist(), strict=True))
+        return {f"use.{name}.{place}": part for name, row in rows.items() for place, part in enumerate(row, 1)}
 
     def validate(self) -> dict[str, float]:
         """`next.ndcg@10` over all items and the ranking tasks' metrics on the validation part; empty without one."""

@@ -31,8 +31,9 @@ class PCGrad(Balance):
         if not counted:
             return
         joined = projected(gradients(counted, shared)).sum(0)
-        for tensor, part in zip(shared, joined.split([tensor.numel() for tensor in shared]), strict=True):
-            tensor.register_hook(_instead(part.view_as(tensor)))
+        parts = joined.split([tensor.numel() for tensor in shared])  # type: ignore[no-untyped-call]  # torch types neither this
+        for tensor, part in zip(shared, parts, strict=True):
+            tensor.register_hook(_instead(part.view_as(tensor)))  # type: ignore[no-untyped-call]  # nor this
         torch.stack(list(counted.values())).sum().backward()  # type: ignore[no-untyped-call]  # torch does not type it
 
 

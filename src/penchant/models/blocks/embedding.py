@@ -76,13 +76,13 @@ class _Lookups(torch.autograd.Function):
         return torch.stack([functional.embedding(index, table) for index, table in zip(indices, tables, strict=True)], dim=-2)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         first = [0, *accumulate(ctx.sizes)]  # where each table's rows begin when all lie one after the other
         rows = torch.stack([index + start for index, start in zip(ctx.saved_tensors, first, strict=False)], dim=-1).flatten()
         sums = gradient.new_zeros(first[-1], gradient.shape[-1]).index_add_(0, rows, gradient.reshape(len(rows), -1))
         sums[first[:-1]] = 0  # index 0 of each
-        return None, *sums.split(ctx.sizes)
+        return None, *sums.split(ctx.sizes)  # type: ignore[no-untyped-call]
 
 
 def _table(form: Form, width: int) -> nn.Module:

@@ -1,5 +1,6 @@
 """A table too big for dense gradients: only the rows that a batch asks for are touched."""
 
+import warnings
 from functools import cache
 from typing import Any
 
@@ -17,25 +18,27 @@ class RowTable(nn.Module):
     """Rows fitted by row-wise Adagrad: one number of state per row (Duchi et al. 2011, shared within a row as in FBGEMM).
 
     With every step a row's state grows by the mean square of its gradient, summed over the batch; the row moves against the gradient by
-    the rate over the state's root. Row 0 stays as it is. FBGEMM's fused kernel does this where it is installed, plain torch elsewhere;
-    both work on the same weights and states, so that a checkpoint of one goes on with the other.
+    the rate over the state's root. FBGEMM's fused kernel does this where it is installed, plain torch elsewhere; both work on the same
+    weights and states, so that a checkpoint of one goes on with the other.
 
     Args:
         size, width: Of the table.
-        fused: Whether FBGEMM is used where it is installed.
+        still: A row that stays as it is; None where all move.
+        fused: Whether FBGEMM is used where it is installed. A table that is asked several times in a step does without: the kernel
+            would make a step of each.
 
     Attributes:
-        weight: `[size, width]`.
+        weight: `[size, width]`; zeros at first.
         squares: Each row's state `[size]`; no part of what is saved with the network.
     """
 
     squares: Tensor
 
-    def __init__(self, size: int, width: int, fused: bool = True) -> None:
+    def __init__(self, size: int, width: int, *, still: int | None = 0, fused: bool = True) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(size, width), requires_grad=False)
+        self.weight = nn.Parameter(torch.zeros(size, width), requires_grad=False)
         self.register_buffer("squares", torch.zeros(size), persistent=False)
-        self.fused = fused and fbgemm() is not None
+        self.still, self.fused = still, fused and fbgemm() is not None
         self.rate = 0.0
         self._anchor = torch.empty(0, requires_grad=True)  # autograd goes only where something wants a gradient
         self._asked: list[tuple[Tensor, Tensor]] = []
@@ -50,7 +53,10 @@ class RowTable(nn.Module):
             return vectors
         flat = rows.flatten()
         found: Tensor = self.kernel()(flat, torch.arange(len(flat) + 1))
-        return (found * (flat != 0).unsqueeze(-1)).view(*rows.shape, -1)  # so that row 0 has no gradient
+        if self.still is not None:
+            moves = (flat != self.still).unsqueeze(-1)
+            found = found.where(moves, found.detach())
+        return found.view(*rows.shape, -1)
 
     def begin(self, rate: float) -> None:
         """A step begins, at this learning rate."""
@@ -67,7 +73,8 @@ class RowTable(nn.Module):
         self._asked.clear()
         rows, place = torch.unique(asked, return_inverse=True)
         sums = gradients.new_zeros(len(rows), gradients.shape[1]).index_add_(0, place, gradients)
-        sums[rows == 0] = 0
+        if self.still is not None:
+            sums[rows == self.still] = 0
         squares = self.squares.index_select(0, rows) + sums.square().mean(1)
         self.squares.index_copy_(0, rows, squares)
         self.weight.index_add_(0, rows, sums * (-self.rate / (squares.sqrt() + EPSILON)).unsqueeze(1))
@@ -90,7 +97,7 @@ class _Asked(torch.autograd.Function):
         return functional.embedding(rows, table.weight)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, None, None]:
         ctx.table.take(ctx.rows.flatten(), gradient.reshape(-1, gradient.shape[-1]))
         return None, None, None
@@ -99,10 +106,12 @@ class _Asked(torch.autograd.Function):
 @cache
 def fbgemm() -> Any:
     """FBGEMM's training module, None where it is not installed or does not load with this torch."""
-    try:
-        from fbgemm_gpu import split_table_batched_embeddings_ops_training
-    except (ImportError, OSError, RuntimeError, AttributeError):
-        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of kernels for other devices
+        try:
+            from fbgemm_gpu import split_table_batched_embeddings_ops_training
+        except (ImportError, OSError, RuntimeError, AttributeError):
+            return None
     return split_table_batched_embeddings_ops_training
 
 

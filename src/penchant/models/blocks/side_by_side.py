@@ -34,7 +34,7 @@ def rectified(values: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     if torch.is_autocast_enabled("cpu"):
         values = values.to(torch.get_autocast_dtype("cpu"))
     flat: Tensor = _Rectified.apply(values.flatten(0, -2), weight.to(values.dtype), bias.to(values.dtype))  # type: ignore[no-untyped-call]
-    return flat.unflatten(0, values.shape[:-1])
+    return flat.view(*values.shape[:-1], -1)
 
 
 def mixture(weights: Tensor, experts: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ class _Rectified(torch.autograd.Function):
         return result
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         values, weight, result = ctx.saved_tensors
         passed = torch.ops.aten.threshold_backward(gradient, result, 0)
@@ -66,7 +66,7 @@ class _Rectified(torch.autograd.Function):
 
 def _product(values: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """`relu(values @ weight.T + bias)`; by oneDNN in one go where torch offers it for this type, which is no part of its public face."""
-    fused = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None
+    fused = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if torch.backends.mkldnn.is_available() else None  # type: ignore[no-untyped-call]
     if fused is not None and values.dtype == torch.bfloat16 and values.device.type == "cpu":
         found: Tensor = fused(values, weight, bias, "relu", [], "")
         return found
@@ -83,7 +83,7 @@ class _SideBySide(torch.autograd.Function):
         return result
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         values, weight = ctx.saved_tensors
         by_values, by_weight = torch.empty_like(values), torch.empty_like(weight)  # in the layout of the values
@@ -105,7 +105,7 @@ class _Mixture(torch.autograd.Function):
         return mixed
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         weights, experts = ctx.saved_tensors
         by_weights, by_experts = torch.empty_like(weights), torch.empty_like(experts)
