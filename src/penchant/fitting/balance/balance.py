@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import torch
 from pydantic import BaseModel
 from torch import Tensor, nn
+from torch.nn import functional
 
 Losses = Mapping[str, Tensor]
 """Mean loss of each task that the batch says something about."""
@@ -78,6 +79,6 @@ def gradients(losses: Losses, shared: Sequence[Tensor]) -> Tensor:
 
 def cosines(by_task: Tensor) -> Tensor:
     """How far the tasks want the same, from -1 (the opposite) over 0 to 1, `[tasks, tasks]`, of their gradients `[tasks, numbers]`."""
-    length = by_task.norm(dim=1).clamp(min=1e-30)
-    found: Tensor = (by_task @ by_task.T) / length.outer(length)
+    directions = functional.normalize(by_task)
+    found: Tensor = directions @ directions.T
     return found
