@@ -17,9 +17,8 @@ class DeepCTR:
     """The library's model; no penalty on its weights, which would read whole tables every step."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        columns = [
-            SparseFeat(name, size, embedding_dim=settings["embedding"]) for name, size in zip(settings["fields"], settings["sizes"], strict=True)
-        ]
+        sizes = dict(zip(settings["fields"], settings["sizes"], strict=True))
+        columns = [SparseFeat(name, size, embedding_dim=settings["embedding"]) for name, size in sizes.items()]
         self.tasks = len(settings["tasks"])
         self.model = MMOE(
             columns, settings["experts"], tuple(settings["hidden"]), (), tuple(settings["tower"]), l2_reg_embedding=0.0,

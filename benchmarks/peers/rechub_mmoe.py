@@ -14,11 +14,10 @@ class Rechub:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.names = settings["fields"]
-        features = [SparseFeature(name, size, embed_dim=settings["embedding"]) for name, size in zip(self.names, settings["sizes"], strict=True)]
+        sizes = dict(zip(self.names, settings["sizes"], strict=True))
+        features = [SparseFeature(name, size, embed_dim=settings["embedding"]) for name, size in sizes.items()]
         kinds = ["classification"] * len(settings["tasks"])
-        self.model = MMOE(
-            features, kinds, settings["experts"], {"dims": settings["hidden"]}, [{"dims": settings["tower"]} for _ in kinds]
-        )
+        self.model = MMOE(features, kinds, settings["experts"], {"dims": settings["hidden"]}, [{"dims": settings["tower"]} for _ in kinds])
         given = {"lr": settings["learning_rate"], "weight_decay": 0.0}
         self.trainer = MTLTrainer(self.model, kinds, optimizer_params=given, device="cpu")
 

@@ -140,7 +140,7 @@ def test_that_famo_descends_log_losses_by_its_weights() -> None:
 
 
 def test_that_famo_turns_to_the_task_whose_loss_fell_least() -> None:
-    """The step takes x to (0.75, 0.9): the losses fall from 7 to 5.85, by 16 %, and from 1 to 0.75, by 25 %: Adam's first step is its rate."""
+    """x goes to (0.75, 0.9): the losses fall from 7 to 5.85, by 16 %, and from 1 to 0.75, by 25 %. Adam's first step is its rate."""
     made = balance("famo", decay=0.0)
     Toy((3.0, 4.0), (1.0, 0.0)).step(made, rate=0.2)
     assert made.get_parameter("logits").tolist() == pytest.approx([0.025, -0.025], rel=1e-3)
@@ -164,7 +164,7 @@ def test_that_pcgrad_leaves_the_tasks_own_weights_their_gradients() -> None:
 
 
 def test_that_pcgrad_takes_the_others_in_random_order() -> None:
-    """(1, 0) past (-1, 1) is (1/2, 1/2), and that past (0, -1) is (1/2, 0); past (0, -1) first, which it has nothing against, (1/2, 1/2)."""
+    """(1, 0) past (-1, 1) is (1/2, 1/2), and that past (0, -1) is (1/2, 0); the other way round (1/2, 1/2)."""
     seen = set()
     for seed in range(20):
         torch.manual_seed(seed)

@@ -23,8 +23,8 @@ from penchant.fitting.loop import Progress, train
 from penchant.models.blocks.cooccurrence import cooccurrence_vectors
 from penchant.models.blocks.dropout import Dropout
 from penchant.models.blocks.embedding import DENSE_ROWS, SCALE
-from penchant.models.blocks.row_table import RowTable
 from penchant.models.blocks.history import Layer
+from penchant.models.blocks.row_table import RowTable
 from penchant.models.collaborative.similarity import cosines
 from penchant.models.network_recommender import mixed_packs
 from penchant.models.queries import Queries
