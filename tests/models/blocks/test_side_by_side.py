@@ -1,5 +1,7 @@
 """Products of small matrices where they lie: the numbers and gradients of torch's own, written out one after the other."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import Tensor
@@ -49,25 +51,56 @@ def test_that_a_mixture_is_the_weighted_sum() -> None:
         torch.testing.assert_close(one, other)
 
 
-def test_that_a_rectified_layer_is_a_linear_layer_and_relu() -> None:
-    given = [leaf(2, ROWS, IN, seed=6), leaf(OUT, IN, seed=7), leaf(OUT, seed=8)]
-    found, expected = rectified(*given), torch.relu(torch.nn.functional.linear(*given))
+def stacks(*sizes: int) -> list[Tensor]:
+    """Values `[rows, sizes[0]]`, and of each layer a weight, torch's own way round or transposed by turns, and a bias."""
+    made = [leaf(ROWS, sizes[0], seed=6)]
+    for place, (one, other) in enumerate(pairwise(sizes)):
+        made += [leaf(EXPERTS, *((one, other) if place % 2 else (other, one)), seed=7 + place), leaf(EXPERTS, other, seed=17 + place)]
+    return made
+
+
+def written_out(values: Tensor, weights: list[Tensor], biases: list[Tensor]) -> Tensor:
+    found = []
+    for place in range(EXPERTS):
+        read = values
+        for weight, bias in zip(weights, biases, strict=True):
+            read = torch.relu(torch.nn.functional.linear(read, weight[place], bias[place]))
+        found.append(read)
+    return torch.stack(found)
+
+
+@pytest.mark.parametrize("sizes", [(4, 6), (4, 6, 5), (4, 6, 5, 3)])
+def test_that_rectified_stacks_are_linear_layers_and_relus(sizes: tuple[int, ...]) -> None:
+    given = stacks(*sizes)
+
+    def parts() -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        return given[0], [w.transpose(1, 2) if place % 2 else w for place, w in enumerate(given[1::2])], given[2::2]
+
+    found, expected = rectified(*parts()), written_out(*parts())
+    assert (expected == 0).any()
+    assert (expected > 0).any()
     torch.testing.assert_close(found, expected)
     for one, other in zip(gradients(found, given), gradients(expected, given), strict=True):
         torch.testing.assert_close(one, other)
 
 
+def half() -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    random = torch.Generator().manual_seed(1)
+    sizes = [(64, 32), (2, 48, 32), (2, 16, 48), (2, 48), (2, 16)]
+    values, one, other, *biases = (torch.randn(*size, generator=random).bfloat16().requires_grad_() for size in sizes)
+    return values, [one, other], biases
+
+
 def test_that_the_fused_product_and_the_plain_one_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    values, weight, bias = (torch.randn(*shape).bfloat16() for shape in ((64, 32), (48, 32), (48,)))
-    found = rectified(values, weight, bias)
+    found = rectified(*half())
     monkeypatch.setattr(part.torch.backends.mkldnn, "is_available", lambda: False)
-    torch.testing.assert_close(found, rectified(values, weight, bias), rtol=2e-2, atol=2e-2)
+    torch.testing.assert_close(found, rectified(*half()), rtol=2e-2, atol=5e-1)
 
 
 def test_that_half_precision_is_asked_for_by_the_circumstances_and_gradients_come_back_whole() -> None:
-    values, weight, bias = torch.randn(7, 4), torch.randn(6, 4, requires_grad=True), torch.randn(6, requires_grad=True)
+    values, weight, bias = torch.randn(7, 4), torch.randn(2, 6, 4, requires_grad=True), torch.randn(2, 6, requires_grad=True)
     with torch.autocast("cpu", torch.bfloat16):
-        found = rectified(values, weight, bias)
+        found = rectified(values, [weight], [bias])
     assert found.dtype == torch.bfloat16
     found.float().sum().backward()
     assert weight.grad is not None

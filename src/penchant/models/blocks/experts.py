@@ -97,18 +97,27 @@ class MMoE(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Representations `[..., tasks, width_out]` from `[..., width_in]`."""
-        hidden = rectified(values, self.enter.weight, self.enter.bias) if self.rectifies else self.bend(self.enter(values))
-        hidden = self.dropout(hidden).unflatten(-1, self.shape)
         weights = self.gates(values).unflatten(-1, (self.tasks, -1)).softmax(-1)
         if self.ends:
+            hidden = self.dropout(self.bend(self.enter(values))).unflatten(-1, self.shape)
             experts = torch.einsum("...eh,ehw->...ew", hidden, self.leave)
             # a product of so small matrices, one pair per value, is slower than their sum written out
             mixed: Tensor = (weights.unsqueeze(-1) * experts.unsqueeze(-3)).sum(-2)
             return mixed
-        own = hidden.flatten(0, -3).transpose(0, 1)  # [experts, rows, hidden]
+        own = self._experts(values.flatten(0, -2))
+        return mixture(weights.flatten(0, -3), own).reshape(*values.shape[:-1], self.tasks, -1)
+
+    def _experts(self, values: Tensor) -> Tensor:
+        """`[experts, rows, width_out]` from `[rows, width_in]`."""
+        if self.rectifies and not (self.training and self.dropout.level):
+            many, hidden = self.shape
+            deeper = [layer for layer in self.deeper if isinstance(layer, ManyLinear)]
+            weights = [self.enter.weight.view(many, hidden, -1), *(layer.weight.transpose(1, 2) for layer in deeper)]
+            return rectified(values, weights, [self.enter.bias.view(many, hidden), *(layer.bias.squeeze(1) for layer in deeper)])
+        own: Tensor = self.dropout(self.bend(self.enter(values))).unflatten(-1, self.shape).transpose(0, 1)
         for layer in self.deeper:
             own = self.dropout(self.bend(layer(own)))
-        return mixture(weights.flatten(0, -3), own).reshape(*values.shape[:-1], self.tasks, -1)
+        return own
 
 
 class ManyLinear(nn.Module):

@@ -4,6 +4,7 @@ Torch's batched product wants its matrices laid out one after the other, and cop
 `[rows, many * width]` read as `[many, rows, width]` costs more to copy than to multiply. Here each matrix is multiplied where it lies.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -23,18 +24,21 @@ def side_by_side(values: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return result
 
 
-def rectified(values: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """ReLU of a wide linear layer, `[..., width_out]`, which reads and writes its output once less on each way than torch's two steps.
+def rectified(values: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor]) -> Tensor:
+    """What several stacks of linear layers, each with a ReLU behind it, make of the same values, `[many, rows, width_out]`.
+
+    One stack after the other goes the whole way, there and back, so that what lies between its layers stays in the processor's cache.
 
     Args:
-        values: `[..., width_in]`.
-        weight: `[width_out, width_in]`, of any floating type.
-        bias: `[width_out]`.
+        values: `[rows, width_in]`.
+        weights: Of each layer, `[many, width_out, width_in]`, of any floating type.
+        biases: `[many, width_out]`.
     """
     if torch.is_autocast_enabled("cpu"):
         values = values.to(torch.get_autocast_dtype("cpu"))
-    flat: Tensor = _Rectified.apply(values.flatten(0, -2), weight.to(values.dtype), bias.to(values.dtype))  # type: ignore[no-untyped-call]
-    return flat.view(*values.shape[:-1], -1)
+    layers = [tensor.to(values.dtype) for layer in zip(weights, biases, strict=True) for tensor in layer]
+    result: Tensor = _Rectified.apply(values, *layers)  # type: ignore[no-untyped-call]
+    return result
 
 
 def mixture(weights: Tensor, experts: Tensor) -> Tensor:
@@ -51,17 +55,41 @@ def mixture(weights: Tensor, experts: Tensor) -> Tensor:
 
 class _Rectified(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, values: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        result = _product(values, weight, bias)
-        ctx.save_for_backward(values, weight, result)
+    def forward(ctx: Any, values: Tensor, *layers: Tensor) -> Tensor:
+        weights, biases = layers[::2], layers[1::2]
+        many, width_out, _ = weights[-1].shape
+        result, between = values.new_empty(many, len(values), width_out), []
+        for place in range(many):
+            read = values
+            for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
+                read = _product(read, weight[place], bias[place])
+                between.append(read)
+            torch.addmm(biases[-1][place], read, weights[-1][place].T, out=result[place]).relu_()
+        ctx.save_for_backward(values, result, *weights, *between)
+        ctx.layers = len(weights)
         return result
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        values, weight, result = ctx.saved_tensors
-        passed = torch.ops.aten.threshold_backward(gradient, result, 0)
-        return passed @ weight, passed.T @ values, (passed.new_ones(1, len(passed)) @ passed)[0]  # a product sums columns fastest
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        values, result, *rest = ctx.saved_tensors
+        weights, between = rest[: ctx.layers], rest[ctx.layers :]
+        by_values = torch.zeros_like(values)
+        by_weights, by_biases = [torch.empty_like(weight) for weight in weights], [weight.new_empty(weight.shape[:2]) for weight in weights]
+        ones = values.new_ones(1, len(values))
+        for place in range(len(result)):
+            reads = [values, *between[place * (ctx.layers - 1) : (place + 1) * (ctx.layers - 1)]]
+            passed = torch.ops.aten.threshold_backward(gradient[place], result[place], 0)
+            for layer in reversed(range(ctx.layers)):
+                weight, read = weights[layer][place], reads[layer]
+                _outer(passed, read, by_weights[layer][place])
+                torch.mm(ones, passed, out=by_biases[layer][place : place + 1])  # a product sums columns fastest
+                if layer:
+                    below = passed @ weight
+                    passed = torch.ops.aten.threshold_backward.grad_input(below, read, 0, grad_input=below)
+                else:
+                    by_values.addmm_(passed, weight)
+        return by_values, *(tensor for layer in zip(by_weights, by_biases, strict=True) for tensor in layer)
 
 
 def _product(values: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -71,6 +99,14 @@ def _product(values: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         found: Tensor = fused(values, weight, bias, "relu", [], "")
         return found
     return torch.mm(values, weight.T).add_(bias).relu_()
+
+
+def _outer(gradient: Tensor, read: Tensor, result: Tensor) -> None:
+    """Writes `gradient.T @ read`, in whichever direction the result lies."""
+    if result.is_contiguous():
+        torch.mm(gradient.T, read, out=result)
+    else:
+        torch.mm(read.T, gradient, out=result.T)
 
 
 class _SideBySide(torch.autograd.Function):
