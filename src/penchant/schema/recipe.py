@@ -506,6 +506,8 @@ class TrainingSettings(Settings):
     """Validations without improvement before stopping."""
     watch: str | None = None
     """Metric of the validation part that decides, as `task.metric` ("next.ndcg@10", "click.auc"); first task when absent."""
+    balance: Part = Part(kind="fixed")
+    """How the losses of several tasks become one step. `fixed`: the tasks' weights; `equal`: 1 each, whatever they are."""
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = Field(0, ge=0, lt=2**31)
 

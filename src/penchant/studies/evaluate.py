@@ -182,10 +182,24 @@ def facts_of(test: Dataset) -> dict[str, str]:
 
 
 def _charts(curves: Sequence[Mapping[str, float]]) -> tuple[Chart, ...]:
-    """A chart for every loss and metric, each on its own scale."""
-    names = [name for name in curves[0] if name not in ("epoch", "seconds")] if curves else []
+    """A chart for every loss and metric, each on its own scale; then what the tasks share, and how far they want the same of it."""
+    names = list(dict.fromkeys(name for row in curves for name in row if name not in ("epoch", "seconds")))
     epochs = tuple(float(row["epoch"]) for row in curves)
-    return tuple(_chart(name, epochs, tuple(row.get(name, float("nan")) for row in curves)) for name in names)
+    lines = {name: tuple(row.get(name, float("nan")) for row in curves) for name in names}
+    uses, conflicts = (_beginning(part, lines) for part in ("use.", "conflict."))
+    plain = [_chart(name, epochs, values) for name, values in lines.items() if not name.startswith(("use.", "conflict."))]
+    by_task: dict[str, list[Curve]] = {}
+    for name, values in uses.items():
+        task, _, expert = name.rpartition(".")
+        by_task.setdefault(task, []).append(Curve(f"expert {expert}", epochs, values))
+    shared = [Chart(f"Experts that {task} uses", "epoch", "share", tuple(drawn)) for task, drawn in by_task.items()]
+    pairs = tuple(Curve(" and ".join(name.split(".")), epochs, values) for name, values in conflicts.items())
+    title = "Agreement of the tasks' gradients, where all share the network"
+    return (*plain, *shared, *([Chart(title, "epoch", "cosine", pairs)] if pairs else []))
+
+
+def _beginning(part: str, lines: Mapping[str, tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
+    return {name.removeprefix(part): values for name, values in lines.items() if name.startswith(part)}
 
 
 def _chart(name: str, epochs: tuple[float, ...], values: tuple[float, ...]) -> Chart:

@@ -48,6 +48,7 @@ class NetworkObjective:
         self.horizon = self.network.retrieval.settings.horizon if self.network.retrieval else 1
         self.windows = recommender.windows(train.log, self._useful_rows())
         self.sizes = np.maximum(self.windows.length + 1, self.windows.targets)
+        self._shared: list[Tensor | None] = []
 
     def _start_items(self) -> None:
         sessions = self.network.item.sessions
@@ -87,13 +88,15 @@ class NetworkObjective:
             retrieval.draw(random, self.settings.negatives) if retrieval else (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
         )
         targets = torch.from_numpy(self.data.log.item[read.rows].astype(np.int64))
-        asked = [read.history, targets, torch.from_numpy(following).clamp(min=0), torch.from_numpy(drawn)]
+        past = read.history if self.network.history.reads else read.history[:, :0]
+        asked = [past, targets, torch.from_numpy(following).clamp(min=0), torch.from_numpy(drawn)]
         unique, places = torch.unique(torch.cat([rows.flatten() for rows in asked]), return_inverse=True)
         in_history, in_targets, in_following, in_drawn = (
             part.view_as(rows) for part, rows in zip(places.split([rows.numel() for rows in asked]), asked, strict=True)
         )
         items = self.network.items({name: array[unique] for name, array in self.items.items()})
         encoding = self.network.encode(read.with_history(in_history), items.vectors)
+        self._shared = [items.vectors, items.fields, encoding.users, encoding.history, encoding.context, encoding.fields]
         losses = self._ranking_losses(encoding, items.at(in_targets.unsqueeze(2)), read) if self.network.tasks else {}
         if retrieval is not None and wanted.any():
             asks = torch.from_numpy(wanted)
@@ -131,9 +134,22 @@ class NetworkObjective:
         for name, task in self.network.ranking_tasks.items():
             label = torch.from_numpy(self.labels[name][read.rows])
             known = read.present & ~label.isnan()
-            if known.any():
+            if known.all():
+                losses[name] = task.loss(outputs[name][..., 0], label).mean()
+            elif known.any():
                 losses[name] = task.loss(outputs[name][..., 0][known], label[known]).mean()
         return losses
+
+    def shared(self) -> list[Tensor]:
+        """What the encoders handed to the tasks of the last batch: items, users, histories, contexts."""
+        return [tensor for tensor in self._shared if tensor is not None and tensor.requires_grad]
+
+    def notes(self) -> dict[str, float]:
+        """How much each task took from each expert of late, as `use.task.expert`; nothing where there are none to choose from."""
+        usage = getattr(getattr(self.network, "experts", None), "usage", None)
+        found = None if usage is None else usage()
+        rows = {} if found is None else dict(zip(self.network.tasks, found.tolist(), strict=True))
+        return {f"use.{name}.{place}": part for name, row in rows.items() for place, part in enumerate(row, 1)}
 
     def validate(self) -> dict[str, float]:
         """`next.ndcg@10` over all items and the ranking tasks' metrics on the validation part; empty without one."""
