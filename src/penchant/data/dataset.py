@@ -310,7 +310,7 @@ def _where(log: Log, condition: str, rows: NDArray[np.integer] | slice = slice(N
 
 def event_columns(recipe: Recipe) -> set[str]:
     """Every event column the recipe speaks of."""
-    texts = [recipe.history.where, *(text for task in recipe.tasks.values() for text in (task.label, task.only_where, task.positive_where))]
+    texts = [recipe.history.where, *(text for task in recipe.tasks.values() for text in task.expressions)]
     columns = {name for text in texts if text for name in Expression(text).columns}
     for features in (recipe.features.context, recipe.history.columns):
         columns |= {column for name, feature in features.items() for column in feature.reads(name)}
@@ -322,7 +322,7 @@ def _column_missing(recipe: Recipe, name: str, known: Sequence[str]) -> DataErro
     users = [
         f"[tasks.{task_name}]"
         for task_name, task in recipe.tasks.items()
-        if any(text and name in Expression(text).columns for text in (task.label, task.only_where, task.positive_where))
+        if any(name in Expression(text).columns for text in task.expressions)
     ]
     users += [f"[features] context.{key}" for key, feature in recipe.features.context.items() if name in feature.reads(key)]
     users += [f"[features] item.{key}" for key, feature in recipe.features.candidate.items() if name in feature.reads(key)]

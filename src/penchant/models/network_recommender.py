@@ -1,6 +1,6 @@
 """The flagship network behind the face every model has."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -13,6 +13,7 @@ from penchant.data.dataset import Dataset
 from penchant.data.log import Log
 from penchant.data.windows import Windows, single_windows, windows_of
 from penchant.features.feature_set import Encoded, FeatureSet
+from penchant.models import relations
 from penchant.models.batch import Batch, Moments, Past, assemble, gather
 from penchant.models.candidate_source import CandidateSource, each_once
 from penchant.models.classic import sources
@@ -22,6 +23,7 @@ from penchant.models.recommender import Recommender, known_factors, without
 from penchant.schema.errors import TargetError
 from penchant.schema.recipe import Recipe
 from penchant.schema.space import Range
+from penchant.tasks.steps import through_steps
 
 EVENTS_AT_ONCE = 16_384
 ITEMS_AT_ONCE = 65_536
@@ -48,6 +50,7 @@ class NetworkRecommender(Recommender):
         known: The catalogue `[items]` as the network reads it, after `refresh`.
         catalogue: What its items are counted by, `[items]`, after `refresh`.
         sources: Classic models that propose items to rank, by name; none unless the recipe names some.
+        related: What is known of each relation task, as pairs of user rows `{task: [m, 2]}`.
     """
 
     space: ClassVar[Mapping[str, Range]] = {
@@ -64,6 +67,7 @@ class NetworkRecommender(Recommender):
         self.recipe, self.trainer = recipe, trainer
         self.features = FeatureSet(recipe)
         self.sources: dict[str, CandidateSource] = {}
+        self.related: dict[str, NDArray[np.int64]] = {}
         self._encoded: tuple[Log, Encoded] | None = None
 
     def _learn(self, data: Dataset) -> None:
@@ -246,7 +250,8 @@ class NetworkRecommender(Recommender):
         if self.network.tasks:
             counted = self.features.encode_candidates(moments, self.catalogue, items)
             standing = {name: torch.from_numpy(array).unsqueeze(1) for name, array in counted.items()}
-            outputs = {name: output[:, 0] for name, output in self.network.rank(encoding, candidates, standing).items()}
+            ranked = through_steps(self.network.rank(encoding, candidates, standing), self.recipe.tasks)
+            outputs = {name: output[:, 0] for name, output in ranked.items()}
         if self.network.retrieval is not None:
             scores = (candidates.vectors[:, 0] * encoding.users).sum(-1)
             if encoding.repeats is not None:
@@ -268,6 +273,8 @@ class NetworkRecommender(Recommender):
     def predict(self, data: Dataset) -> dict[str, NDArray[np.float32]]:
         """Each ranking task's prediction for every row of a data set, as of the event's time: `{task: [rows]}`."""
         self._check_ready()
+        if not self.network.tasks:
+            return {}
         self._still()
         encoded = self.encoded(data.log)
         items = self.known if data.log is self.log_ else self.items_of(encoded.item)
@@ -278,11 +285,35 @@ class NetworkRecommender(Recommender):
             batch = gather(data.log, encoded, windows, order[chosen])
             encoding = self.network.encode(batch, items.vectors)
             candidates = items.at(torch.from_numpy(data.log.item[batch.rows]).unsqueeze(2))
-            outputs = self.network.rank(encoding, candidates, batch.standing)
+            outputs = through_steps(self.network.rank(encoding, candidates, batch.standing), self.recipe.tasks)
             here = batch.rows[batch.present.numpy()]
             for name, task in self.network.ranking_tasks.items():
                 results[name][here] = task.predict(outputs[name][..., 0]).float().numpy()[batch.present.numpy()]
         return {name: result[data.rows] for name, result in results.items()}
+
+    def relation_scores(self, users: Sequence[Any], others: Sequence[Any], task: str | None = None) -> NDArray[np.float32]:
+        """How strongly each user is expected to be related to the other (a friend, to be followed) `[n]`; only the order means something.
+
+        Args:
+            users, others: User ids, pair by pair; ids never seen get what a stranger gets.
+            task: A relation task; the first when absent.
+
+        Raises:
+            TargetError: where there is no such task, or the lists differ in length.
+            NotFittedError: before `fit`.
+        """
+        self._check_ready()
+        return relations.scores(self, relations.task_of(self, task), users, others)
+
+    def recommend_users(self, users: Sequence[Any], k: int = 10, task: str | None = None) -> pl.DataFrame:
+        """The k other users each is most strongly expected to be related to, known relations left out: `user_id, rank, other_id, score`.
+
+        Raises:
+            TargetError: where there is no such task.
+            NotFittedError: before `fit`.
+        """
+        self._check_ready()
+        return relations.best(self, relations.task_of(self, task), users, k)
 
     def item_similarities(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
         """Cosines of some items' vectors with all items', `[rows, items]`."""

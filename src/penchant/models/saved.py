@@ -23,6 +23,7 @@ from penchant.schema.recipe import Part, Recipe
 ROLES = ("user", "item", "time", "in_history")
 CLASSIC = "model.json"
 SOURCES = "sources"
+RELATIONS = "relations.safetensors"
 EVENTS_AT_ONCE = 1_000_000
 
 
@@ -77,6 +78,8 @@ def write_network(recommender: NetworkRecommender, directory: Path) -> None:
     log = recommender.log_
     profiles = recommender.encoded(log).user
     save_file({name: np.ascontiguousarray(array) for name, array in profiles.items()}, directory / "profiles.safetensors")
+    if recommender.related:
+        save_file({name: np.ascontiguousarray(pairs) for name, pairs in recommender.related.items()}, directory / RELATIONS)
     for name, source in recommender.sources.items():
         folder = directory / SOURCES / name
         folder.mkdir(parents=True, exist_ok=True)
@@ -110,6 +113,7 @@ def read_network(directory: Path, recipe_folder: Path = Path(".")) -> NetworkRec
     known = load_tensors(directory / "vectors.safetensors")
     recommender.known = Items(known["items"], known.get("fields"))
     recommender.catalogue = recommender.features.catalogue(log.items)
+    recommender.related = load_file(directory / RELATIONS) if (directory / RELATIONS).is_file() else {}
     recommender.take_sources({name: _read_classic(directory / SOURCES / name, log, recipe) for name in recipe.serving.sources})
     return recommender
 

@@ -408,8 +408,39 @@ class TaskPart(Part):
     label: ExpressionText | None = None
     """A column or an expression over an event's columns."""
     only_where: ExpressionText | None = None
+    """The rows the task is taught and judged on; all when absent."""
     positive_where: ExpressionText | None = None
+    """With next_item and pairwise: the events that were wanted; all when absent."""
+    censored: ExpressionText | None = None
+    """With duration: where the amount is only a lower bound, because the end was not seen; nowhere when absent."""
+    after: str | None = None
+    """With binary: the binary task that comes first (a like after a click); p(task) = p(after) · p(task | after)."""
+    funnel: Literal["whole_space", "masked"] | None = None
+    """With `after`: `whole_space` learns the product from all rows, `masked` the second factor where the step before was taken.
+
+    Either predicts the product; `whole_space` when absent.
+    """
     weight: float = Field(1.0, ge=0)
+
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """What it reads of an event's columns."""
+        return tuple(text for text in (self.label, self.only_where, self.positive_where, self.censored) if text is not None)
+
+    @model_validator(mode="after")
+    def _censored_durations(self) -> Self:
+        if self.censored is not None and self.kind != "duration":
+            raise ContradictionError("of kind 'duration' when it has censored", f"kind = '{self.kind}'", "Take censored out.")
+        return self
+
+    @model_validator(mode="after")
+    def _steps_of_yes_or_no(self) -> Self:
+        if self.funnel is not None and self.after is None:
+            do = f'For example: after = "click", funnel = "{self.funnel}"'
+            raise ContradictionError("given the task it stands after when it has a funnel", f"only funnel = '{self.funnel}'", do)
+        if self.after is not None and self.kind != "binary":
+            raise ContradictionError("of kind 'binary' when it stands after another", f"kind = '{self.kind}'", "Use only_where.")
+        return self
 
 
 class HistorySettings(Settings):
@@ -581,6 +612,24 @@ class Recipe(Settings):
 
     @field_validator("tasks")
     @classmethod
+    def _steps_lead_to_a_first_one(cls, tasks: dict[str, TaskPart]) -> dict[str, TaskPart]:
+        for name in tasks:
+            walked = [name]
+            while (before := tasks[walked[-1]].after) is not None:
+                if before not in tasks:
+                    came = f"'{walked[-1]}' after '{before}', which is not in [tasks]"
+                    raise ContradictionError("after tasks that there are", came, did_you_mean(before, tasks))
+                if tasks[before].kind != "binary":
+                    came = f"'{walked[-1]}' after '{before}', of kind '{tasks[before].kind}'"
+                    raise ContradictionError("after binary tasks", came, "Use only_where for a condition on other columns.")
+                if before in walked:
+                    came = f"a circle: {' after '.join([*walked, before])}"
+                    raise ContradictionError("after tasks that come before them", came, "Take one `after` out.")
+                walked.append(before)
+        return tasks
+
+    @field_validator("tasks")
+    @classmethod
     def _one_retrieval_task(cls, tasks: dict[str, TaskPart]) -> dict[str, TaskPart]:
         retrieval = [name for name, task in tasks.items() if task.kind == "next_item"]
         if len(retrieval) > 1:
@@ -590,12 +639,21 @@ class Recipe(Settings):
         return tasks
 
     @model_validator(mode="after")
+    def _items_are_judged(self) -> Self:
+        if not self._of_items:
+            do = 'Add one, for example: [tasks.next] kind = "next_item"'
+            raise ContradictionError("given a task that judges items", f"relation tasks alone ({', '.join(self.tasks)})", do)
+        return self
+
+    @model_validator(mode="after")
     def _names_exist(self) -> Self:
         for task in self.serving.rank_by:
             if task not in self.tasks:
                 raise ContradictionError(
                     "free of unknown tasks in serving.rank_by", f"'{task}', which is not in [tasks]", did_you_mean(task, self.tasks)
                 )
+            if task not in self._of_items:
+                raise ContradictionError("free of relation tasks in serving.rank_by", f"'{task}', which judges no items", "Take it out.")
         return self
 
     @model_validator(mode="after")
@@ -613,7 +671,7 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _candidates_are_ranked(self) -> Self:
-        if self.features.candidate and all(task.kind == "next_item" for task in self.tasks.values()):
+        if self.features.candidate and all(task.kind in ("next_item", "relation") for task in self.tasks.values()):
             do = "Add a task such as [tasks.click], or count by what is known before, under user or context."
             raise ContradictionError(
                 "given a task that ranks when items have counters", f"features.item.{next(iter(self.features.candidate))} without one", do
@@ -649,4 +707,9 @@ class Recipe(Settings):
     @property
     def rank_by(self) -> dict[str, float]:
         """Weights of the tasks in the final score."""
-        return self.serving.rank_by or {self.retrieval_task or next(iter(self.tasks)): 1.0}
+        return self.serving.rank_by or {self.retrieval_task or self._of_items[0]: 1.0}
+
+    @property
+    def _of_items(self) -> list[str]:
+        """The tasks that judge items."""
+        return [name for name, task in self.tasks.items() if task.kind != "relation"]

@@ -1,15 +1,19 @@
 """Fits the flagship network: features first, then one run for all tasks."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from penchant.data.dataset import Dataset
+from penchant.data.skipped import skipped_steps
 from penchant.fitting.loop import Progress, Report, train
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.schema.recipe import Recipe
 from penchant.training.objective import NetworkObjective
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -33,6 +37,8 @@ class NetworkTrainer:
     def fit(self, recommender: NetworkRecommender, data: Dataset) -> None:
         """Fit features and network in place."""
         settings = recommender.recipe.training
+        for step in skipped_steps(data):
+            logger.info(step.warning if step.too_many else step.sentence)
         recommender.features.fit(data)
         torch.manual_seed(settings.seed)
         recommender.build()
