@@ -78,8 +78,7 @@ class Network(nn.Module):
             self.gate_in = _part("scenario", gates, factors, width, joined)
             self.experts = _part("experts", settings.experts, joined, width, len(self.tasks), dropout, settings.activation)
             self.gates_out = nn.ModuleList([_part("scenario", gates, factors, width, represented) for _ in self.tasks])
-            read = [represented, *settings.tower][-1]
-            self.members = Members(settings.members, joined, read, len(self.tasks)) if settings.members > 1 else None
+            self.members = Members(settings.members, joined, judged, len(self.tasks)) if settings.members > 1 else None
             self.towers = nn.ModuleList([layers(represented, settings.tower, dropout, settings.activation) for _ in self.tasks])
 
     @staticmethod
@@ -103,6 +102,11 @@ class Network(nn.Module):
         """Whether the ranking path reads every feature by itself."""
         return bool(self.tasks) and bool(self.interaction.reads_fields)
 
+    @property
+    def reads_fields_alone(self) -> bool:
+        """Whether no task reads anything else."""
+        return self.reads_fields and self.retrieval is None and not self.interaction.reads_told
+
     def items(self, features: dict[str, Tensor]) -> "Items":
         """Items given by their features `{name: [n, *]}` as the network reads them."""
         vectors, fields = self.item(features)
@@ -116,6 +120,8 @@ class Network(nn.Module):
             items: Vectors of `batch.items`, `[n, width]`.
         """
         batch = batch if self.history.reads else batch.without_past()
+        if self.reads_fields_alone and not (self.history.reads or batch.context or batch.scenario):
+            return self._profiles_alone(batch)
         profile, fields = self.nobody.expand(batch.size, -1), []
         if self.profile is not None:
             own = self.profile(batch.profile)
@@ -133,6 +139,14 @@ class Network(nn.Module):
         read = torch.cat([*fields, circumstances, factors], dim=-2) if self.reads_fields else None
         return Encoding(users, history, context + scenario, Scenario(scenario, batch.scenario), age, batch.history, repeats, read)
 
+    def _profiles_alone(self, batch: Batch) -> "Encoding":
+        """The encoding of a network that reads fields of users and items, and nothing else."""
+        nothing = self.nobody.expand(*batch.visible.shape, -1)
+        own = self.profile(batch.profile) if self.profile is not None else nothing[:, :0]
+        read = own.unsqueeze(1).expand(-1, batch.visible.shape[1], -1, -1)
+        age = torch.zeros_like(batch.visible).unsqueeze(-1)
+        return Encoding(nothing, nothing, nothing, Scenario(nothing, batch.scenario), age, batch.history, None, read)
+
     def rank(self, encoding: "Encoding", candidates: "Items", standing: dict[str, Tensor]) -> dict[str, Tensor]:
         """Raw outputs `{task: [batch, targets, k]}`; of several members in training each by itself, `[members * batch, targets, k]`.
 
@@ -145,15 +159,11 @@ class Network(nn.Module):
         told = self._told(encoding, candidates.vectors, counts) if self.interaction.reads_told else None
         fields = _beside(encoding.fields, candidates.fields, counted) if self.interaction.reads_fields else None
         joined = self.gate_in(self.interaction(told, fields), encoding.scenario)
-        representations = self.experts(joined if self.members is None else self.members.spread(joined))
+        representations = self.experts(joined if self.members is None else self.members.spread(joined)).unbind(-2)
         outputs = {}
         for place, (name, task) in enumerate(self.tasks.items()):
-            own = self.towers[place](self.gates_out[place](representations[..., place, :], encoding.scenario))
-            if self.members is None:
-                outputs[name] = task(own)
-            else:
-                each = task(self.members.own(own, place)) + self.members.biases[place]
-                outputs[name] = each.movedim(-1, 0).flatten(0, 1) if self.training else each.mean(-1)
+            own = self.towers[place](self.gates_out[place](representations[place], encoding.scenario))
+            outputs[name] = task(own) if self.members is None else self.members.answer(own, place, task)
         return outputs
 
     def _told(self, encoding: "Encoding", candidates: Tensor, counts: Tensor | None) -> Tensor:

@@ -291,4 +291,4 @@ def _learnt_from(recipe: Recipe, table: TableName) -> set[str]:
     texts = [recipe.history.where, *(text for task in recipe.tasks.values() for text in (task.label, task.only_where, task.positive_where))]
     columns = {column for name, feature in features.items() for column in feature.reads(name)}
     columns |= {column for text in texts if text for column in Expression(text).columns} | recipe.features.counted_columns
-    return columns | {recipe.scenario.column or "timestamp", "timestamp"}
+    return columns | {*recipe.scenario.named, "timestamp"}

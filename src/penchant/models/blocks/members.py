@@ -22,6 +22,14 @@ class Members(nn.Module):
         """Values `[..., k, width_in]` as each member reads them, `[..., k * members, width_in]`."""
         return (values.unsqueeze(-2) * self.signs).flatten(-3, -2)
 
-    def own(self, representations: Tensor, task: int) -> Tensor:
-        """Representations `[..., k * members, width_out]` of a task as each member's head reads them, `[..., k, members, width_out]`."""
-        return representations.unflatten(-2, (-1, self.scales.shape[1])) * self.scales[task]
+    def answer(self, representations: Tensor, place: int, task: nn.Module) -> Tensor:
+        """Raw outputs of a task, `[batch, targets, k]`; in training of each member by itself, `[members * batch, targets, k]`.
+
+        Args:
+            representations: As its tower gives them `[batch, targets, k * members, width_out]`.
+            place: Which of the tasks it is.
+            task: Its head.
+        """
+        own = representations.unflatten(-2, (-1, self.signs.shape[0])) * self.scales[place]
+        each: Tensor = task(own) + self.biases[place]
+        return each.movedim(-1, 0).flatten(0, 1) if self.training else each.mean(-1)
