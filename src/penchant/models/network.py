@@ -108,7 +108,10 @@ class Network(nn.Module):
         return self.reads_fields and self.retrieval is None and not self.interaction.reads_told
 
     def items(self, features: dict[str, Tensor]) -> "Items":
-        """Items given by their features `{name: [n, *]}` as the network reads them."""
+        """Items given by their features `{name: [n, *]}` as the network reads them; in training without vectors that no task reads."""
+        if self.training and self.reads_fields_alone:
+            fields = torch.cat(self.item.fields(features), dim=-2)
+            return Items(self.nobody.expand(len(fields), -1), fields)
         vectors, fields = self.item(features)
         return Items(vectors, torch.cat(fields, dim=-2) if self.reads_fields else None)
 
