@@ -1,12 +1,14 @@
 """Our numbers on published splits beside their rivals: python benchmarks/published.py [SPLIT] [--model M] [--seeds N] [--quick] [--json].
 
-Every fitted model appends one JSON row to benchmarks/results/SPLIT.jsonl (commit, command, seconds, metrics with intervals, paired
+Rivals that need an environment of their own are found by `--peers FOLDER` (or PENCHANT_PEERS); what is skipped is said in one line. Every
+fitted model appends one JSON row to benchmarks/results/SPLIT.jsonl (commit, command, seconds, metrics with intervals, paired
 differences to the rivals); a row that exists for the same model, seed and recipe is not run again, so a stopped run goes on where it
-was. `--quick` ends within a minute: a capped fit, and recorded rows quoted as recorded.
+was; `--again` makes it anew. `--quick` ends within a minute: a capped fit, and recorded rows quoted as recorded.
 """
 
 import argparse
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -45,9 +47,14 @@ SPLITS = {
 Row = dict[str, Any]
 
 
-def study_of(split: str, data: Path) -> Study:
+PEERED = ("kuairand",)
+"""Splits whose studies run other libraries' models."""
+
+
+def study_of(split: str, data: Path, peers: Path | None) -> Study:
     """The study of a split; its libraries are loaded only now."""
-    study: Study = import_module(f"studies.{SPLITS[split]}").study(split, data)
+    told = {"peers": peers} if split in PEERED else {}
+    study: Study = import_module(f"studies.{SPLITS[split]}").study(split, data, **told)
     return study
 
 
@@ -62,6 +69,12 @@ def record(split: str, row: Row) -> None:
     RESULTS.mkdir(exist_ok=True)
     with (RESULTS / f"{split}.jsonl").open("a", encoding="utf8") as file:
         file.write(json.dumps(row) + "\n")
+
+
+def forget(split: str, model: str, seed: int, recipe: str) -> None:
+    """Take a row off the record."""
+    rows = [row for row in recorded(split) if (row["model"], row["seed"], row["recipe"]) != (model, seed, recipe)]
+    (RESULTS / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf8")
 
 
 def fit(study: Study, split: str, model: str, seed: int, seconds: float | None = None) -> Row:
@@ -92,16 +105,29 @@ def wanted(study: Study, only: str | None, seeds: int) -> Iterator[tuple[str, in
                 yield model, seed
 
 
-def run(study: Study, split: str, only: str | None, seeds: int, say: Callable[[str], None]) -> list[Row]:
-    """Run what is not on record yet; return the rows of this recipe."""
+def run(study: Study, split: str, only: str | None, seeds: int, say: Callable[[str], None], again: bool = False) -> list[Row]:
+    """Run what is not on record yet, or everything again; return the rows of this recipe."""
+    skipped = study.skipped if split in PEERED else lambda model: None
     for model, seed in wanted(study, only, seeds):
-        if any((row["model"], row["seed"], row["recipe"]) == (model, seed, study.mark(model)) for row in recorded(split)):
+        if (why := skipped(model)) is not None:
+            say(why)
+            continue
+        if not again and any((row["model"], row["seed"], row["recipe"]) == (model, seed, study.mark(model)) for row in recorded(split)):
             say(f"{split} · {model} · seed {seed}: on record")
             continue
         row = fit(study, split, model, seed)
+        if again:
+            forget(split, model, seed, row["recipe"])
         record(split, row)
-        say(f"{split} · {model} · seed {seed}: {study.headline} {row['metrics'][study.headline]['value']:.4f} in {row['seconds']:.0f} s")
+        say(f"{split} · {model} · seed {seed}: {study.headline} {headline_of(study, row):.4f} in {row['seconds']:.0f} s")
     return current(study, split)
+
+
+def headline_of(study: Study, row: Row) -> float:
+    """The row's headline figure, or the first it has where the model says nothing of that."""
+    metrics = row["metrics"]
+    value: float = metrics.get(study.headline, next(iter(metrics.values())))["value"]
+    return value
 
 
 def current(study: Study, split: str) -> list[Row]:
@@ -126,12 +152,14 @@ def summary(study: Study, split: str, rows: list[Row]) -> dict[str, Any]:
         models.setdefault(row["model"], []).append(row)
     result: dict[str, Any] = {}
     for name, own in models.items():
-        values = [row["metrics"][study.headline]["value"] for row in own]
+        values = [headline_of(study, row) for row in own]
         result[name] = {
             study.headline: round(sum(values) / len(values), 4),
             "seeds": values,
-            "interval": [own[0]["metrics"][study.headline].get(edge) for edge in ("low", "high")],
-            "differences": {rival: [row["differences"][rival] for row in own] for rival in own[0]["differences"]},
+            "interval": [own[0]["metrics"].get(study.headline, {}).get(edge) for edge in ("low", "high")],
+            "differences": {
+                rival: [row["differences"][rival] for row in own if rival in row["differences"]] for rival in own[0]["differences"]
+            },
             "seconds": [row["seconds"] for row in own],
         }
     return {"split": split, "metric": study.headline, "models": result}
@@ -164,15 +192,18 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="within a minute")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    parser.add_argument("--again", action="store_true", help="make rows on record anew")
+    peers = os.environ.get("PENCHANT_PEERS")
+    parser.add_argument("--peers", type=Path, default=peers and Path(peers), help="a folder with the rivals' virtual environments")
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data", help="the folder that holds the data sets")
     given = parser.parse_args()
     commit()  # now, for it may have moved on by the time a long fit ends
     try:
-        study = study_of(given.split, given.data)
+        study = study_of(given.split, given.data, given.peers)
         if given.model is not None and given.model not in study.models:
             parser.error(f"--model must be one of {', '.join(study.models)}; found {given.model}")
         say = Console(stderr=True).print
-        rows = quick(study, given.split, say) if given.quick else run(study, given.split, given.model, given.seeds, say)
+        rows = quick(study, given.split, say) if given.quick else run(study, given.split, given.model, given.seeds, say, given.again)
     except PenchantError as error:
         print(error, file=sys.stderr)
         return error.exit_code

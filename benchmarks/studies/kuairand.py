@@ -1,180 +1,330 @@
-"""KuaiRand, quick form: trained on the days to 3 May, tuned and stopped on 4 May, judged on 5 May (local days)."""
+"""KuaiRand by rolling origin: 1–5 May, each day learnt from all days before, every impression as of its own time.
 
-from collections.abc import Mapping
+Settings are tuned on 30 April alone; no fit of the five days stops early. Metrics are of the five days' impressions together, each
+predicted by its own day's model. Predictions are kept in benchmarks/cache/kuairand, so that a stopped run goes on where it was and
+`--again` makes rows anew, with differences to whatever has been predicted since.
+
+Inside scenarios: the AUC within each tab; `auc within 0 2 4 6` is the mean of the AUC within those four, weighted by their impressions.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, hstack
-from sklearn.linear_model import LogisticRegression
 
-from penchant.data.dataset import Dataset, labels_of
+from penchant.data.dataset import Dataset
 from penchant.evaluation.metrics.auc import auc
-from penchant.features.feature import Form
-from penchant.features.feature_set import FeatureSet
-from penchant.schema.recipe import Part
+from penchant.evaluation.metrics.grouped_auc import grouped_auc
+from penchant.evaluation.metrics.log_loss import log_loss
+from penchant.features.feature import as_number
+from penchant.models.network_recommender import NetworkRecommender
 from penchant.studies.baselines import ItemMean
-from studies.study import BOOTSTRAP, Outcome, fit_counting, gap, numbers, recipe_mark, recipe_of
+from penchant.training.trainer import NetworkTrainer
+from studies import kuairand_rivals as rivals
+from studies.kuairand_days import DAYS, LABELS, Changes, Days, recipe_of_day
+from studies.kuairand_export import Export
+from studies.paired import Drawn, Draws, interval, weighted
+from studies.study import Numbers, Outcome, mark_of
 
-TASKS = ("click", "long_view", "like")
+CACHE = Path(__file__).resolve().parents[1] / "cache" / "kuairand"
 TABS = (0, 1, 2, 4, 6)
-STRENGTHS = (0.03, 0.1, 0.3, 1.0)
-PRIOR = 5.0  # impressions' worth of the overall rate in a user's past rate
+SCENARIOS = (0, 2, 4, 6)
+WITHIN = "auc within 0 2 4 6"
+CUTS = (3000, 1000, 300)
 
-Scores = dict[str, NDArray[Any]]
+Predictions = NDArray[np.float32]
+"""`[impressions, tasks]` in the order of `LABELS`; NaN where a model says nothing."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Our network with one change.
+
+    Attributes:
+        changes: Of the recipe; see `recipe_of_day`.
+        apart: Whether each of `SCENARIOS` has a network of its own, which learns from that tab's impressions alone; the features and the
+            histories are those of all.
+        cut: Training impressions left in each of `SCENARIOS`, drawn by the seed; None leaves all.
+    """
+
+    changes: Changes = field(default_factory=dict)
+    apart: bool = False
+    cut: int | None = None
+
+
+def _only(task: str) -> Variant:
+    """One task alone; early stopping, which would watch another, is not used anyway."""
+    return Variant({"tasks": {name: None for name in LABELS if name != task}, "training": {"watch": None}})
+
+
+def _part(slot: str, kind: str, **settings: Any) -> Variant:
+    return Variant({"network": {slot: {"kind": kind, **settings}}})
+
+
+NETWORKS: dict[str, Variant] = {
+    "network": Variant(),
+    "network_click": _only("click"),
+    "network_long_view": _only("long_view"),
+    "network_like": _only("like"),
+    "network_per_scenario": Variant(apart=True),
+    **{f"network_cut_{rows}": Variant(cut=rows) for rows in CUTS},
+    **{f"network_per_scenario_cut_{rows}": Variant(apart=True, cut=rows) for rows in CUTS},
+    "without_scenario": _part("scenario", "none"),
+    "scenario_gates": _part("scenario", "gates"),
+    "scenario_star": _part("scenario", "star"),
+    "scenario_adapters": _part("scenario", "adapters"),
+    "experts_shared_bottom": _part("experts", "shared_bottom"),
+    "experts_mmoe": _part("experts", "mmoe"),
+    "experts_ple": _part("experts", "ple"),
+    "experts_aitm": _part("experts", "aitm"),
+    **{
+        f"balance_{kind}": Variant({"training": {"balance": {"kind": kind}}})
+        for kind in ("equal", "uncertainty", "gradnorm", "famo", "pcgrad")
+    },
+    "without_cross_attention": _part("candidate", "none"),
+    "without_self_attention": _part("history", "transformer", layers=0),
+    "context_point": _part("context", "point"),
+    "context_gaussian": _part("context", "gaussian"),
+}
+"""Further ones and changes to these are lines here; what a recipe already says needs no row of its own."""
 
 
 class KuaiRand:
-    """Click, long view and like of every impression of the test day, as of its own time."""
+    """Click, long view, like and, without a bar, follow.
+
+    Args:
+        folder: The data.
+        peers: The folder of the rivals' virtual environments.
+        say: Told what is skipped and which day is done.
+    """
 
     headline = "click.auc"
-    models = (
-        "item_mean",
-        "logistic_regression",
-        "network",
-        "network_without_gates",
-        "network_without_cross_attention",
-        "network_shared_bottom",
-    )
-    seeded = models[2:]
-
+    models = ("item_mean", *rivals.RIVALS, *NETWORKS)
+    seeded = (*(name for name, rival in rivals.RIVALS.items() if rival.seeded), *NETWORKS)
     quick = "network"
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    @cached_property
-    def parts(self) -> tuple[Dataset, Dataset, Dataset]:
-        """Train, valid, test."""
-        return Dataset.read(recipe_of("kuairand", self.folder, {})).split()
-
-    @cached_property
-    def item_mean(self) -> Scores:
-        train, _, test = self.parts
-        return {task: ItemMean(train, task).predict(test) for task in TASKS}
-
-    @cached_property
-    def logistic(self) -> tuple[Scores, dict[str, Any]]:
-        """Test scores of one logistic regression per task, and the validation AUC of every regularisation strength."""
-        train, valid, test = (_Design(self.parts[0]).rows(part) for part in self.parts)
-        scores: Scores = {}
-        trials: dict[str, Any] = {}
-        for task in TASKS:
-            label, judged = (labels_of(part, task) for part in self.parts[:2])
-            known = ~np.isnan(label)
-            found = {}
-            for strength in STRENGTHS:
-                model = LogisticRegression(C=strength, max_iter=300).fit(train[known], label[known])
-                found[strength] = (auc(judged, model.decision_function(valid)), model)
-            trials[task] = {str(strength): round(value, 5) for strength, (value, _) in found.items()}
-            scores[task] = max(found.values(), key=lambda each: each[0])[1].decision_function(test)
-        return scores, trials
+    def __init__(self, folder: Path, peers: Path | None = None, say: Callable[[str], None] = print) -> None:
+        self.folder, self.peers, self.say = folder, peers, say
+        self.days = Days(folder)
+        self.export = Export(self.days)
 
     def mark(self, model: str) -> str:
-        return recipe_mark("kuairand")
+        recipe = recipe_of_day(self.folder, DAYS[0])
+        read = recipe.model_dump_json(include={"data", "features"})
+        if model == "item_mean":
+            return mark_of(model)
+        if model in rivals.RIVALS:
+            settings = rivals.chosen(model) if rivals.trials(model) else {}
+            return mark_of(f"{model} {settings} {read}")
+        variant = NETWORKS[model]
+        learnt = recipe_of_day(self.folder, DAYS[0], variant.changes)
+        return mark_of(learnt.model_dump_json(exclude={"serving", "directory", "split"}) + f"{variant.apart} {variant.cut}")
+
+    def skipped(self, model: str) -> str | None:
+        """Why a model cannot be run here; None where it can."""
+        if model not in rivals.RIVALS or self._kept(model, 0) is not None:
+            return None
+        return rivals.missing(model, self.peers)
 
     def run(self, model: str, seed: int, seconds: float | None) -> Outcome:
+        if seconds is not None:
+            return self._capped(model, seed, seconds)
+        self._predictions(model, seed)
+        drawn = self._drawn(model, seed)
+        others = {name: 0 if self._kept(name, seed) is None else seed for name in self._rivals_of(model)}
+        gaps = {name: _gaps(drawn, self._drawn(name, other), self._count) for name, other in others.items() if name != model}
+        notes: dict[str, Any] = {"days": _by_day(self, model, seed), "rivals' seeds": others}
+        if model in rivals.RIVALS:
+            notes |= {"trials": rivals.trials(model)}
+        return Outcome(self._setting(model), self._told(drawn), gaps, notes)
+
+    def _setting(self, model: str) -> str:
         if model == "item_mean":
-            return Outcome("smoothed training rate of the item", self._metrics(self.item_mean))
-        if model == "logistic_regression":
-            scores, trials = self.logistic
-            return Outcome(
-                "C by validation AUC", self._metrics(scores), self._against({"item_mean": self.item_mean}, scores), {"trials": trials}
-            )
-        parts = {
-            "network_without_gates": {"scenario": Part(kind="none")},
-            "network_without_cross_attention": {"candidate": Part(kind="none")},
-            "network_shared_bottom": {"experts": Part(kind="shared_bottom")},
+            return "smoothed rate of the item on the days before"
+        if model in rivals.RIVALS:
+            return f"{rivals.chosen(model)}, best of {len(rivals.trials(model))} on 30 April"
+        return f"recipes/kuairand.toml, {NETWORKS[model]}"
+
+    def _rivals_of(self, model: str) -> list[str]:
+        """What a model is compared with: item mean, the rivals, and for ours the network and its forms, where they have been predicted."""
+        names = ["item_mean", *rivals.RIVALS]
+        if model in NETWORKS:
+            names += [name for name in NETWORKS if name == "network" or (name.startswith("network_") and model.startswith("network"))]
+        return [name for name in dict.fromkeys(names) if name != model and self._kept(name, 0) is not None]
+
+    @cached_property
+    def judged(self) -> Dataset:
+        """The impressions of the five days, day after day."""
+        return self.days.judged(DAYS)
+
+    @cached_property
+    def labels(self) -> dict[str, NDArray[np.float32]]:
+        return self.days.labels(self.judged.rows)
+
+    @cached_property
+    def tab(self) -> NDArray[np.float64]:
+        tab: NDArray[np.float64] = as_number(self.judged.log.series("tab", self.judged.rows))
+        return tab
+
+    @cached_property
+    def draws(self) -> Draws:
+        return Draws(self.judged.log.user[self.judged.rows])
+
+    def _folder(self, model: str, seed: int) -> Path:
+        return CACHE / "predictions" / f"{model}-{self.mark(model)}-{seed}"
+
+    def _kept(self, model: str, seed: int) -> Predictions | None:
+        """What has been predicted of all five days; None where a day is missing."""
+        files = [self._folder(model, seed) / f"{day}.npy" for day in DAYS]
+        return np.concatenate([np.load(file) for file in files]) if all(file.is_file() for file in files) else None
+
+    def _predictions(self, model: str, seed: int) -> Predictions:
+        """Of the five days; what is missing is fitted now."""
+        folder = self._folder(model, seed)
+        folder.mkdir(parents=True, exist_ok=True)
+        for day in DAYS:
+            file = folder / f"{day}.npy"
+            if not file.is_file():
+                np.save(file, self._fitted(model, day, seed))
+                self.say(f"{model} · seed {seed} · {day}")
+        kept = self._kept(model, seed)
+        assert kept is not None
+        return kept
+
+    def _fitted(self, model: str, day: str, seed: int) -> Predictions:
+        if model == "item_mean":
+            return self._item_mean(day)
+        if model in rivals.RIVALS:
+            assert self.peers is not None
+            folder = self.export.write(day, CACHE / "days" / day)
+            return rivals.run(model, self.peers, folder, rivals.order(model, rivals.chosen(model), seed))[0]
+        return self._network(NETWORKS[model], day, seed)
+
+    def _item_mean(self, day: str) -> Predictions:
+        tasks = {task: {"kind": "binary", "label": label} for task, label in LABELS.items()}
+        train, judged = self.days.parts(day, {"tasks": tasks})
+        return np.stack([ItemMean(train, task).predict(judged) for task in LABELS], axis=1).astype(np.float32)
+
+    def _network(self, variant: Variant, day: str, seed: int, seconds: float | None = None) -> Predictions:
+        seeded = {"training": {"seed": seed, **({"seconds": seconds} if seconds else {})}}
+        train, judged = self.days.parts(day, _both(variant.changes, seeded))
+        train = self._cut(train, variant.cut, day, seed)
+        if not variant.apart:
+            return _of_tasks(_fit(train).predict(judged), len(judged))
+        found = np.full((len(judged), len(LABELS)), np.nan, dtype=np.float32)
+        tab = as_number(judged.log.series("tab", judged.rows))
+        for scenario in SCENARIOS:
+            here = tab == scenario
+            fitted = _fit(_learning_from(train, scenario))
+            found[here] = _of_tasks(fitted.predict(judged.part(judged.rows[here])), int(here.sum()))
+        return found
+
+    def _cut(self, train: Dataset, rows: int | None, day: str, seed: int) -> Dataset:
+        """So many of each scenario's training impressions, drawn; the same for every model of the day and seed."""
+        if rows is None:
+            return train
+        tab = as_number(train.log.series("tab", train.rows))
+        random = np.random.default_rng((seed, int(day), rows))
+        dropped = []
+        for scenario in SCENARIOS:
+            there = train.rows[tab == scenario]
+            dropped.append(random.permutation(there)[rows:])
+        return train.part(np.setdiff1d(train.rows, np.concatenate(dropped)))
+
+    def _drawn(self, model: str, seed: int) -> dict[str, Drawn]:
+        """Every metric of a model under every draw of users; kept beside its predictions."""
+        file = self._folder(model, seed) / "draws.npz"
+        if not file.is_file():
+            kept = self._kept(model, seed)
+            assert kept is not None
+            np.savez(file, **self._measured(kept))
+        with np.load(file) as found:
+            return dict(found)
+
+    def _measured(self, scores: Predictions) -> dict[str, Drawn]:
+        found: dict[str, Drawn] = {}
+        everything = np.ones(len(scores), dtype=bool)
+        for place, (task, label) in enumerate(self.labels.items()):
+            score = scores[:, place]
+            if not np.isnan(score).any():
+                for name, metric in (("auc", auc), ("grouped_auc", grouped_auc), ("log_loss", log_loss)):
+                    found[f"{task}.{name}"] = self.draws.of(metric, label, score, everything)
+            inside = {tab: self.tab == tab for tab in TABS}
+            whole = {tab: rows for tab, rows in inside.items() if not np.isnan(score[rows]).any()}
+            found |= {f"{task}.auc tab {tab}": self.draws.of(auc, label, score, rows) for tab, rows in whole.items()}
+            if whole.keys() >= set(SCENARIOS):
+                parts = [found[f"{task}.auc tab {tab}"] for tab in SCENARIOS]
+                found[f"{task}.{WITHIN}"] = weighted(parts, [int(inside[tab].sum()) for tab in SCENARIOS])
+        return found
+
+    def _count(self, metric: str) -> int:
+        """How many impressions a metric is of."""
+        if "tab" in metric:
+            return int((self.tab == int(metric.split()[-1])).sum())
+        return int(np.isin(self.tab, SCENARIOS).sum()) if metric.endswith(WITHIN) else len(self.judged)
+
+    def _told(self, drawn: Mapping[str, Drawn]) -> dict[str, Numbers]:
+        return {name: interval(each, self._count(name)) for name, each in drawn.items()}
+
+    def _capped(self, model: str, seed: int, seconds: float) -> Outcome:
+        """One day, so many seconds of training; shown, never recorded."""
+        scores = self._network(NETWORKS[model], DAYS[-1], seed, seconds)
+        rows = self.days.judged(DAYS[-1:]).rows
+        labels = self.days.labels(rows)
+        values = {
+            f"{task}.auc": round(auc(labels[task], scores[:, place]), 5)
+            for place, task in enumerate(LABELS)
+            if not np.isnan(scores[:, place]).any()
         }
-        recipe = recipe_of("kuairand", self.folder, {"seed": seed, "seconds": seconds}, parts.get(model))
-        fitted, best = fit_counting(recipe, *self.parts[:2])
-        scores = fitted.predict(self.parts[2])
-        rivals = {"item_mean": self.item_mean} | ({} if seconds else {"logistic_regression": self.logistic[0]})
-        setting = "recipes/kuairand.toml" + (f", at most {seconds:g} s" if seconds else "")
-        return Outcome(setting, self._metrics(scores), self._against(rivals, scores), {"best_epoch": best})
-
-    def _slices(self) -> dict[str, NDArray[np.bool_]]:
-        test = self.parts[2]
-        tab = test.log.series("tab", test.rows).cast(int).to_numpy()
-        return {"": np.ones(len(test), dtype=bool)} | {f" tab {name}": tab == name for name in TABS}
-
-    def _metrics(self, scores: Scores) -> dict[str, Any]:
-        """AUC of every task, whole and inside the large tabs, with user-bootstrap intervals."""
-        test = self.parts[2]
-        user = test.log.user[test.rows]
-        return {
-            f"{task}.auc{name}": numbers(BOOTSTRAP.metric(auc, labels_of(test, task)[mask], scores[task][mask].astype(float), user[mask]))
-            for task in TASKS
-            for name, mask in self._slices().items()
-        }
-
-    def _against(self, rivals: Mapping[str, Scores], scores: Scores) -> dict[str, Any]:
-        """Paired AUC differences, users drawn."""
-        test = self.parts[2]
-        user = test.log.user[test.rows]
-        return {
-            rival: {
-                f"{task}.auc": gap(
-                    BOOTSTRAP.metric_difference(auc, labels_of(test, task), scores[task].astype(float), other[task].astype(float), user)
-                )
-                for task in TASKS
-            }
-            for rival, other in rivals.items()
-        }
+        metrics = {name: Numbers(value=value, low=None, high=None, n=len(rows)) for name, value in values.items()}
+        return Outcome(f"5 May alone, at most {seconds:g} s of training", metrics)
 
 
-class _Design:
-    """The network's own features as one sparse row per event, with the user's past in simple numbers."""
-
-    def __init__(self, train: Dataset) -> None:
-        self.features = FeatureSet(train.recipe).fit(train)
-        log = train.log
-        encoded = self.features.encode_log(log)
-        columns = [(self.features.forms("user"), encoded.user, log.user), (self.features.forms("item"), encoded.item, log.item)]
-        self.columns: list[tuple[Form, NDArray[Any], NDArray[Any]]] = [
-            (form, arrays[name], rows) for forms, arrays, rows in columns for name, form in forms.items()
-        ]
-        every = np.arange(len(log))
-        self.columns += [(form, encoded.context[name], every) for name, form in self.features.forms("context").items()]
-        self.columns += [(form, encoded.candidate[name], every) for name, form in self.features.forms("candidate").items()]
-        past = _past(train)
-        mean, deviation = past[train.rows].mean(axis=0), past[train.rows].std(axis=0)
-        self.past = (past - mean) / deviation
-
-    def rows(self, part: Dataset) -> csr_array:
-        """One row per event `[rows, columns]`."""
-        blocks = [_wide(form, array[where[part.rows]]) for form, array, where in self.columns]
-        return csr_array(hstack([*blocks, csr_array(self.past[part.rows])], format="csr"))
+def _fit(train: Dataset) -> NetworkRecommender:
+    """All planned epochs."""
+    return NetworkRecommender(train.recipe, NetworkTrainer(None)).fit(train)
 
 
-def _wide(form: Form, array: NDArray[Any]) -> csr_array:
-    """One column per value of an index or a bag (padding has none); vectors as they are."""
-    if form.shape == "vector":
-        return csr_array(array.astype(np.float64))
-    values = array.reshape(len(array), -1)
-    row, place = np.nonzero(values if form.shape == "bag" else values + 1)
-    return csr_array((np.ones(len(row)), (row, values[row, place])), shape=(len(array), form.size))
+def _learning_from(train: Dataset, tab: int) -> Dataset:
+    """The same part, of which tasks learn from one tab's impressions only."""
+    tasks = {name: task.model_copy(update={"only_where": f"tab == {tab}"}) for name, task in train.recipe.tasks.items()}
+    return replace(train, recipe=train.recipe.model_copy(update={"tasks": tasks}))
 
 
-def _past(data: Dataset) -> NDArray[np.float64]:
-    """Of every event's strict past: the user's smoothed rate of each task, how many impressions and events, and how long ago the last."""
-    log = data.log
-    everything = data.part(np.arange(len(log)))
-    begin, end = log.offsets[log.user], log.first_of_moment
-    found = []
-    for task in TASKS:
-        label = labels_of(everything, task).astype(float)
-        known = ~np.isnan(label)
-        count, total = (np.append(0.0, np.cumsum(values)) for values in (known, np.where(known, label, 0)))
-        seen = count[end] - count[begin]
-        overall = float(np.nanmean(label[data.rows]))
-        found.append((total[end] - total[begin] + PRIOR * overall) / (seen + PRIOR))
-    gone = np.where(end > begin, log.time - log.time[np.maximum(end - 1, 0)], 30 * 86_400.0)
-    return np.stack([*found, np.log1p(seen), np.log1p(end - begin), np.log1p(np.maximum(gone, 0)), end == begin], axis=1)
+def _both(changes: Changes, more: Changes) -> Changes:
+    """Changes and further ones, table by table."""
+    return {name: {**changes.get(name, {}), **more.get(name, {})} for name in {**changes, **more}}
 
 
-def study(split: str, data: Path) -> KuaiRand:
-    """The quick form of its protocol."""
-    return KuaiRand(data / "kuairand")
+def _of_tasks(predictions: Mapping[str, NDArray[np.float32]], rows: int) -> Predictions:
+    nothing = np.full(rows, np.nan, dtype=np.float32)
+    return np.stack([predictions.get(task, nothing) for task in LABELS], axis=1)
+
+
+def _gaps(drawn: Mapping[str, Drawn], other: Mapping[str, Drawn], count: Callable[[str], int]) -> dict[str, Numbers]:
+    """This model minus the other, pooled and within the scenarios, draw by draw."""
+    names = [name for name in drawn if name in other and " tab " not in name]
+    return {name: interval(drawn[name] - other[name], count(name)) for name in names}
+
+
+def _by_day(study: KuaiRand, model: str, seed: int) -> dict[str, dict[str, float]]:
+    """The AUC of each day by itself."""
+    scores = study._kept(model, seed)
+    assert scores is not None
+    date = study.days.dates[study.judged.rows]
+    found: dict[str, dict[str, float]] = {}
+    for place, (task, label) in enumerate(study.labels.items()):
+        for day in DAYS:
+            here = date == float(day)
+            if not np.isnan(scores[here, place]).any():
+                found.setdefault(day, {})[f"{task}.auc"] = round(auc(label[here], scores[here, place]), 5)
+    return found
+
+
+def study(split: str, data: Path, peers: Path | None = None) -> KuaiRand:
+    """The rolling origin."""
+    return KuaiRand(data / "kuairand", peers)

@@ -1,0 +1,95 @@
+"""KuaiRand by rolling origin: each of 1–5 May 2022 learnt from all days before; settings are tuned on 30 April alone (local days)."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from penchant.data.dataset import Dataset
+from penchant.schema.recipe import Recipe
+from penchant.schema.settings import read_settings
+from studies.study import RECIPES
+
+TUNED_ON = "20220430"
+DAYS = ("20220501", "20220502", "20220503", "20220504", "20220505")
+LABELS = {"click": "is_click", "long_view": "long_view", "like": "is_like", "follow": "is_follow"}
+ALSO_READ = ("watch_ratio", "duration_ms", "freshness_days", "hourmin", *LABELS.values())
+"""Event columns that the recipe may not speak of and the rivals' features are made of."""
+
+Changes = Mapping[str, Any]
+
+
+def recipe_of_day(folder: Path, day: str, changes: Changes | None = None) -> Recipe:
+    """The ready recipe with changes, learnt from all days before `day`.
+
+    Args:
+        folder: The data.
+        day: As the column `date` has it.
+        changes: Tables and keys to replace, nested as in the file; a part (a table with a `kind`) is replaced whole, None takes a key out.
+    """
+    raw = tomllib.loads((RECIPES / "kuairand.toml").read_text(encoding="utf8"))
+    split = {"kind": "time", "column": "date", "valid_from": day, "test_from": day}
+    merged = _changed(_changed(raw, changes or {}), {"split": split})
+    known = merged["tasks"]
+    merged["serving"] = {"rank_by": {name: weight for name, weight in raw["serving"]["rank_by"].items() if name in known}}
+    return read_settings(Recipe, merged | {"directory": folder}, "kuairand")
+
+
+def _changed(raw: Mapping[str, Any], changes: Changes) -> dict[str, Any]:
+    merged = dict(raw)
+    for key, value in changes.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, Mapping) and "kind" not in value:
+            merged[key] = _changed(merged.get(key, {}), value)
+        else:
+            merged[key] = value
+    return merged
+
+
+class Days:
+    """The data, read once, and its parts by day.
+
+    Args:
+        folder: The data.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @cached_property
+    def data(self) -> Dataset:
+        """Everything, with all columns that any model reads."""
+        recipe = recipe_of_day(self.folder, DAYS[0])
+        columns = {name: {"kind": "number"} for name in ALSO_READ if name not in recipe.history.columns}
+        return Dataset.read(recipe_of_day(self.folder, DAYS[0], {"history": {"columns": columns}}))
+
+    @cached_property
+    def impressions(self) -> NDArray[np.int64]:
+        """Rows of the log that are impressions; the others are watched videos of the earlier sequences."""
+        return np.flatnonzero(~np.isnan(self.dates))
+
+    @cached_property
+    def dates(self) -> NDArray[np.float64]:
+        """The day of every event; NaN of the earlier sequences."""
+        return self.data.log.series("date").cast(pl.Float64).fill_null(float("nan")).to_numpy()
+
+    def parts(self, day: str, changes: Changes | None = None) -> tuple[Dataset, Dataset]:
+        """What is learnt from, and the impressions of the day."""
+        train, _, after = replace(self.data, recipe=recipe_of_day(self.folder, day, changes)).split()
+        return train, after.part(after.rows[self.dates[after.rows] == float(day)])
+
+    def judged(self, days: tuple[str, ...]) -> Dataset:
+        """The impressions of these days, day after day in the order of the log within each."""
+        rows = np.concatenate([np.flatnonzero(self.dates == float(day)) for day in days])
+        return replace(self.data, rows=rows)
+
+    def labels(self, rows: NDArray[np.integer]) -> dict[str, NDArray[np.float32]]:
+        """Every outcome of these rows."""
+        return {task: self.data.log.series(column, rows).cast(pl.Float32).to_numpy() for task, column in LABELS.items()}
