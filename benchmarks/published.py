@@ -34,6 +34,8 @@ SPLITS = {
     "ml-1m": "movielens",
     "kuairand": "kuairand",
     "frappe-context": "frappe",
+    "frappe-x1": "frappe_x1",
+    "ml-1m-tasks": "movielens_tasks",
     "ml-1m-ncf": "ncf",
     "ml-1m-gsasrec": "gsasrec",
     "s3rec-beauty": "beauty",

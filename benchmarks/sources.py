@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from studies.study import BOOTSTRAP, RECIPES
+from studies.study import BOOTSTRAP, text_of
 
 from penchant.data.dataset import Dataset
 from penchant.evaluation.metrics.hits import find_hits
@@ -54,7 +54,7 @@ ARRANGEMENTS: dict[str, tuple[int, int]] = {
 def fitted(split: str, data: Path, epochs: int) -> tuple[NetworkRecommender, Dataset]:
     """The network with its sources, and the test part."""
     name, folder, changed = SPLITS[split]
-    recipe = Recipe.parse(changed((RECIPES / f"{name}.toml").read_text(encoding="utf8")) + SOURCES, data / folder, name)
+    recipe = Recipe.parse(changed(text_of(name)) + SOURCES, data / folder, name)
     recipe = recipe.model_copy(update={"training": recipe.training.model_copy(update={"epochs": epochs})})
     train, valid, test = Dataset.read(recipe).split()
     model = fit(recipe, train, valid)

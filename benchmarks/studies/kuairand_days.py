@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from penchant.data.dataset import Dataset
 from penchant.schema.recipe import Recipe
 from penchant.schema.settings import read_settings
-from studies.study import RECIPES
+from studies.study import text_of
 
 TUNED_ON = "20220430"
 DAYS = ("20220501", "20220502", "20220503", "20220504", "20220505")
@@ -33,7 +33,7 @@ def recipe_of_day(folder: Path, day: str, changes: Changes | None = None) -> Rec
         day: As the column `date` has it.
         changes: Tables and keys to replace, nested as in the file; a part (a table with a `kind`) is replaced whole, None takes a key out.
     """
-    raw = tomllib.loads((RECIPES / "kuairand.toml").read_text(encoding="utf8"))
+    raw = tomllib.loads(text_of("kuairand"))
     split = {"kind": "time", "column": "date", "valid_from": day, "test_from": day}
     merged = _changed(_changed(raw, changes or {}), {"split": split})
     known = merged["tasks"]

@@ -14,7 +14,8 @@ from penchant.models.network_recommender import NetworkRecommender
 from penchant.schema.recipe import Recipe
 from penchant.training.trainer import NetworkTrainer
 
-RECIPES = Path(__file__).resolve().parents[2] / "src" / "penchant" / "cli" / "recipes"
+READY = Path(__file__).resolve().parents[2] / "src" / "penchant" / "cli" / "recipes"
+OWN = Path(__file__).resolve().parents[1] / "recipes"
 BOOTSTRAP = Bootstrap(draws=2000)
 
 Numbers = dict[str, float | None]
@@ -68,9 +69,15 @@ def mark_of(settings: str) -> str:
     return hashlib.sha256(settings.encode()).hexdigest()[:8]
 
 
+def text_of(name: str) -> str:
+    """A ready recipe's text, or one of the benchmarks' own."""
+    path = READY / f"{name}.toml"
+    return (path if path.is_file() else OWN / f"{name}.toml").read_text(encoding="utf8")
+
+
 def recipe_mark(name: str) -> str:
-    """The mark of a ready recipe; `[serving]` is not part of it."""
-    learnt = (RECIPES / f"{name}.toml").read_text(encoding="utf8").partition("\n[serving")[0]
+    """The mark of a recipe; `[serving]` is not part of it."""
+    learnt = text_of(name).partition("\n[serving")[0]
     return mark_of(learnt.rstrip())
 
 
@@ -86,8 +93,8 @@ def gap(difference: Difference) -> Numbers:
 
 
 def recipe_of(name: str, folder: Path, training: Mapping[str, Any], network: Mapping[str, Any] | None = None) -> Recipe:
-    """A ready recipe over a data folder, with some training and network settings replaced."""
-    recipe = Recipe.parse((RECIPES / f"{name}.toml").read_text(encoding="utf8"), folder, name)
+    """A recipe over a data folder, with some training and network settings replaced."""
+    recipe = Recipe.parse(text_of(name), folder, name)
     changed = {name: value for name, value in training.items() if value is not None}
     return recipe.model_copy(
         update={

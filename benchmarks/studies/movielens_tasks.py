@@ -1,0 +1,152 @@
+"""MovieLens-1M: the next film, stars and likes in one network, against a network for each.
+
+Each user's last 10 % of events in order is the test part, the 10 % before it the validation part; all films are ranked. Every network keeps the
+weights of the epoch that was best for its own first task on the validation part. Costs are of the same run: processor seconds of fitting,
+weights, and milliseconds to answer one request (200 candidates, then the tasks' predictions for them) with one thread.
+"""
+
+import time
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from penchant.data.dataset import Dataset, labels_of
+from penchant.evaluation.metrics.auc import auc
+from penchant.evaluation.metrics.log_loss import log_loss
+from penchant.evaluation.metrics.regression import mae, rmse
+from penchant.models.collaborative.popularity import Popularity
+from penchant.models.network_recommender import NetworkRecommender
+from penchant.models.queries import Queries
+from penchant.schema.recipe import Recipe
+from penchant.studies.baselines import ItemMean
+from penchant.studies.lists import measure_lists
+from studies.study import BOOTSTRAP, Numbers, Outcome, fit_counting, gap, numbers, recipe_mark, recipe_of
+
+NAME = "movielens-1m"
+LIST, ROWS = "ndcg@10", {"stars": {"rmse": rmse, "mae": mae}, "like": {"auc": auc, "log_loss": log_loss}}
+WATCHED = {"next": "next.ndcg@10", "stars": "stars.rmse", "like": "like.auc"}
+CANDIDATES, REQUESTS = 200, 50
+
+Found = dict[str, NDArray[np.float64]]
+"""By task: NDCG per user of `next`, predictions per row of the others."""
+
+
+class MovieLensTasks:
+    """Whether tasks learnt together are worse than each alone, and what each way costs."""
+
+    headline = "next.ndcg@10"
+    models = ("baseline", "network_next", "network_stars", "network_like", "network")
+    seeded = models[1:]
+
+    quick = "network"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.found: dict[tuple[str, int], Found] = {}
+
+    @cached_property
+    def parts(self) -> tuple[Dataset, Dataset, Dataset]:
+        """Train, valid, test."""
+        return Dataset.read(recipe_of(NAME, self.folder, {})).split()
+
+    def mark(self, model: str) -> str:
+        return recipe_mark(NAME)
+
+    def run(self, model: str, seed: int, seconds: float | None) -> Outcome:
+        if model == "baseline":
+            return Outcome("popularity; each film's mean", self._metrics(self._baseline))
+        fitted, notes = self._fitted(model, seed, seconds)
+        own = self.found[model, seed] = self._asked(fitted)
+        alone = {} if seconds or model != "network" else {name: self._alone(name, seed) for name in self.models[1:4]}
+        gaps = {name: self._gaps(own, other) for name, other in ({"baseline": self._baseline} | alone).items()}
+        return Outcome(f"recipes/{NAME}.toml" + (f", at most {seconds:g} s" if seconds else ""), self._metrics(own), gaps, notes)
+
+    def _alone(self, model: str, seed: int) -> Found:
+        if (model, seed) not in self.found:
+            self.found[model, seed] = self._asked(self._fitted(model, seed, None)[0])
+        return self.found[model, seed]
+
+    def _fitted(self, model: str, seed: int, seconds: float | None) -> tuple[NetworkRecommender, dict[str, Any]]:
+        recipe = _for_task(recipe_of(NAME, self.folder, {"seed": seed, "seconds": seconds}), model.partition("_")[2])
+        train, valid = (Dataset(recipe, part.log, part.rows) for part in self.parts[:2])
+        begin = time.process_time()
+        fitted, best = fit_counting(recipe, train, valid)
+        weights = sum(parameter.numel() for parameter in fitted.network.parameters())
+        spent = round(time.process_time() - begin, 1)
+        return fitted, {"best_epoch": best, "fit_cpu_seconds": spent, "weights": weights, "request_ms": self._request_ms(fitted)}
+
+    def _request_ms(self, fitted: NetworkRecommender) -> float:
+        """Median milliseconds to answer one user: encode, retrieve where it can, and judge the candidates where it has tasks for it."""
+        queries = Queries.first_of_each_user(self.parts[2])
+        threads, spent = torch.get_num_threads(), []
+        torch.set_num_threads(1)
+        for place in range(REQUESTS):
+            one = queries.take(np.array([place]))
+            batch = fitted.batch_of(one)
+            begin = time.perf_counter()
+            encoding = fitted.encode(batch)
+            if fitted.network.retrieval is not None:
+                rows = np.argpartition(-fitted.retrieve(encoding, one.moment), CANDIDATES, axis=1)[:, :CANDIDATES]
+            else:
+                rows = np.arange(CANDIDATES)[None]
+            if fitted.network.tasks:
+                fitted.judge(encoding, rows, one.moment)
+            spent.append(1e3 * (time.perf_counter() - begin))
+        torch.set_num_threads(threads)
+        return round(float(np.median(spent)), 3)
+
+    def _asked(self, fitted: NetworkRecommender) -> Found:
+        test = self.parts[2]
+        lists = {"next": measure_lists({"m": fitted}, test, (10,)).values["m"][LIST]} if fitted.network.retrieval is not None else {}
+        rows = {name: values.astype(np.float64) for name, values in fitted.predict(test).items()} if fitted.network.tasks else {}
+        return lists | rows
+
+    @cached_property
+    def _baseline(self) -> Found:
+        train, _, test = self.parts
+        lists = measure_lists({"m": Popularity().fit(train)}, test, (10,)).values["m"][LIST]
+        return {"next": lists} | {task: ItemMean(train, task).predict(test) for task in ROWS}
+
+    def _metrics(self, found: Found) -> dict[str, Numbers]:
+        """Of the tasks there are, with intervals that draw users."""
+        test = self.parts[2]
+        user = test.log.user[test.rows]
+        lists = {self.headline: numbers(BOOTSTRAP.mean(found["next"]))} if "next" in found else {self.headline: {"value": float("nan")}}
+        return lists | {
+            f"{task}.{name}": numbers(BOOTSTRAP.metric(metric, labels_of(test, task).astype(float), found[task], user))
+            for task, metrics in ROWS.items() if task in found
+            for name, metric in metrics.items()
+        }  # fmt: skip
+
+    def _gaps(self, own: Found, other: Found) -> dict[str, Numbers]:
+        """Paired differences of the first metric of every task that both have."""
+        test = self.parts[2]
+        user = test.log.user[test.rows]
+        found = {}
+        if "next" in own and "next" in other:
+            found[self.headline] = gap(BOOTSTRAP.mean_difference(own["next"], other["next"]))
+        for task, metrics in ROWS.items():
+            name, metric = next(iter(metrics.items()))
+            if task in own and task in other:
+                label = labels_of(test, task).astype(float)
+                found[f"{task}.{name}"] = gap(BOOTSTRAP.metric_difference(metric, label, own[task], other[task], user))
+        return found
+
+
+def _for_task(recipe: Recipe, task: str) -> Recipe:
+    """The recipe with one of its tasks, whose validation metric stops it; with all where none is named."""
+    if not task:
+        return recipe
+    training = recipe.training.model_copy(update={"watch": WATCHED[task]})
+    alone = {task: recipe.tasks[task].model_copy(update={"weight": 1.0})}
+    serving = recipe.serving.model_copy(update={"rank_by": {}})
+    return recipe.model_copy(update={"tasks": alone, "training": training, "serving": serving})
+
+
+def study(split: str, data: Path) -> MovieLensTasks:
+    """MovieLens-1M, temporal per user."""
+    return MovieLensTasks(data / "ml-1m")
