@@ -1,8 +1,8 @@
 """MovieLens-1M: the next film, stars and likes in one network, against a network for each.
 
-Each user's last 10 % of events in order is the test part, the 10 % before it the validation part; all films are ranked. Every network keeps the
-weights of the epoch that was best for its own first task on the validation part. Costs are of the same run: processor seconds of fitting,
-weights, and milliseconds to answer one request (200 candidates, then the tasks' predictions for them) with one thread.
+Each user's last 10 % of events in order is the test part, the 10 % before it the validation part; all films are ranked. Every network
+keeps the weights of the epoch that was best for its own first task on the validation part. Costs are of the same run: processor seconds
+of fitting, weights, and milliseconds to answer one request (200 candidates, then the tasks' predictions for them) with one thread.
 """
 
 import time
