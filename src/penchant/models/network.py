@@ -132,7 +132,10 @@ class Network(nn.Module):
         return {"context_kl": self.context.price * encoding.divergence[present].mean()} if present.any() else {}
 
     def items(self, features: dict[str, Tensor]) -> "Items":
-        """Items given by their features `{name: [n, *]}` as the network reads them."""
+        """Items given by their features `{name: [n, *]}` as the network reads them; in training without vectors that no task reads."""
+        if self.training and self.reads_fields_alone:
+            fields = torch.cat(self.item.fields(features), dim=-2)
+            return Items(self.nobody.expand(len(fields), -1), fields)
         vectors, fields = self.item(features)
         return Items(vectors, torch.cat(fields, dim=-2) if self.reads_fields else None)
 
