@@ -106,7 +106,8 @@ class Network(nn.Module):
     @property
     def reads_fields_alone(self) -> bool:
         """Whether no task reads anything else."""
-        return self.reads_fields and self.retrieval is None and not self.interaction.reads_told
+        sums = self.retrieval is not None or self.interaction.reads_told or self.discount is not None
+        return self.reads_fields and not sums
 
     def beside(self, encoding: "Encoding", asks: Tensor, items: Tensor) -> Tensor | None:
         """What retrieval adds to the products of users with items `[m, items]`, for `m` targets; None where it adds nothing.

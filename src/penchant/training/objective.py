@@ -139,7 +139,7 @@ class NetworkObjective:
         return self.network.items({name: array[rows] for name, array in self.items.items()})
 
     def _added(self, encoding: Encoding, asks: Tensor, items: Tensor, following: Tensor, drawn: Tensor) -> Tensor | None:
-        """What is added to the products of users with the wanted and the drawn items `[m, h + n]`, of the targets that ask; None for nothing."""
+        """What is added to the products of those who ask with the wanted and the drawn items `[m, h + n]`; None for nothing."""
         everywhere = self.network.beside(encoding, asks, items)
         return None if everywhere is None else torch.cat([everywhere.gather(1, following), everywhere[:, drawn]], dim=1)
 
