@@ -32,7 +32,7 @@ class Scenarios:
     def __init__(self, recipe: Recipe, features: FeatureSet) -> None:
         self.recipe, self.columns = recipe, [recipe.scenario.column] if recipe.scenario.column else []
         found = features.features["scenario"]
-        self._features = [feature for name in self.columns if isinstance(feature := found[name], Category)]
+        self._features: list[Category] = [found[name] for name in self.columns]  # type: ignore[misc]  # which is what reads names
         self._codes: dict[Values, int | None] = {}
 
     def codes(self, factors: Mapping[str, Any], like: Any) -> Any:
