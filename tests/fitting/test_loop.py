@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from penchant.fitting.loop import Interrupted, Progress, train
+from penchant.models.blocks.row_table import RowTable
 from penchant.schema.errors import DataError
 from penchant.schema.recipe import TrainingSettings
 
@@ -16,11 +17,12 @@ from penchant.schema.recipe import TrainingSettings
 class Line:
     """A line through noisy points, with dropout, learnt in four batches an epoch; validation says what it is told to."""
 
-    def __init__(self, metrics: Callable[["Line"], dict[str, float]] | None = None, sparse: bool = False) -> None:
+    def __init__(self, metrics: Callable[["Line"], dict[str, float]] | None = None, rows: bool = False) -> None:
         torch.manual_seed(7)
-        self.network: nn.Module = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 1))
-        if sparse:
-            self.network.append(nn.Embedding(5, 1, sparse=True))
+        self.network: nn.Sequential = nn.Sequential(nn.Linear(3, 8), nn.Dropout(0.5), nn.Linear(8, 1))
+        if rows:
+            self.network.append(RowTable(5, 1, fused=False))
+            nn.init.normal_(self.network[-1].weight)
         self.x = torch.randn(32, 3)
         self.y = self.x.sum(1)
         self.metrics = metrics or (lambda line: {"line.rmse": float(line.error())})
@@ -42,7 +44,7 @@ class Line:
 
     def losses(self, batch: Tensor, step: int) -> dict[str, Tensor]:
         loss = (self.predict(self.x[batch]) - self.y[batch]).square().mean()
-        extra = [layer(batch % 5).square().mean() for layer in self.network.children() if isinstance(layer, nn.Embedding)]
+        extra = [layer(batch % 5).square().mean() for layer in self.network.children() if isinstance(layer, RowTable)]
         return {"line": loss * (float("nan") if step == self.broken_at else 1.0), **({"table": extra[0]} if extra else {})}
 
     def weights(self) -> dict[str, float]:
@@ -66,9 +68,9 @@ def script(values: list[float]) -> Callable[[Line], dict[str, float]]:
     return lambda line: {"line.score": values[line.validations - 1]}
 
 
-@pytest.mark.parametrize("sparse", [False, True])
-def test_that_the_same_seed_gives_the_same_weights_and_another_seed_others(sparse: bool) -> None:
-    one, two, other = (Line(sparse=sparse) for _ in range(3))
+@pytest.mark.parametrize("rows", [False, True])
+def test_that_the_same_seed_gives_the_same_weights_and_another_seed_others(rows: bool) -> None:
+    one, two, other = (Line(rows=rows) for _ in range(3))
     train(one, settings())
     torch.rand(5)  # what happened to the random numbers outside does not matter
     train(two, settings())
@@ -88,19 +90,19 @@ def test_that_training_learns() -> None:
 
 
 @pytest.mark.parametrize("step", [1, 3, 4, 6, 8, 15])
-@pytest.mark.parametrize("sparse", [False, True])
-def test_that_an_interrupted_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, step: int, sparse: bool) -> None:
-    whole = Line(sparse=sparse)
+@pytest.mark.parametrize("rows", [False, True])
+def test_that_an_interrupted_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, step: int, rows: bool) -> None:
+    whole = Line(rows=rows)
     expected = train(whole, settings())
 
     def interrupt(progress: Progress, *_: int) -> None:
         if progress.step == step:
             raise KeyboardInterrupt
 
-    stopped = Line(sparse=sparse)
+    stopped = Line(rows=rows)
     with pytest.raises(Interrupted):
         train(stopped, settings(), checkpoint=tmp_path, report=interrupt)
-    resumed = Line(sparse=sparse)
+    resumed = Line(rows=rows)
     progress = train(resumed, settings(), checkpoint=tmp_path, resume=True)
     assert weights_of(resumed) == weights_of(whole)
     told = [[{name: value for name, value in row.items() if name != "seconds"} for row in run.curves] for run in (progress, expected)]
@@ -146,7 +148,7 @@ def test_that_a_checkpoint_that_is_absent_or_of_another_network_is_refused(tmp_p
         train(Line(), settings(), resume=True)
     train(Line(), settings(epochs=1), checkpoint=tmp_path)
     with pytest.raises(DataError, match="weights of another shape"):
-        train(Line(sparse=True), settings(), checkpoint=tmp_path, resume=True)
+        train(Line(rows=True), settings(), checkpoint=tmp_path, resume=True)
 
 
 def after(epochs: int) -> list[float]:

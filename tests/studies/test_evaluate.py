@@ -15,7 +15,7 @@ from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 from penchant.schema.errors import TargetError
 from penchant.studies.baselines import PRIOR, ItemMean, fit_baselines, tune_item_knn
-from penchant.studies.evaluate import ITEM_MEAN, _Findings, evaluate
+from penchant.studies.evaluate import ITEM_MEAN, _charts, _Findings, evaluate
 from penchant.studies.lists import measure_lists
 from penchant.studies.workflow import evaluate as evaluate_named
 from penchant.studies.workflow import train as train_recipe
@@ -137,6 +137,23 @@ def test_that_a_network_is_measured_on_every_task_beside_the_item_mean() -> None
     assert "Validation ndcg@10 of next" in titles
     assert evaluation.training[0].curves[0].x == (1.0, 2.0)
     assert Evaluation.from_json(evaluation.to_json()).tables.keys() == evaluation.tables.keys()
+
+
+def test_that_expert_use_and_agreement_of_gradients_are_drawn_together_and_losses_by_themselves() -> None:
+    rows = [{"loss.like": 0.5, "use.like.1": 0.75, "use.like.2": 0.25, "use.buy.1": 1.0, "conflict.like.buy": -0.5, "epoch": 1.0}]
+    rows += [rows[0] | {"epoch": 2.0}]
+    del rows[0]["conflict.like.buy"]  # an epoch may end between two looks
+    charts = {chart.title: chart for chart in _charts(rows)}
+    agreement = "Agreement of the tasks' gradients, where all share the network"
+    assert list(charts) == ["Training loss of like", "Experts that like uses", "Experts that buy uses", agreement]
+    assert [(line.name, line.y) for line in charts["Experts that like uses"].curves] == [
+        ("expert 1", (0.75,) * 2),
+        ("expert 2", (0.25,) * 2),
+    ]
+    (pair,) = list(charts.values())[-1].curves
+    assert (pair.name, pair.x) == ("like and buy", (1.0, 2.0))
+    assert math.isnan(pair.y[0])
+    assert pair.y[1] == -0.5
 
 
 def test_that_rows_without_a_label_are_left_out_and_the_model_comes_before_the_item_mean_by_hand() -> None:

@@ -7,9 +7,13 @@ import pytest
 import torch
 
 from penchant.data.dataset import Dataset
+from penchant.fitting import loop
 from penchant.fitting.loop import Interrupted, Progress
+from penchant.models.blocks import embedding
 from penchant.models.network_recommender import NetworkRecommender
+from penchant.models.sequential.sasrec import NextEvent, SASRec
 from penchant.schema.errors import DataError, RecipeError
+from penchant.schema.recipe import Part, TrainingSettings
 from penchant.training.objective import NetworkObjective
 from penchant.training.trainer import NetworkTrainer, fit_network
 from tests.small_data import NEXT, NOON, SMALL, dataset, weather
@@ -44,8 +48,13 @@ def test_that_the_same_seed_gives_the_same_network() -> None:
 
 
 @pytest.mark.parametrize("step", [2, 7])
-def test_that_an_interrupted_network_resumes_bit_for_bit(tmp_path: Path, step: int) -> None:
-    train, valid, _ = small().split_last(1, 1)
+@pytest.mark.parametrize("rows", [embedding.DENSE_ROWS, 3], ids=["dense tables", "tables by rows"])
+@pytest.mark.parametrize("balance", ["fixed", "uncertainty", "gradnorm", "famo", "pcgrad"])
+def test_that_an_interrupted_network_resumes_bit_for_bit(
+    tmp_path: Path, step: int, rows: int, balance: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedding, "DENSE_ROWS", rows)
+    train, valid, _ = small(LINES.replace("[training]\n", f'[training]\nbalance.kind = "{balance}"\n')).split_last(1, 1)
 
     def interrupt(progress: Progress, *_: int) -> None:
         if progress.step == step:
@@ -67,6 +76,50 @@ def test_that_validation_gives_a_curve_for_every_task() -> None:
     assert len(trainer.progress.curves) == 3
     row = trainer.progress.curves[-1]
     assert {"loss.next", "loss.outside", "next.ndcg@10", "outside.auc", "epoch", "seconds"} <= row.keys()
+
+
+def test_that_every_balance_teaches_all_tasks_and_gives_another_network_than_the_others() -> None:
+    networks: dict[str, NetworkRecommender] = {}
+    for balance in ("fixed", "uncertainty", "gradnorm", "famo", "pcgrad"):
+        train, valid, _ = small(LINES.replace("[training]\n", f'[training]\nbalance.kind = "{balance}"\n')).split_last(1, 1)
+        trainer = NetworkTrainer(valid)
+        networks[balance] = NetworkRecommender(train.recipe, trainer).fit(train)
+        assert trainer.progress is not None
+        first, last = trainer.progress.curves[0], trainer.progress.curves[-1]
+        assert last["loss.next"] < first["loss.next"], balance
+        assert last["loss.outside"] < first["loss.outside"], balance
+    assert not any(same(networks["fixed"], other) for balance, other in networks.items() if balance != "fixed")
+
+
+def test_that_equal_is_what_fixed_is_without_weights() -> None:
+    train, valid, _ = small().split_last(1, 1)
+    equal, weighted = (
+        small(LINES.replace("[training]\n", '[training]\nbalance.kind = "equal"\n')),
+        small(LINES.replace('only_where = "sky', 'weight = 0.25\nonly_where = "sky')),
+    )
+    found = fit_network(train.recipe, train, valid)
+    assert same(found, fit_network(equal.recipe, *equal.split_last(1, 1)[:2]))
+    assert not same(found, fit_network(weighted.recipe, *weighted.split_last(1, 1)[:2]))
+
+
+def test_that_the_agreement_of_gradients_is_a_curve_from_minus_one_to_one() -> None:
+    train, valid, _ = small().split_last(1, 1)
+    trainer = NetworkTrainer(valid)
+    NetworkRecommender(train.recipe, trainer).fit(train)
+    assert trainer.progress is not None
+    assert -1 <= trainer.progress.curves[0]["conflict.outside.next"] <= 1
+
+
+def test_that_a_balance_that_compares_tasks_is_refused_where_there_is_but_one_kind_of_loss() -> None:
+    objective = NextEvent(SASRec(epochs=1).fit(small()), small())
+    with pytest.raises(RecipeError, match=r"training\.balance"):
+        loop.train(objective, TrainingSettings(balance=Part(kind="pcgrad")))
+
+
+def test_that_an_unknown_balance_is_refused_with_the_known_ones_near() -> None:
+    train, _, _ = small(LINES.replace("[training]\n", '[training]\nbalance.kind = "grad_norm"\n')).split_last(1, 1)
+    with pytest.raises(RecipeError, match="gradnorm"):
+        fit_network(train.recipe, train)
 
 
 def test_that_what_comes_after_the_training_part_does_not_change_the_network() -> None:

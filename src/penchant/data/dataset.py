@@ -316,7 +316,7 @@ def event_columns(recipe: Recipe) -> set[str]:
     for features in (recipe.features.context, recipe.history.columns):
         columns |= {column for name, feature in features.items() for column in feature.reads(name)}
     columns |= recipe.features.counted_columns
-    return columns | {column for column in (recipe.scenario.column, recipe.split.column) if column}
+    return columns | {column for column in (*recipe.scenario.named, recipe.split.column) if column}
 
 
 def _column_missing(recipe: Recipe, name: str, known: Sequence[str]) -> DataError:
@@ -330,7 +330,7 @@ def _column_missing(recipe: Recipe, name: str, known: Sequence[str]) -> DataErro
     users += [f"[features] context.{key}" for key, feature in recipe.features.context.items() if name in feature.reads(key)]
     users += [f"[features] item.{key}" for key, feature in recipe.features.candidate.items() if name in feature.reads(key)]
     users += [f"[history.columns] {key}" for key, feature in recipe.history.columns.items() if name in feature.reads(key)]
-    users += ["[scenario]"] if recipe.scenario.column == name else []
+    users += ["[scenario]"] if name in recipe.scenario.named else []
     asked = f" (asked for by {', '.join(users)})" if users else ""
     return DataError(
         f"column '{name}' of the events{asked}",

@@ -8,17 +8,26 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from penchant.schema.errors import DataError
+from penchant.fitting.balance.balance import Balance, cosines, gradients
+from penchant.fitting.memory import give_back_freed_memory, keep_freed_memory
+from penchant.schema.errors import DataError, RecipeError
+from penchant.schema.kinds import choose
 from penchant.schema.recipe import TrainingSettings
 
 logger = logging.getLogger(__name__)
+
+LONGEST = 1.0
+"""Longest gradient of all weights together that a step follows; a longer one is shortened."""
+
+GLANCE = 64
+"""Steps from one look at the tasks' gradients to the next; one look costs about as much as a step."""
 
 
 class Objective(Protocol):
@@ -41,6 +50,36 @@ class Objective(Protocol):
         """Metrics of the validation part, as `task.metric`."""
 
 
+@runtime_checkable
+class SharedObjective(Protocol):
+    """An objective of several tasks that tells more of itself; balances that compare tasks ask for it."""
+
+    def shared(self) -> Sequence[Tensor]:
+        """The tensors that every task of the last `losses` was computed from."""
+
+    def notes(self) -> Mapping[str, float]:
+        """What else is worth drawing after an epoch: `use.task.expert`, how much each task takes from each expert."""
+
+
+@runtime_checkable
+class RowWise(Protocol):
+    """A module that fits its own weights row by row.
+
+    Attributes:
+        weight: What no optimiser of the loop touches.
+        squares: The state that a checkpoint must carry.
+    """
+
+    weight: nn.Parameter
+    squares: Tensor
+
+    def begin(self, rate: float) -> None:
+        """A step begins, at this learning rate."""
+
+    def finish(self) -> None:
+        """The gradients have come."""
+
+
 @dataclass
 class Progress:
     """How training went so far.
@@ -51,6 +90,8 @@ class Progress:
         curves: One row per epoch: losses and validation metrics.
         best: The watched metric's best value and the epoch that reached it.
         waited: Validations since then.
+        sums: Of each task's loss in the epoch so far.
+        glances: Of the cosines between the tasks' gradients, as `conflict.task.task`, and how many there were, as an empty name.
     """
 
     epoch: int = 0
@@ -63,6 +104,7 @@ class Progress:
     waited: int = 0
     finished: str = ""
     sums: dict[str, float] = field(default_factory=dict)
+    glances: dict[str, float] = field(default_factory=dict)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -101,11 +143,14 @@ def train(
     run = _Run(objective, settings, checkpoint, report)
     if resume:
         run.load()
+    keep_freed_memory()
     try:
         run.go()
     except KeyboardInterrupt:
         run.save()
         raise Interrupted from None
+    finally:
+        give_back_freed_memory()
     objective.network.load_state_dict(run.best_weights)
     return run.progress
 
@@ -115,12 +160,13 @@ class _Run:
         self.objective, self.settings, self.checkpoint, self.report = objective, settings, checkpoint, report
         self.progress = Progress()
         self.network = objective.network
-        dense, sparse = _split(self.network)
-        self.optimisers: list[torch.optim.Optimizer] = [
-            torch.optim.AdamW(dense, lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.98), fused=True)
-        ]
-        if sparse:
-            self.optimisers.append(torch.optim.SparseAdam(sparse, lr=settings.learning_rate))
+        self.tables = {name: module for name, module in self.network.named_modules() if isinstance(module, RowWise)}
+        by_rows = {id(table.weight) for table in self.tables.values()}
+        self.dense = [parameter for parameter in self.network.parameters() if id(parameter) not in by_rows]
+        self.optimiser = torch.optim.AdamW(
+            self.dense, lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.98), fused=True
+        )
+        self.balance = _balance(objective, settings)
         self.steps_planned = settings.epochs * max(len(objective.epoch(0)), 1)
         self.best_weights = self._weights()
 
@@ -138,26 +184,57 @@ class _Run:
 
     def _step(self, batch: Any) -> None:
         begin = time.monotonic()
-        torch.manual_seed(_seed(self.settings.seed, self.progress.step))  # so that a resumed run drops the same units
-        for optimiser in self.optimisers:
-            for group in optimiser.param_groups:
-                group["lr"] = self.settings.learning_rate * self._rate()
-            optimiser.zero_grad(set_to_none=True)
-        self.network.train()
-        half = self.settings.precision == "bfloat16"
-        with torch.autocast("cpu", torch.bfloat16) if half else nullcontext():
-            losses = self.objective.losses(batch, self.progress.step)
-        total = sum((weight * losses[name] for name, weight in self.objective.weights().items() if name in losses), torch.zeros(()))
-        self._check(losses, total)
-        total.backward()  # type: ignore[no-untyped-call]  # torch does not type it
-        nn.utils.clip_grad_norm_([p for group in self.optimisers[0].param_groups for p in group["params"]], 1.0)
-        for optimiser in self.optimisers:
-            optimiser.step()
+        torch.default_generator.manual_seed(_seed(self.settings.seed, self.progress.step))  # so that a resumed run drops the same units
+        rate = self.settings.learning_rate * self._rate()
+        self._begin(rate)
+        losses = self._losses(batch)
+        self._check(losses)
+        shared = self.objective.shared() if isinstance(self.objective, SharedObjective) else ()
+        if shared and len(losses) > 1 and self.progress.step % GLANCE == 0:
+            self._glance(losses, shared)
+        self.balance.backward(losses, shared)
+        self._finish()
+        self.balance.settle(lambda: self._again(batch))
         for name, loss in losses.items():
             self.progress.sums[name] = self.progress.sums.get(name, 0.0) + float(loss.detach())
         self.progress.batch += 1
         self.progress.step += 1
         self.progress.seconds += time.monotonic() - begin
+
+    def _begin(self, rate: float) -> None:
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.zero_grad(set_to_none=True)
+        for table in self.tables.values():
+            table.begin(rate)
+        if not self.network.training:  # asked first, because telling every module takes time
+            self.network.train()
+
+    def _losses(self, batch: Any) -> dict[str, Tensor]:
+        half = self.settings.precision == "bfloat16"
+        with torch.autocast("cpu", torch.bfloat16) if half else nullcontext():
+            return self.objective.losses(batch, self.progress.step)
+
+    def _again(self, batch: Any) -> dict[str, Tensor]:
+        torch.default_generator.manual_seed(_seed(self.settings.seed, self.progress.step))  # the same units are dropped
+        with torch.no_grad():
+            return self._losses(batch)
+
+    def _finish(self) -> None:
+        found = [parameter.grad for parameter in self.dense if parameter.grad is not None]
+        length = nn.utils.get_total_norm(found)
+        if length > LONGEST:
+            nn.utils.clip_grads_with_norm_(self.dense, LONGEST, length)
+        self.optimiser.step()
+        for table in self.tables.values():
+            table.finish()
+
+    def _glance(self, losses: Mapping[str, Tensor], shared: Sequence[Tensor]) -> None:
+        """How far the tasks want the same of what they share."""
+        found, names, glances = cosines(gradients(losses, shared)).tolist(), list(losses), self.progress.glances
+        told = {f"conflict.{one}.{other}": found[i][j] for i, one in enumerate(names) for j, other in enumerate(names) if i < j}
+        for name, value in (told | {"": 1.0}).items():
+            glances[name] = glances.get(name, 0.0) + value
 
     def _rate(self) -> float:
         """Linear warm-up, then a cosine down to a tenth."""
@@ -168,13 +245,13 @@ class _Run:
         share = min((step - warm) / max(self.steps_planned - warm, 1), 1.0)
         return 0.1 + 0.45 * (1 + math.cos(math.pi * share))
 
-    def _check(self, losses: Mapping[str, Tensor], total: Tensor) -> None:
-        if not torch.isfinite(total):
-            wrong = [name for name, loss in losses.items() if not torch.isfinite(loss)]
+    def _check(self, losses: Mapping[str, Tensor]) -> None:
+        wrong = {name: float(loss.detach()) for name, loss in losses.items() if not torch.isfinite(loss)}
+        if wrong:
             raise DataError(
                 f"the loss of task {', '.join(wrong)}",
                 must="finite",
-                came=f"{float(total.detach()):g} at step {self.progress.step}",
+                came=f"{next(iter(wrong.values())):g} at step {self.progress.step}",
                 do="Lower training.learning_rate, or look for extreme labels with: penchant check",
             )
 
@@ -182,6 +259,9 @@ class _Run:
         begin = time.monotonic()
         progress = self.progress
         row = {f"loss.{name}": value / max(progress.batch, 1) for name, value in progress.sums.items()}
+        looks = progress.glances.pop("", 1.0)
+        row |= {name: value / looks for name, value in progress.glances.items()}
+        row |= self.objective.notes() if isinstance(self.objective, SharedObjective) else {}
         metrics = self.objective.validate()
         row |= metrics | {"epoch": progress.epoch + 1.0, "seconds": progress.seconds}
         progress.curves.append(row)
@@ -191,7 +271,7 @@ class _Run:
             self.best_weights = self._weights()
         else:
             progress.waited += 1
-        progress.epoch, progress.batch, progress.sums = progress.epoch + 1, 0, {}
+        progress.epoch, progress.batch, progress.sums, progress.glances = progress.epoch + 1, 0, {}, {}
         progress.seconds += time.monotonic() - begin
         progress.finished = self._ending()
         logger.info("epoch %d  %s", progress.epoch, "  ".join(f"{name} {value:.4f}" for name, value in row.items()))
@@ -222,6 +302,9 @@ class _Run:
     def _weights(self) -> dict[str, Tensor]:
         return {name: value.detach().clone() for name, value in self.network.state_dict().items()}
 
+    def _optimisers(self) -> list[torch.optim.Optimizer]:
+        return [self.optimiser] + ([] if self.balance.optimiser is None else [self.balance.optimiser])
+
     def save(self) -> None:
         """Write the checkpoint beside the old one and put it in its place."""
         if self.checkpoint is None:
@@ -229,9 +312,11 @@ class _Run:
         self.checkpoint.mkdir(parents=True, exist_ok=True)
         tensors = {f"network/{name}": value for name, value in self._weights().items()}
         tensors |= {f"best/{name}": value for name, value in self.best_weights.items()}
-        for place, optimiser in enumerate(self.optimisers):
+        tensors |= {f"rows/{name}": table.squares for name, table in self.tables.items()}
+        tensors |= {f"balance/{name}": value.detach() for name, value in self.balance.state_dict().items()}
+        for place, optimiser in enumerate(self._optimisers()):
             for number, state in optimiser.state_dict()["state"].items():
-                tensors |= {f"optimiser{place}/{number}/{key}": torch.as_tensor(value) for key, value in state.items()}
+                tensors |= {f"optimiser{place}/{number}/{key}": value for key, value in state.items()}
         fresh = self.checkpoint / "checkpoint.new.safetensors"
         save_file(
             {name: value.contiguous() for name, value in tensors.items()}, fresh, metadata={"progress": json.dumps(asdict(self.progress))}
@@ -252,17 +337,19 @@ class _Run:
         tensors = load_file(path)
         try:
             self.network.load_state_dict(_under("network/", tensors))
+            self.balance.load_state_dict(_under("balance/", tensors))
         except RuntimeError:
             raise DataError(
                 f"checkpoint '{path}'", must="of this recipe and data", came="weights of another shape", do="Train without --resume."
             ) from None
         self.best_weights = _under("best/", tensors)
-        for place, optimiser in enumerate(self.optimisers):
-            state: dict[int, dict[str, Any]] = {}
+        for name, squares in _under("rows/", tensors).items():
+            self.tables[name].squares.copy_(squares)
+        for place, optimiser in enumerate(self._optimisers()):
+            state: dict[int, dict[str, Tensor]] = {}
             for name, value in _under(f"optimiser{place}/", tensors).items():
                 number, key = name.split("/")
-                counts = value.ndim == 0 and not value.is_floating_point()  # SparseAdam counts its steps in a Python int
-                state.setdefault(int(number), {})[key] = value.item() if counts else value
+                state.setdefault(int(number), {})[key] = value
             optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
         self.progress = Progress(**json.loads(_metadata(path)["progress"]))
         self.progress.finished = "" if self.progress.batch else self._ending()  # more epochs or time may have been granted since
@@ -285,8 +372,10 @@ def _metadata(path: Path) -> dict[str, str]:
     return metadata
 
 
-def _split(network: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Parameters with dense gradients, and tables whose gradients are sparse."""
-    tables = {id(m.weight) for m in network.modules() if isinstance(m, nn.Embedding | nn.EmbeddingBag) and m.sparse}
-    parameters = list(network.parameters())
-    return [p for p in parameters if id(p) not in tables], [p for p in parameters if id(p) in tables]
+def _balance(objective: Objective, settings: TrainingSettings) -> Balance:
+    kind, own = choose(settings.balance, "penchant.fitting.balance", "training.balance")
+    balance: Balance = kind(own, objective.weights())
+    if balance.reads_gradients and not isinstance(objective, SharedObjective):
+        do = "Use kind = 'fixed', or a model with several tasks."
+        raise RecipeError("training.balance", must="one that looks at no task's gradient, for this model", came=f"'{balance.kind}'", do=do)
+    return balance

@@ -153,7 +153,7 @@ def gather(log: Log, encoded: Encoded, windows: Windows, chosen: Array) -> Batch
         columns={name: array[events] for name, array in encoded.history.items()},
         length=length,
     )
-    counts = windows.targets[chosen]
+    counts = windows.offsets[chosen + 1] - windows.offsets[chosen]
     places = np.arange(int(counts.max(initial=1)))
     present = places < counts[:, None]
     targets = np.where(present, windows.offsets[chosen][:, None] + places, 0)

@@ -30,7 +30,7 @@ class Scenarios:
     """
 
     def __init__(self, recipe: Recipe, features: FeatureSet) -> None:
-        self.recipe, self.columns = recipe, [recipe.scenario.column] if recipe.scenario.column else []
+        self.settings, self.columns = recipe.scenario, recipe.scenario.named
         found = features.features["scenario"]
         self._features: list[Category] = [found[name] for name in self.columns]  # type: ignore[misc]  # which is what reads names
         self._codes: dict[Values, int | None] = {}
@@ -61,12 +61,13 @@ class Scenarios:
         return tuple(reversed(values))
 
     def named(self, name: str) -> Values:
-        """What the columns say in the scenario that a recipe calls so."""
-        return (name,)
+        """What the columns say in the scenario that a recipe calls so; None for those that it does not speak of."""
+        told = self.settings.values(name)
+        return tuple(None if told.get(column) is None else str(told[column]) for column in self.columns)
 
     def name_of(self, values: Values) -> str:
         """What such a scenario is called, to people."""
-        return "unknown" if values[0] is None else values[0]
+        return self.settings.name(dict(zip(self.columns, values, strict=True))) or "unknown"
 
     def known(self, codes: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
         """The different scenarios among codes, without those of which some value is unknown."""

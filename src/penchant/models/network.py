@@ -100,6 +100,11 @@ class Network(nn.Module):
         """Whether the ranking path reads every feature by itself."""
         return bool(self.tasks) and bool(self.interaction.reads_fields)
 
+    @property
+    def reads_fields_alone(self) -> bool:
+        """Whether no task reads anything else."""
+        return self.reads_fields and self.retrieval is None and not self.interaction.reads_told
+
     def items(self, features: dict[str, Tensor]) -> "Items":
         """Items given by their features `{name: [n, *]}` as the network reads them."""
         vectors, fields = self.item(features)
@@ -113,6 +118,8 @@ class Network(nn.Module):
             items: Vectors of `batch.items`, `[n, width]`.
         """
         batch = batch if self.history.reads else batch.without_past()
+        if self.reads_fields_alone and not (self.history.reads or batch.context or batch.scenario):
+            return self._profiles_alone(batch)
         profile, fields = self.nobody.expand(batch.size, -1), []
         if self.profile is not None:
             own = self.profile(batch.profile)
@@ -130,6 +137,14 @@ class Network(nn.Module):
         read = torch.cat([*fields, circumstances, factors], dim=-2) if self.reads_fields else None
         return Encoding(users, history, context + scenario, Scenario(scenario, batch.scenario), age, batch.history, repeats, read)
 
+    def _profiles_alone(self, batch: Batch) -> "Encoding":
+        """The encoding of a network that reads fields of users and items, and nothing else."""
+        nothing = self.nobody.expand(*batch.visible.shape, -1)
+        own = self.profile(batch.profile) if self.profile is not None else nothing[:, :0]
+        read = own.unsqueeze(1).expand(-1, batch.visible.shape[1], -1, -1)
+        age = torch.zeros_like(batch.visible).unsqueeze(-1)
+        return Encoding(nothing, nothing, nothing, Scenario(nothing, batch.scenario), age, batch.history, None, read)
+
     def rank(self, encoding: "Encoding", candidates: "Items", standing: dict[str, Tensor]) -> dict[str, Tensor]:
         """Raw outputs `{task: [batch, targets, k]}`.
 
@@ -141,10 +156,10 @@ class Network(nn.Module):
         counts, counted = self.standing(standing) if self.standing is not None else (None, None)
         told = self._told(encoding, candidates.vectors, counts) if self.interaction.reads_told else None
         fields = _beside(encoding.fields, candidates.fields, counted) if self.interaction.reads_fields else None
-        representations = self.experts(self.gate_in(self.interaction(told, fields), encoding.scenario))
+        representations = self.experts(self.gate_in(self.interaction(told, fields), encoding.scenario)).unbind(-2)
         outputs = {}
         for place, (name, task) in enumerate(self.tasks.items()):
-            own = self.gates_out[place](representations[..., place, :], encoding.scenario)
+            own = self.gates_out[place](representations[place], encoding.scenario)
             outputs[name] = task(self.towers[place](own))
         return outputs
 

@@ -22,7 +22,7 @@ from penchant.models.classic import sources
 from penchant.models.final_score import FinalScore
 from penchant.models.network import Encoding, Items, Network
 from penchant.models.queries import Queries
-from penchant.models.recommender import Recommender, without
+from penchant.models.recommender import Recommender, known_factors, without
 from penchant.schema.errors import TargetError
 from penchant.schema.recipe import Recipe
 from penchant.schema.space import Range
@@ -362,8 +362,9 @@ class NetworkRecommender(Recommender):
         return cosines
 
     def scenarios(self) -> list[str]:
-        """The scenarios of the training part, the most frequent first."""
-        return [value for feature in self.features.features["scenario"].values() for value in getattr(feature, "values_", ())]
+        """Those of the training part, the most frequent first; of several columns the combinations in the log."""
+        known = known_factors(self.features)
+        return super().scenarios() if len(known) > 1 else [value for values in known.values() for value in values]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -12,7 +12,7 @@ from penchant.evaluation.intervals import Bootstrap
 from penchant.evaluation.metrics.auc import auc
 from penchant.evaluation.metrics.calibration import CalibrationPoint, calibration_curve
 from penchant.evaluation.metrics.rows import RowMetric
-from penchant.evaluation.slices import ALL, Slices, by_scenario, by_training_events
+from penchant.evaluation.slices import ALL, Slices, by_training_events
 from penchant.evaluation.summary import Chart, Comparison, Curve, Evaluation, Metric, Tables
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.recommender import Recommender
@@ -23,6 +23,7 @@ from penchant.studies.lists import PerUser
 from penchant.studies.protocols.all_items import AllItems
 from penchant.studies.protocols.protocol import ListProtocol
 from penchant.studies.protocols.rating_prediction import TOLD, Predicts
+from penchant.studies.scenarios import scenario_slices
 from penchant.tasks.task import labelled, task_class
 
 ITEM_MEAN = "item mean"
@@ -166,8 +167,7 @@ def _row_metrics(
 def _row_slices(test: Dataset) -> Slices:
     first = np.searchsorted(test.log.user[test.rows], test.log.user[test.rows])
     events = test.rows[first] - test.log.offsets[test.log.user[test.rows]]
-    scenario = test.recipe.scenario.column
-    slices = by_scenario(test.log.series(scenario, test.rows).to_list()) if scenario else {}
+    slices = scenario_slices(test.recipe, test.log.take([*test.recipe.scenario.named, "timestamp"], test.rows))
     return {ALL: np.ones(len(test), dtype=bool)} | slices | by_training_events(events)
 
 
@@ -192,10 +192,24 @@ def facts_of(test: Dataset) -> dict[str, str]:
 
 
 def _charts(curves: Sequence[Mapping[str, float]]) -> tuple[Chart, ...]:
-    """A chart for every loss and metric, each on its own scale."""
-    names = [name for name in curves[0] if name not in ("epoch", "seconds")] if curves else []
+    """A chart for every loss and metric, each on its own scale; then what the tasks share, and how far they want the same of it."""
+    names = list(dict.fromkeys(name for row in curves for name in row if name not in ("epoch", "seconds")))
     epochs = tuple(float(row["epoch"]) for row in curves)
-    return tuple(_chart(name, epochs, tuple(row.get(name, float("nan")) for row in curves)) for name in names)
+    lines = {name: tuple(row.get(name, float("nan")) for row in curves) for name in names}
+    uses, conflicts = (_beginning(part, lines) for part in ("use.", "conflict."))
+    plain = [_chart(name, epochs, values) for name, values in lines.items() if not name.startswith(("use.", "conflict."))]
+    by_task: dict[str, list[Curve]] = {}
+    for name, values in uses.items():
+        task, _, expert = name.rpartition(".")
+        by_task.setdefault(task, []).append(Curve(f"expert {expert}", epochs, values))
+    shared = [Chart(f"Experts that {task} uses", "epoch", "share", tuple(drawn)) for task, drawn in by_task.items()]
+    pairs = tuple(Curve(" and ".join(name.split(".")), epochs, values) for name, values in conflicts.items())
+    title = "Agreement of the tasks' gradients, where all share the network"
+    return (*plain, *shared, *([Chart(title, "epoch", "cosine", pairs)] if pairs else []))
+
+
+def _beginning(part: str, lines: Mapping[str, tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
+    return {name.removeprefix(part): values for name, values in lines.items() if name.startswith(part)}
 
 
 def _chart(name: str, epochs: tuple[float, ...], values: tuple[float, ...]) -> Chart:

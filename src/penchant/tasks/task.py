@@ -64,6 +64,8 @@ class RankingTask(nn.Module):
             label: Of the same `[batch, targets, ...]`.
             known: Which of them are real and have a label `[batch, targets]`.
         """
+        if known.all():
+            return self.loss(output, label).mean() if known.numel() else None  # nothing to pick out: rows without a history come so
         return self.loss(output[known], label[known]).mean() if known.any() else None
 
     def predict(self, output: Tensor) -> Tensor:

@@ -60,6 +60,7 @@ class NetworkObjective:
         self.horizon = self.network.retrieval.settings.horizon if self.network.retrieval else 1
         self.windows = recommender.windows(train.log, self._useful_rows())
         self.sizes = np.maximum(self.windows.length + 1, self.windows.targets)
+        self._shared: list[Tensor | None] = []
 
     def _given(self, name: str) -> NDArray[np.bool_]:
         """The events with a label of the task, and with the step before it where it has one, `[events]`."""
@@ -105,13 +106,15 @@ class NetworkObjective:
         )
         targets = torch.from_numpy(self.data.log.item[read.rows].astype(np.int64))
         against = self.pairs.draw(random, read)
-        asked = [read.history, targets, torch.from_numpy(following).clamp(min=0), torch.from_numpy(drawn), *against.values()]
+        past = read.history if self.network.history.reads else read.history[:, :0]
+        asked = [past, targets, torch.from_numpy(following).clamp(min=0), torch.from_numpy(drawn), *against.values()]
         unique, places = torch.unique(torch.cat([rows.flatten() for rows in asked]), return_inverse=True)
         in_history, in_targets, in_following, in_drawn, *in_against = (
             part.view_as(rows) for part, rows in zip(places.split([rows.numel() for rows in asked]), asked, strict=True)
         )
         items = self._items(unique)
         encoding = self.network.encode(read.with_history(in_history), items.vectors)
+        self._shared = [items.vectors, items.fields, encoding.users, encoding.history, encoding.context, encoding.fields]
         outputs = self.network.rank(encoding, items.at(in_targets.unsqueeze(2)), read.standing) if self.network.tasks else {}
         losses = self._ranking_losses(outputs, read)
         for (name, rows), places in zip(against.items(), in_against, strict=True):
@@ -161,6 +164,17 @@ class NetworkObjective:
             if loss is not None:
                 losses[name] = loss
         return losses
+
+    def shared(self) -> list[Tensor]:
+        """What the encoders handed to the tasks of the last batch: items, users, histories, contexts."""
+        return [tensor for tensor in self._shared if tensor is not None and tensor.requires_grad]
+
+    def notes(self) -> dict[str, float]:
+        """How much each task took from each expert of late, as `use.task.expert`; nothing where there are none to choose from."""
+        usage = getattr(getattr(self.network, "experts", None), "usage", None)
+        found = None if usage is None else usage()
+        rows = {} if found is None else dict(zip(self.network.tasks, found.tolist(), strict=True))
+        return {f"use.{name}.{place}": part for name, row in rows.items() for place, part in enumerate(row, 1)}
 
     def validate(self) -> dict[str, float]:
         """`next.ndcg@10` over all items and the ranking tasks' metrics on the validation part; empty without one."""

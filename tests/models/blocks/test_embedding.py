@@ -1,9 +1,13 @@
 """Feature arrays to vectors: looked up, averaged or passed through a line."""
 
+import pytest
 import torch
+from torch import nn
 
+import penchant.models.blocks.embedding
 from penchant.features.feature import Form
-from penchant.models.blocks.embedding import DENSE_ROWS, FeatureEmbedding
+from penchant.models.blocks.embedding import DENSE_ROWS, FeatureEmbedding, key
+from penchant.models.blocks.row_table import RowTable
 
 
 def embedding(**forms: Form) -> FeatureEmbedding:
@@ -38,6 +42,30 @@ def test_that_features_stand_beside_each_other_in_their_order() -> None:
     torch.testing.assert_close(found, torch.stack([part.one("job", job), part.one("plot", plot)], dim=-2))
 
 
-def test_that_only_large_tables_have_sparse_gradients() -> None:
-    assert not embedding(job=Form("index", 5)).tables["feature_job"].sparse
-    assert embedding(tags=Form("bag", DENSE_ROWS + 1)).tables["feature_tags"].sparse
+def test_that_only_large_tables_are_fitted_row_by_row() -> None:
+    assert not isinstance(embedding(job=Form("index", 5)).tables["feature_job"], RowTable)
+    assert isinstance(embedding(tags=Form("bag", DENSE_ROWS + 1)).tables["feature_tags"], RowTable)
+
+
+def test_that_lookups_side_by_side_have_the_gradients_of_lookups_one_by_one() -> None:
+    """Against torch's own embedding, with repeated, unknown and missing values, in tables of one width and many sizes."""
+    part = embedding(job=Form("index", 5), town=Form("index", 40), item=Form("index", 7))
+    asked = {name: torch.randint(0, form.size, (3, 11)) for name, form in part.forms.items()}
+    told = torch.randn(3, 11, 3, 4)
+    (part(asked) * told).sum().backward()
+    for place, (name, index) in enumerate(asked.items()):
+        weight = part.tables[key(name)].weight
+        own = weight.detach().clone().requires_grad_()
+        (nn.functional.embedding(index, own, padding_idx=0) * told[..., place, :]).sum().backward()
+        assert weight.grad is not None
+        torch.testing.assert_close(weight.grad, own.grad)
+
+
+def test_that_a_large_bag_is_averaged_as_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    bags = torch.tensor([[[2, 3, 0], [5, 0, 0]], [[0, 0, 0], [4, 4, 2]]])
+    small = embedding(genres=Form("bag", 6), job=Form("index", 4))
+    monkeypatch.setattr(penchant.models.blocks.embedding, "DENSE_ROWS", 5)
+    large = embedding(genres=Form("bag", 6), job=Form("index", 4))
+    large.load_state_dict(small.state_dict())
+    asked = {"genres": bags, "job": torch.tensor([[1, 2], [3, 0]])}
+    torch.testing.assert_close(large(asked), small(asked))

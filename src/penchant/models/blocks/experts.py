@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from penchant.models.blocks.dropout import Dropout
 from penchant.models.blocks.feed_forward import BENDS, Activation, feed_forward, layers
+from penchant.models.blocks.side_by_side import mixture, rectified, side_by_side
 from penchant.schema.settings import Settings
 
 Size = Annotated[int, Field(ge=1)]
@@ -87,6 +88,7 @@ class MMoE(nn.Module):
             nn.init.normal_(self.leave, std=sizes[0] ** -0.5)
         self.deeper = nn.ModuleList([ManyLinear(settings.experts, one, other) for one, other in pairwise(sizes)])
         self.ends = isinstance(settings.hidden, int)
+        self.rectifies = activation == "relu"
 
     @staticmethod
     def width_of(settings: MMoESettings, width: int) -> int:
@@ -95,17 +97,27 @@ class MMoE(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Representations `[..., tasks, width_out]` from `[..., width_in]`."""
-        hidden = self.dropout(self.bend(self.enter(values))).unflatten(-1, self.shape)
         weights = self.gates(values).unflatten(-1, (self.tasks, -1)).softmax(-1)
         if self.ends:
+            hidden = self.dropout(self.bend(self.enter(values))).unflatten(-1, self.shape)
             experts = torch.einsum("...eh,ehw->...ew", hidden, self.leave)
             # a product of so small matrices, one pair per value, is slower than their sum written out
             mixed: Tensor = (weights.unsqueeze(-1) * experts.unsqueeze(-3)).sum(-2)
             return mixed
-        own = hidden.flatten(0, -3).transpose(0, 1)  # [experts, rows, hidden]
+        own = self._experts(values.flatten(0, -2))
+        return mixture(weights.flatten(0, -3), own).reshape(*values.shape[:-1], self.tasks, -1)
+
+    def _experts(self, values: Tensor) -> Tensor:
+        """`[experts, rows, width_out]` from `[rows, width_in]`."""
+        if self.rectifies and not (self.training and self.dropout.level):
+            many, hidden = self.shape
+            deeper = [layer for layer in self.deeper if isinstance(layer, ManyLinear)]
+            weights = [self.enter.weight.view(many, hidden, -1), *(layer.weight.transpose(1, 2) for layer in deeper)]
+            return rectified(values, weights, [self.enter.bias.view(many, hidden), *(layer.bias.squeeze(1) for layer in deeper)])
+        own: Tensor = self.dropout(self.bend(self.enter(values))).unflatten(-1, self.shape).transpose(0, 1)
         for layer in self.deeper:
             own = self.dropout(self.bend(layer(own)))
-        return mixture(weights.flatten(0, -3), own).reshape(*values.shape[:-1], self.tasks, -1)
+        return own
 
 
 class ManyLinear(nn.Module):
@@ -119,9 +131,4 @@ class ManyLinear(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """`[many, rows, width_out]`."""
-        return torch.baddbmm(self.bias, values, self.weight)
-
-
-def mixture(weights: Tensor, experts: Tensor) -> Tensor:
-    """Each task's weighted sum `[rows, tasks, width]` of experts `[experts, rows, width]` by weights `[rows, tasks, experts]`."""
-    return torch.einsum("rte,erw->rtw", weights, experts)
+        return side_by_side(values, self.weight, self.bias)

@@ -24,6 +24,7 @@ from penchant.models.blocks.cooccurrence import cooccurrence_vectors
 from penchant.models.blocks.dropout import Dropout
 from penchant.models.blocks.embedding import DENSE_ROWS, SCALE
 from penchant.models.blocks.history import Layer
+from penchant.models.blocks.row_table import RowTable
 from penchant.models.collaborative.similarity import cosines
 from penchant.models.network_recommender import mixed_packs
 from penchant.models.queries import Queries
@@ -161,7 +162,7 @@ class SelfAttention(nn.Module):
 
     def __init__(self, items: int, width: int, layers: int, heads: int, length: int, dropout: float) -> None:
         super().__init__()
-        self.items = nn.Embedding(items, width, sparse=items > DENSE_ROWS)
+        self.items = RowTable(items, width, still=None, fused=False) if items > DENSE_ROWS else nn.Embedding(items, width)
         self.place = nn.Embedding(length + 1, width)
         for table in (self.items, self.place):
             nn.init.normal_(table.weight, std=SCALE)
@@ -174,7 +175,7 @@ class SelfAttention(nn.Module):
 
         A state knows only the events before it, so that padding belongs at the end and is never read.
         """
-        events = self.items(history) * math.sqrt(self.items.embedding_dim)
+        events = self.items(history) * math.sqrt(self.items.weight.shape[1])
         places = torch.arange(history.shape[1] + 1)
         tokens = self.dropout(F.pad(events, (0, 0, 1, 0)) + self.place(places))  # in front stands no event, only its place
         age = (places.unsqueeze(1) - places).unsqueeze(0)

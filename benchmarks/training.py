@@ -1,0 +1,310 @@
+"""How fast the multi-task network learns, beside three libraries' and beside the bare matrix products it consists of.
+
+MMoE on MovieLens-1M: eight fields of 16 numbers, four experts of 256 and 128 units, two towers of 64, two tasks (liked: 4 stars or more;
+loved: 5 stars), batches of 4,096 rows in random order, one epoch over all but each user's last tenth of ratings, which is judged. Once
+with an index per id, once with users and items hashed into two million buckets each. Data preparation and batches are made before the
+clock starts. All take turns of some batches in one run, so that what else the machine does hits all alike; each figure is the median of
+the turns, with the quartiles.
+
+    python benchmarks/training.py [--quick] [--json] [--data FOLDER] [--peers FOLDER] [--threads N]
+
+FOLDER of --peers holds virtual environments named rechub, deepctr and fuxi; what is not there is left out in a line. `--quick`: every
+twentieth user and few turns; its AUC means nothing.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+
+from penchant.data.dataset import Dataset, labels_of
+from penchant.evaluation.metrics.auc import auc
+from penchant.features.feature_set import FeatureSet
+from penchant.fitting.loop import Progress
+from penchant.schema.recipe import Recipe
+from penchant.training.trainer import fit_network
+
+HERE = Path(__file__).resolve().parent
+PEERS = ("rechub", "deepctr", "fuxi")
+SPACES = {"ml-1m": None, "2 million ids": 2_000_000}
+EMBEDDING, EXPERTS, HIDDEN, TOWER, BATCH, RATE = 16, 4, (256, 128), (64,), 4096, 1e-3
+TASKS = {"liked": "rating >= 4", "loved": "rating == 5"}
+USER, ITEM = ("user_id", "gender", "age", "occupation", "zip"), ("item_id", "genres", "decade")
+EVERY = 20  # with --quick, of the users
+LONGEST = 900  # seconds after which an order to a peer is given up
+
+RECIPE = """
+[data]
+events.path = "ratings"
+[features.user]
+{user}
+[features.item]
+{item}
+[tasks]
+{tasks}
+[network]
+width = 16
+dropout = 0.0
+history.kind = "none"
+scenario.kind = "none"
+candidate.kind = "none"
+interaction = {{ kind = "fields", told = false }}
+activation = "relu"
+experts = {{ kind = "mmoe", experts = 4, hidden = [256, 128] }}
+tower = [64]
+[training]
+epochs = 1
+batch_events = 4096
+precision = "bfloat16"
+learning_rate = {rate}
+"""
+
+Row = dict[str, Any]
+
+
+def recipe_of(buckets: int | None) -> Recipe:
+    """The recipe of ours; ids hashed where there are buckets."""
+
+    def lines(names: tuple[str, ...]) -> str:
+        hashed = "" if buckets is None else f", hash = {buckets}"
+        return "\n".join(f'{name} = {{ kind = "category"{hashed if name.endswith("_id") else ""} }}' for name in names)
+
+    tasks = "\n".join(f'{name} = {{ kind = "binary", label = "{label}" }}' for name, label in TASKS.items())
+    return Recipe.parse(RECIPE.format(user=lines(USER), item=lines(ITEM), tasks=tasks, rate=RATE))
+
+
+def read(folder: Path, every: int, recipe: Recipe) -> tuple[Dataset, Dataset]:
+    """All but each user's last tenth of ratings, and that tenth. Ratings without a place in the order come first."""
+    rated = pl.read_parquet(folder / "ratings_rebuilt.parquet").filter(pl.col("userID") % every == 0)
+    events = rated.select(
+        pl.col("userID").cast(pl.String).alias("user_id"),
+        pl.col("movieID").cast(pl.String).alias("item_id"),
+        pl.col("chron_rank").fill_null(0).cast(pl.Float64).alias("timestamp"),
+        "rating",
+    )
+    users = _table(folder / "users.dat", ("user_id", "gender", "age", "occupation", "zip"))
+    items = _table(folder / "movies.dat", ("item_id", "title", "genres"))
+    items = items.with_columns(pl.col("title").str.extract(r"\((\d{3})\d\)\s*$").alias("decade")).drop("title")
+    data = Dataset.from_frames(events, users, items, recipe)
+    train, _, test = data.split_last(0, 0.1)
+    return train, test
+
+
+def _table(path: Path, names: tuple[str, ...]) -> pl.DataFrame:
+    lines = path.read_text(encoding="latin1").splitlines()
+    return pl.DataFrame([line.split("::") for line in lines], schema=dict.fromkeys(names, pl.String), orient="row")
+
+
+def fields_of(features: FeatureSet, data: Dataset) -> tuple[NDArray[np.int64], list[int]]:
+    """What ours reads, as the peers read it: indices `[rows, fields]`, and how many there are of each field."""
+    encoded, log, rows = features.encode_log(data.log), data.log, data.rows
+    columns = [encoded.user[name][log.user[rows]] for name in USER] + [encoded.item[name][log.item[rows]] for name in ITEM]
+    forms = features.forms("user") | features.forms("item")
+    return np.stack(columns, axis=1), [forms[name].size for name in (*USER, *ITEM)]
+
+
+class Peer:
+    """A library in its own environment, waiting for orders."""
+
+    def __init__(self, name: str, environments: Path, folder: Path, threads: int) -> None:
+        self.name, self.folder = name, folder / name
+        self.folder.mkdir()
+        for shared in folder.glob("*.*"):
+            (self.folder / shared.name).symlink_to(shared)
+        environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"OMP_NUM_THREADS": str(threads)}
+        command = [(environments / name / "bin" / "python").absolute(), HERE / "peers" / f"{name}_mmoe.py", self.folder]
+        with (self.folder / "log").open("w") as log:
+            self.process = subprocess.Popen(
+                command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, cwd=self.folder
+            )
+
+    def order(self, text: str) -> float:
+        """Seconds that the order took.
+
+        Raises:
+            RuntimeError: with the last line of its log when it ended.
+        """
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        try:
+            self.process.stdin.write(text + "\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            lines = (self.folder / "log").read_text(errors="replace").strip().splitlines() or ["no reason given"]
+            raise RuntimeError(f"{self.name}: {lines[-1][:200]}")
+        return float(json.loads(answer)["seconds"])
+
+    def end(self) -> None:
+        """Let it go."""
+        self.process.kill()
+        self.process.communicate()
+
+
+def products(dtype: torch.dtype) -> Callable[[], None]:
+    """The matrix products of one step, forward and backward (by the input and by the weights), on ready matrices."""
+    wide, (first, second), tasks = EMBEDDING * len(USER + ITEM), HIDDEN, len(TASKS)
+    gates = torch.randn(wide, tasks * EXPERTS)
+    shapes = [(torch.randn(BATCH, wide), torch.randn(wide, EXPERTS * first)), (torch.randn(BATCH, wide), gates)]
+    shapes += [(torch.randn(BATCH, first), torch.randn(first, second)) for _ in range(EXPERTS)]
+    shapes += [(torch.randn(BATCH, second), torch.randn(second, TOWER[0])) for _ in range(tasks)]
+    ready = [(x.to(dtype), w.to(dtype), torch.randn(len(x), w.shape[1]).to(dtype)) for x, w in shapes]
+
+    def step() -> None:
+        for x, w, gradient in ready:
+            torch.mm(x, w), torch.mm(gradient, w.T), torch.mm(x.T, gradient)
+
+    return step
+
+
+class Turns:
+    """Ours trains; between some of its batches the others take theirs."""
+
+    def __init__(self, others: Mapping[str, Callable[[int], float]], batches: int, turns: int) -> None:
+        self.others, self.batches, self.turns = others, batches, turns
+        self.seconds: dict[str, list[float]] = {name: [] for name in ("penchant", *others)}
+        self.begun, self.spent = time.perf_counter(), 0.0
+
+    def __call__(self, progress: Progress, batch: int, of: int) -> None:
+        """After every batch of ours; the first turn of each warms up."""
+        if batch % self.batches == 0 and batch < of - 1:  # the epoch's last batch is smaller
+            now = time.perf_counter()
+            self.spent += now - self.begun
+            if batch <= self.turns * self.batches:
+                self.seconds["penchant"].append(now - self.begun)
+                for name, other in self.others.items():
+                    self.seconds[name].append(other(self.batches))
+            self.begun = time.perf_counter()
+
+    def rates(self) -> dict[str, Row]:
+        """Rows per second of each."""
+        found = {}
+        for name, seconds in self.seconds.items():
+            low, middle, high = np.percentile(self.batches * BATCH / np.array(seconds[1:]), (25, 50, 75))
+            found[name] = {"rows_per_second": middle, "quartiles": [low, high]}
+        return found
+
+
+def repeated(step: Callable[[], None]) -> Callable[[int], float]:
+    """A step, so many times, and its seconds."""
+
+    def run(times: int) -> float:
+        begun = time.perf_counter()
+        for _ in range(times):
+            step()
+        return time.perf_counter() - begun
+
+    return run
+
+
+def compare(space: str, buckets: int | None, asked: argparse.Namespace) -> dict[str, Row]:
+    """Everybody's rates and AUC in one space of ids."""
+    recipe = recipe_of(buckets)
+    train, test = read(asked.data / "ml-1m", EVERY if asked.quick else 1, recipe)
+    labels = {name: labels_of(test, name) for name in TASKS}
+    with tempfile.TemporaryDirectory(prefix="training-") as place:
+        folder = Path(place)
+        _tell(folder, recipe, train, test)
+        peers = {name: Peer(name, asked.peers, folder, asked.threads) for name in asked.there}
+        try:
+            others: dict[str, Callable[[int], float]] = {name: _order(peer) for name, peer in peers.items()}
+            for dtype in (torch.float32, torch.bfloat16):
+                others[f"bare products {str(dtype).removeprefix('torch.')}"] = repeated(products(dtype))
+            for other in others.values():
+                other(1)
+            turns = Turns(others, *asked.turns)
+            turns.begun = time.perf_counter()
+            model = fit_network(recipe, train, report=turns)
+            rows = turns.rates()
+            rows["penchant"] |= _quality(model.predict(test), labels)
+            for name, peer in peers.items():
+                rows[name]["epoch_seconds"] = peer.order("epoch")
+                found = np.load(folder / name / "predictions.npy")
+                rows[name] |= _quality({task: found[:, column] for column, task in enumerate(TASKS)}, labels)
+        finally:
+            for peer in peers.values():
+                peer.end()
+    for name, row in rows.items():
+        told(space, name, row)
+    return rows
+
+
+def _order(peer: Peer) -> Callable[[int], float]:
+    return lambda batches: peer.order(f"time {batches}")
+
+
+def _quality(found: Mapping[str, NDArray[np.floating]], labels: Mapping[str, NDArray[np.floating]]) -> Row:
+    return {"auc": {name: auc(labels[name], found[name].astype(np.float64)) for name in labels}}
+
+
+def _tell(folder: Path, recipe: Recipe, train: Dataset, test: Dataset) -> None:
+    """What the peers read."""
+    features = FeatureSet(recipe).fit(train)
+    rows, sizes = fields_of(features, train)
+    np.save(folder / "rows.npy", rows)
+    np.save(folder / "labels.npy", np.stack([labels_of(train, name) for name in TASKS], axis=1))
+    np.save(folder / "test.npy", fields_of(features, test)[0])
+    settings = {"fields": [*USER, *ITEM], "sizes": sizes, "tasks": list(TASKS), "embedding": EMBEDDING, "experts": EXPERTS}
+    settings |= {"hidden": HIDDEN, "tower": TOWER, "batch": BATCH, "learning_rate": RATE}
+    (folder / "settings.json").write_text(json.dumps(settings), encoding="utf8")
+
+
+def told(space: str, name: str, row: Row) -> None:
+    """A line of the table."""
+    low, high = row["quartiles"]
+    quality = "   ".join(f"AUC {task} {value:.4f}" for task, value in row.get("auc", {}).items())
+    print(f"{space:14} {name:24} {row['rows_per_second']:9,.0f} rows/s ({low:,.0f} to {high:,.0f})   {quality}", flush=True)
+
+
+def headline(spaces: Mapping[str, Mapping[str, Row]]) -> Row:
+    """Ours against the fastest peer and against the bound, in each space."""
+    found = {}
+    for space, rows in spaces.items():
+        ours, peers = rows["penchant"]["rows_per_second"], [rows[name]["rows_per_second"] for name in PEERS if name in rows]
+        found[space] = {"rows_per_second": ours, "share_of_bound": ours / rows["bare products bfloat16"]["rows_per_second"]}
+        found[space] |= {"times_fastest_peer": ours / max(peers)} if peers else {}
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="every twentieth user, few turns")
+    parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data", help="the folder that holds the data sets")
+    parser.add_argument("--peers", type=Path, help="a folder with virtual environments named rechub, deepctr and fuxi")
+    parser.add_argument("--threads", type=int, default=2, help="of each (default 2)")
+    asked = parser.parse_args()
+    torch.set_num_threads(asked.threads)
+    if not (asked.data / "ml-1m").is_dir():
+        print(f"skipped: no {asked.data / 'ml-1m'}; name the data with --data")
+        return 0
+    asked.there = [name for name in PEERS if asked.peers is not None and (asked.peers / name / "bin" / "python").exists()]
+    missing = [name for name in PEERS if name not in asked.there]
+    if missing:
+        print(f"not measured: {', '.join(missing)}: no such environment in --peers")
+    asked.turns = (2, 4) if asked.quick else (10, 10)
+    spaces = {space: compare(space, buckets, asked) for space, buckets in SPACES.items()}
+    found = headline(spaces)
+    for space, row in found.items():
+        print(f"{space:14} " + "   ".join(f"{name.replace('_', ' ')} {value:,.2f}" for name, value in row.items()))
+    if asked.json:
+        machine = {"cores": os.cpu_count(), "threads": asked.threads, "load": round(os.getloadavg()[0], 1)}
+        print(json.dumps({"benchmark": "training", "quick": asked.quick, **machine, "headline": found, "rows": spaces}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
