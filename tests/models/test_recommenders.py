@@ -15,7 +15,7 @@ from penchant.models.collaborative.popularity import Popularity
 from penchant.models.contract import check_recommender
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.queries import Queries
-from penchant.models.recommender import Recommender, usual_scenario
+from penchant.models.recommender import Recommender, usual_factors
 from penchant.models.saved import write
 from penchant.schema.errors import RecipeError, TargetError
 from penchant.schema.recipe import Part
@@ -235,7 +235,7 @@ def scenes() -> Dataset:
 def test_that_a_scenario_nobody_names_is_the_training_parts_most_frequent() -> None:
     data = scenes()
     model = fit_network(data.recipe, data.part(np.flatnonzero(data.log.time < NOON + DAY)))
-    assert usual_scenario(model.features) == "rain"
+    assert usual_factors(model.features) == {"sky": "rain"}
     asked = {"users": ["u0", "u1"], "k": 5, "exclude_seen": False}
     time = {"time": NOON + DAY}
     unnamed, rain, sun = (model.recommend(**asked, context=time, scenario=name) for name in (None, "rain", "a sun"))
@@ -250,10 +250,10 @@ def test_that_a_scenario_nobody_names_is_the_training_parts_most_frequent() -> N
 
 def test_that_nothing_stands_for_a_scenario_where_there_is_none() -> None:
     data = dataset(weather(users=8), NEXT + SMALL)
-    assert usual_scenario(FeatureSet(data.recipe).fit(data)) is None
-    assert usual_scenario(None) is None
+    assert usual_factors(FeatureSet(data.recipe).fit(data)) == {}
+    assert usual_factors(None) == {}
     empty = dataset(weather(users=8).with_columns(sky=pl.lit(None, dtype=pl.String)), NEXT + '[scenario]\ncolumn = "sky"\n')
-    assert usual_scenario(FeatureSet(empty.recipe).fit(empty)) is None
+    assert usual_factors(FeatureSet(empty.recipe).fit(empty)) == {}
     assert len(Popularity().fit(empty).recommend(["u0"], 1, exclude_seen=False)) == 1
 
 

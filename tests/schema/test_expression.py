@@ -48,6 +48,11 @@ def on_frame(text: str, frame: pl.DataFrame = FRAME) -> list[Any]:
         ("(1 + 2) * rating", [15.0, 9.0, None, 0.0]),
         ("true", [True, True, True, True]),
         ("liked + liked", [2.0, 0.0, None, 2.0]),
+        ("missing(event)", [False, False, True, False]),
+        ("not missing(event) and event != ''", [True, True, False, False]),
+        ("missing(rating / price)", [False, True, True, True]),
+        ("missing(col('liked')) or rating == 0", [False, False, True, True]),
+        ("missing('rating')", [False, False, False, False]),
     ],
 )
 def test_that_a_text_means_the_same_by_hand_on_a_frame_and_on_rows(text: str, expected: list[Any]) -> None:
@@ -96,6 +101,18 @@ def test_that_truth_packed_as_numbers_is_still_truth() -> None:
     assert on_frame("liked == true", packed) == [True, False, None]
 
 
+def test_that_a_number_that_is_none_is_missing_on_a_row() -> None:
+    assert Expression("missing(price)").value({"price": float("nan")}) is True
+    assert Expression("missing(price)").columns == {"price"}
+    assert Expression("missing > 1").value({"missing": 2}) is True
+
+
+@pytest.mark.parametrize("text", ["missing()", "missing(a, b)", "missing(a=1)", "missing(open('x'))", "absent(a)"])
+def test_that_missing_asks_of_one_thing(text: str) -> None:
+    with pytest.raises(RecipeError):
+        Expression(text)
+
+
 def test_that_only_true_holds() -> None:
     condition = Expression("rating >= 4")
     assert [condition.holds(row) for row in ROWS] == [True, False, False, False]
@@ -135,6 +152,7 @@ conditions = st.recursive(
     | texts.map("({})".format)
     | lists.map("({})".format)
     | chains
+    | amounts.map("missing({})".format)
     | st.sampled_from(["liked", "rating", "true", "false", "null"]),
     lambda inner: (
         st.tuples(inner, st.sampled_from(["and", "or"]), inner).map(lambda t: f"({t[0]} {t[1]} {t[2]})") | inner.map(lambda t: f"(not {t})")

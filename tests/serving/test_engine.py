@@ -12,7 +12,7 @@ import pytest
 from tests import small_data
 
 from penchant.models.network_recommender import NetworkRecommender
-from penchant.models.recommender import usual_scenario
+from penchant.models.recommender import usual_factors
 from penchant.schema.errors import TargetError
 from penchant.schema.event import Event
 from penchant.schema.recipe import Recipe
@@ -248,7 +248,7 @@ def test_that_the_context_may_name_the_scenario(shared: BundleEngine) -> None:
     for scenario in stars:
         assert_same(ask(shared, "u0", scenario=None, context=DAY | {"tab": scenario}), stars[scenario])
     assert_same(ask(shared, "u0", scenario="home", context=DAY | {"tab": "search"}), stars["home"])
-    usual = usual_scenario(small_data.film_network().features)
+    usual = usual_factors(small_data.film_network().features)["tab"]
     assert_same(ask(shared, "u0", scenario=None, context=DAY | {"tab": None}), stars[str(usual)])
 
 

@@ -178,7 +178,9 @@ def recommend(
     users: Annotated[str, typer.Option(help="User ids with commas between, or 'all'.")],
     k: Annotated[int, typer.Option("-k", "--items", help="Items per user.")] = 10,
     out: Annotated[Path | None, typer.Option(help="A .parquet, .csv or .jsonl file; an interrupted run goes on where it stopped.")] = None,
-    scenario: Annotated[str | None, typer.Option(help="Value of the scenario column; the most frequent when absent.")] = None,
+    scenario: Annotated[
+        str | None, typer.Option(help="Value of the scenario column; of several 'device=phone,tab=1'. The most frequent when absent.")
+    ] = None,
     context: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of a context column; may be repeated.")] = None,
     include_seen: Annotated[bool, typer.Option("--include-seen", help="Items the user had before may come again.")] = False,
     home: Home = None,

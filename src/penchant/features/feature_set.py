@@ -91,7 +91,7 @@ class FeatureSet:
             "item": recipe.features.item,
             "context": recipe.features.context,
             "history": recipe.history.columns,
-            "scenario": {recipe.scenario.column: FeaturePart(kind="category")} if recipe.scenario.column else {},
+            "scenario": recipe.scenario.parts,
             "candidate": recipe.features.candidate,
         }
         of_items, self._beside_item = recipe.features.item_columns, recipe.features.candidate_moment

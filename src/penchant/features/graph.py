@@ -6,35 +6,19 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from scipy.linalg import eigh
 from scipy.sparse import csr_matrix, diags_array
 from scipy.sparse.linalg import eigsh
 
-from penchant.data.sources.places import open_source
+from penchant.data.edges import EdgesSettings, read_edges
 from penchant.features.feature import Array, Form, as_number, as_text
-from penchant.schema.errors import DataError, RecipeError, did_you_mean
-from penchant.schema.recipe import SourceSettings
+from penchant.schema.errors import DataError
 from penchant.schema.settings import Settings
 
 SMALL = 500  # nodes up to which all eigenvectors are computed at once
 BOUND = 6.0
 GAPPED = ("own", "means")  # arrays in which a number may be missing
-
-
-class EdgesSettings(Settings):
-    """A table of relations, one a row."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-    path: str
-    """A file in any format that tables come in."""
-    source: str = Field(alias="from")
-    """The column of one end; the ids that the feature's column holds."""
-    target: str = Field(alias="to")
-    """The column of the other end. A relation counts for both ends alike."""
-    weight: str | None = None
-    """A column of positive weights; every relation weighs 1 when absent, and repeated ones add up."""
-    separator: str | None = None
 
 
 class GraphSettings(Settings):
@@ -169,15 +153,7 @@ def read_graph(settings: EdgesSettings, directory: Path) -> tuple[list[str], csr
         DataError: when the table cannot be read, or a weight is not a positive number.
         RecipeError: when a column is not in the table.
     """
-    table = open_source(SourceSettings(path=settings.path, separator=settings.separator), directory, "users")
-    frame, _ = table.read(lambda rows: rows)
-    wanted = [name for name in (settings.source, settings.target, settings.weight) if name]
-    for name in wanted:
-        if name not in frame.columns:
-            came = f"columns {', '.join(frame.columns[:12])}"
-            raise RecipeError(
-                f"column '{name}' of the edges", must=f"in '{settings.path}'", came=came, do=did_you_mean(name, frame.columns)
-            )
+    frame = read_edges(settings, directory)
     ends = pl.DataFrame({"a": as_text(frame[settings.source]), "b": as_text(frame[settings.target])})
     weights = as_number(frame[settings.weight]) if settings.weight else np.ones(len(frame))
     sound = ends.select(pl.col("a").is_not_null() & pl.col("b").is_not_null() & (pl.col("a") != pl.col("b"))).to_series().fill_null(False)

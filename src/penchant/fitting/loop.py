@@ -114,7 +114,7 @@ class Interrupted(KeyboardInterrupt):
 Report = Callable[[Progress, int, int], None]
 """Called with progress, batches done and batches in this epoch."""
 
-LOWER_IS_BETTER = ("rmse", "mae", "log_loss", "loss")
+LOWER_IS_BETTER = ("rmse", "mae", "log_loss", "deviance", "loss")
 
 
 def train(

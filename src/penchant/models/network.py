@@ -28,6 +28,7 @@ from penchant.schema.errors import RecipeError
 from penchant.schema.kinds import choose
 from penchant.schema.recipe import Part, Recipe
 from penchant.tasks.next_item import NextItem
+from penchant.tasks.relation import Relation
 from penchant.tasks.task import RankingTask, build
 
 
@@ -57,9 +58,11 @@ class Network(nn.Module):
             do = "Take repeats out, or let the network read a history."
             raise RecipeError("network.repeats", must="of kind 'none' where no history is read", came=f"'{settings.repeats.kind}'", do=do)
         represented = _width_of(settings.experts, width)
-        tasks = {name: build(name, part, [represented, *settings.tower][-1]) for name, part in recipe.tasks.items()}
+        judged = [represented, *settings.tower][-1]
+        tasks = {name: build(name, part, width if part.kind == Relation.kind else judged) for name, part in recipe.tasks.items()}
         self.retrieval: NextItem | None = next((task for task in tasks.values() if task.face == "retrieval"), None)
         self.tasks = _ByAnyName({name: task for name, task in tasks.items() if task.face == "ranking"})
+        self.relations = _ByAnyName({name: task for name, task in tasks.items() if task.face == "relation"})
         if self.tasks:
             counted = features.forms("candidate")
             told = 6 if counted else 5
@@ -86,6 +89,11 @@ class Network(nn.Module):
     def ranking_tasks(self) -> dict[str, RankingTask]:
         """The tasks with a head, by name."""
         return {name: task for name, task in self.tasks.items() if isinstance(task, RankingTask)}
+
+    @property
+    def relation_tasks(self) -> dict[str, Relation]:
+        """The tasks between users, by name."""
+        return {name: task for name, task in self.relations.items() if isinstance(task, Relation)}
 
     @property
     def reads_fields(self) -> bool:

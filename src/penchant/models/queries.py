@@ -96,5 +96,4 @@ class Queries:
 def moment_columns(recipe: Recipe) -> list[str]:
     """Event columns that are known when a recommendation is asked for."""
     columns = {column for name, part in recipe.features.context.items() for column in part.asks(name)} | recipe.features.candidate_moment
-    columns |= {recipe.scenario.column} if recipe.scenario.column else set()
-    return sorted(columns | {"timestamp"})
+    return sorted(columns | {*recipe.scenario.named, "timestamp"})

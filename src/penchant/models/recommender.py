@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from penchant.data.dataset import Dataset
 from penchant.data.log import Log
+from penchant.data.scenario import scenario_names
+from penchant.features.category import Category
 from penchant.features.feature_set import FeatureSet
 from penchant.models.queries import Queries, moment_columns
 from penchant.schema.errors import NotFittedError, TargetError, did_you_mean
@@ -88,10 +90,11 @@ class Recommender(ABC):
 
     def scenarios(self) -> list[str]:
         """The scenarios that may be named, the most frequent first; none where the recipe has but one."""
-        column = self.recipe_.scenario.column
-        if column is None:
+        settings = self.recipe_.scenario
+        if not settings.named:
             return []
-        found: list[str] = self.log_.series(column).drop_nulls().cast(pl.String).value_counts(sort=True)[column].to_list()
+        names = scenario_names(settings, self.log_.take(list(settings.named), slice(None))).drop_nulls().cast(pl.String)
+        found: list[str] = names.value_counts(sort=True)[names.name].to_list()
         return found
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -118,7 +121,7 @@ class Recommender(ABC):
         k: int = 10,
         *,
         context: Mapping[str, Any] | None = None,
-        scenario: str | None = None,
+        scenario: str | Mapping[str, Any] | None = None,
         exclude_seen: bool = True,
         unknown: Unknown = "fallback",
     ) -> pl.DataFrame:
@@ -128,7 +131,8 @@ class Recommender(ABC):
             users: User ids; one never seen gets what suits everybody.
             k: Items per user, 1 up to the catalogue's size.
             context: Values of context columns, the same for all; `time` stands for `timestamp` (seconds or datetime).
-            scenario: Value of the scenario column; when neither it nor the context names one, the training part's most frequent.
+            scenario: Value of the scenario column; of several columns `{column: value}`. For a column that neither it nor the context
+                names, the training part's most frequent value.
             exclude_seen: Leave out items the user has events with.
             unknown: What to do about user ids never seen.
 
@@ -136,7 +140,7 @@ class Recommender(ABC):
             `user_id, rank, item_id, score`, best first.
 
         Raises:
-            TargetError: when k is out of range, or a user is unknown and `unknown = "raise"`.
+            TargetError: when k is out of range, a column names no scenario, or a user is unknown and `unknown = "raise"`.
             NotFittedError: before `fit`.
         """
         self._check_ready()
@@ -259,7 +263,7 @@ class Recommender(ABC):
                 raise error
             warnings.warn(str(error), stacklevel=3)
 
-    def _moment(self, count: int, context: Mapping[str, Any] | None, scenario: str | None) -> pl.DataFrame:
+    def _moment(self, count: int, context: Mapping[str, Any] | None, scenario: str | Mapping[str, Any] | None) -> pl.DataFrame:
         values = dict(context or {})
         time = values.pop("time", values.pop("timestamp", None))
         time = datetime.now(UTC) if time is None else time
@@ -271,10 +275,8 @@ class Recommender(ABC):
                 do="For example 1650888000 or datetime(2022, 4, 25).",
             )
         time = time.timestamp() if isinstance(time, datetime) else float(time)
-        if self.recipe_.scenario.column:
-            named = {} if scenario is None else {self.recipe_.scenario.column: scenario}
-            usual = usual_scenario(getattr(self, "features", None))  # models without features do not look at the scenario
-            values = {self.recipe_.scenario.column: usual} | values | named
+        usual = usual_factors(getattr(self, "features", None))  # models without features do not look at the scenario
+        values = dict.fromkeys(self.recipe_.scenario.named) | usual | values | self.recipe_.scenario.values(scenario)
         known = moment_columns(self.recipe_)
         for name in values:
             if name not in known:
@@ -293,7 +295,13 @@ def without(scores: NDArray[np.float32], queries: Queries, exclude_seen: bool, r
     return scores
 
 
-def usual_scenario(features: FeatureSet | None) -> str | None:
-    """What stands for a scenario that nobody names: the most frequent of the training part; None where there is none."""
-    fitted = features.features["scenario"].values() if features else ()
-    return next((value for feature in fitted for value in feature.state()[0]["values"]), None)
+def usual_factors(features: FeatureSet | None) -> dict[str, str]:
+    """What stands for a scenario that nobody names, `{column: value}`: each one's most frequent of the training part, where it has any."""
+    values = known_factors(features)
+    return {name: known[0] for name, known in values.items() if known}
+
+
+def known_factors(features: FeatureSet | None) -> dict[str, list[str]]:
+    """The values of every column that names scenarios, the training part's most frequent first."""
+    fitted = features.features["scenario"] if features else {}
+    return {name: feature.state()[0]["values"] for name, feature in fitted.items() if feature.kind == Category.kind}

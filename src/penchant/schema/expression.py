@@ -4,8 +4,9 @@ One text is read once and then used on a whole frame (`polars()`) and on one row
 a label, a filter or a history rule means the same offline and online.
 
 Grammar: column names; col('name') for a column whose name is no plain word or is a word of Python (class, from);
-numbers, 'text', true, false, null; + - * /; == != < <= > >=; in (…), not in (…); and, or, not; parentheses.
-A comparison with a missing value is missing, and a missing condition does not hold.
+numbers, 'text', true, false, null; + - * /; == != < <= > >=; in (…), not in (…); and, or, not; parentheses; missing(…).
+A comparison with a missing value is missing, and a missing condition does not hold; missing(…) alone says yes or no of a missing
+value: `not missing(comment) and comment != ''` holds where there is a text, and is no, not missing, where there is none.
 Arithmetic is done in float64 whatever the column's type; division by zero is missing. As a condition, a number other than 0 holds.
 """
 
@@ -73,7 +74,7 @@ class Expression:
     def _refused(self, came: str, do: str = "For example: \"rating >= 4\" or \"event in ('click', 'buy')\".") -> RecipeError:
         return RecipeError(
             f"expression '{self.text[:200]}'",
-            must="column names, col('name'), numbers and 'texts' joined by + - * / == != < <= > >= in, and, or, not",
+            must="column names, col('name'), missing(name), numbers and 'texts' joined by + - * / == != < <= > >= in, and, or, not",
             came=came,
             do=do,
         )
@@ -89,6 +90,8 @@ class Expression:
             case ast.Call(func=ast.Name(id="col"), args=[ast.Constant(value=str(name))], keywords=[]) if name:
                 names.add(name)
                 return
+            case ast.Call(func=ast.Name(id="missing"), args=[asked], keywords=[]):
+                children: list[ast.AST] = [asked]
             case ast.Constant(value=int() | float() as number):
                 if abs(number) >= 2**63 or not isfinite(number):
                     raise self._refused("a number of more than 64 bits")
@@ -96,7 +99,7 @@ class Expression:
             case ast.Constant(value=str() | None):
                 return
             case ast.Compare(ops=[ast.In() | ast.NotIn()], comparators=[ast.Tuple(elts=elements) | ast.List(elts=elements)]):
-                children: list[ast.AST] = [node.left, *elements]
+                children = [node.left, *elements]
                 if not elements or not all(_is_value(element) for element in elements):
                     raise self._refused("'in' followed by something other than a list of values")
             case ast.Compare(ops=ops) if all(type(op) in _COMPARE for op in ops):
@@ -139,8 +142,10 @@ def _to_polars(node: ast.AST) -> pl.Expr:
     match node:
         case ast.Name(id=name):
             return pl.lit(_CONSTANTS[name]) if name in _CONSTANTS else pl.col(name)
-        case ast.Call(args=[ast.Constant(value=str(name))]):
+        case ast.Call(func=ast.Name(id="col"), args=[ast.Constant(value=str(name))]):
             return selectors.by_name(name).as_expr()  # pl.col would read "*" and "^…$" as patterns
+        case ast.Call(args=[asked]):
+            return _to_polars(asked).is_null()
         case ast.Constant(value=value):
             return pl.lit(value)
         case ast.BoolOp(op=op, values=values):
@@ -177,8 +182,11 @@ def _of_row(node: ast.AST, row: Mapping[str, Any]) -> Any:
     match node:
         case ast.Name(id=name):
             return _CONSTANTS[name] if name in _CONSTANTS else row.get(name)
-        case ast.Call(args=[ast.Constant(value=str(name))]):
+        case ast.Call(func=ast.Name(id="col"), args=[ast.Constant(value=str(name))]):
             return row.get(name)
+        case ast.Call(args=[asked]):
+            value = _of_row(asked, row)
+            return value is None or (isinstance(value, float) and isnan(value))
         case ast.Constant(value=value):
             return value
         case ast.BoolOp(op=op, values=values):

@@ -17,7 +17,7 @@ def kinds_in(place: str) -> dict[str, type[Any]]:
     """Classes by their `kind` in a module, or in every module of a package.
 
     >>> sorted(kinds_in("penchant.tasks"))
-    ['binary', 'next_item', 'regression']
+    ['binary', 'count', 'duration', 'next_item', 'ordinal', 'pairwise', 'regression', 'relation']
     """
     found = importlib.import_module(place)
     names = [f"{place}.{module.name}" for module in pkgutil.iter_modules(found.__path__)] if hasattr(found, "__path__") else [place]

@@ -7,6 +7,7 @@ the rest of their keys unread; the part itself checks them.
 
 import re
 import tomllib
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -22,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from penchant.schema.errors import RecipeError, did_you_mean
+from penchant.schema.errors import RecipeError, TargetError, did_you_mean
 from penchant.schema.expression import Expression
 from penchant.schema.settings import ContradictionError, S, Settings, read_settings
 from penchant.schema.space import Range
@@ -330,9 +331,75 @@ def _keys(part: Any) -> dict[str, Any]:
 
 
 class ScenarioSettings(Settings):
-    """The column that names the scenario; absent = one scenario."""
+    """What makes a scenario: one column, or several and the clock, each a *factor*; absent = one scenario.
+
+    Every factor has weights of its own, so that a combination never seen is made of values that were.
+    """
 
     column: str | None = None
+    """The only one that names the scenario."""
+    columns: tuple[str, ...] = ()
+    """Several that do together, for example ["device", "tab"]."""
+    buckets: dict[Literal["hour", "weekday", "month"], Annotated[int, Field(ge=2, le=366)]] = Field({})
+    """The clock as a factor: `{ hour = 4 }` cuts the day into four equal parts, weekday the week, month the year."""
+    hours_from_utc: float = Field(0.0, ge=-14, le=14)
+    """Whose clock that is."""
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if self.column is not None and self.columns:
+            do = f'For example columns = ["{self.column}", "{self.columns[0]}"].'
+            raise ContradictionError("given a column or columns", "both", do)
+        twice = next((name for name in self.named if self.named.count(name) > 1 or name in self.buckets), None)
+        if twice is not None:
+            raise ContradictionError("made of factors with names of their own", f"'{twice}' twice", "Take one out.")
+        return self
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The columns whose values name the scenario."""
+        return self.columns if self.column is None else (self.column,)
+
+    @property
+    def parts(self) -> dict[str, FeaturePart]:
+        """The feature that reads each factor."""
+        clock = {"kind": "period", "column": "timestamp", "hours_from_utc": self.hours_from_utc}
+        read = {name: FeaturePart.model_validate(clock | {"cycle": name, "parts": parts}) for name, parts in self.buckets.items()}
+        return {name: FeaturePart(kind="category") for name in self.named} | read
+
+    def values(self, scenario: str | Mapping[str, Any] | None) -> dict[str, Any]:
+        """What a scenario says of the columns that name it; nothing where none is named or the recipe has one scenario.
+
+        Args:
+            scenario: The column's value; of several columns `{column: value}` or a text such as "device=phone, tab=1".
+
+        Raises:
+            TargetError: for a column that does not name scenarios, or a text that names none of several.
+        """
+        if scenario is None or not self.named:
+            return {}
+        if isinstance(scenario, str):
+            scenario = {self.named[0]: scenario} if len(self.named) == 1 else self._told(scenario)
+        for name in scenario:
+            if name not in self.named:
+                must = "a column that names scenarios"
+                raise TargetError(f"scenario, column '{name}'", must=must, came="another name", do=did_you_mean(name, self.named))
+        return dict(scenario)
+
+    def _told(self, text: str) -> dict[str, str]:
+        pairs = [part.partition("=") for part in text.split(",")]
+        if not all(sign for _, sign, _ in pairs):
+            example = ", ".join(f"{name}=..." for name in self.named)
+            must = f"of the form '{example}'"
+            raise TargetError(f"scenario '{text[:200]}'", must=must, came="a part without '='", do="Name the columns that matter.")
+        return {name.strip(): value.strip() for name, _, value in pairs}
+
+    def name(self, values: Mapping[str, Any]) -> str | None:
+        """What the scenario with these column values is called: the only column's value, else "device=phone, tab=1"; None without any."""
+        told = {name: values[name] for name in self.named if values.get(name) is not None}
+        if len(self.named) == 1:
+            return next((str(value) for value in told.values()), None)
+        return ", ".join(f"{name}={value}" for name, value in told.items()) or None
 
 
 class TaskPart(Part):
@@ -341,8 +408,39 @@ class TaskPart(Part):
     label: ExpressionText | None = None
     """A column or an expression over an event's columns."""
     only_where: ExpressionText | None = None
+    """The rows the task is taught and judged on; all when absent."""
     positive_where: ExpressionText | None = None
+    """With next_item and pairwise: the events that were wanted; all when absent."""
+    censored: ExpressionText | None = None
+    """With duration: where the amount is only a lower bound, because the end was not seen; nowhere when absent."""
+    after: str | None = None
+    """With binary: the binary task that comes first (a like after a click); p(task) = p(after) · p(task | after)."""
+    funnel: Literal["whole_space", "masked"] | None = None
+    """With `after`: `whole_space` learns the product from all rows, `masked` the second factor where the step before was taken.
+
+    Either predicts the product; `whole_space` when absent.
+    """
     weight: float = Field(1.0, ge=0)
+
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """What it reads of an event's columns."""
+        return tuple(text for text in (self.label, self.only_where, self.positive_where, self.censored) if text is not None)
+
+    @model_validator(mode="after")
+    def _censored_durations(self) -> Self:
+        if self.censored is not None and self.kind != "duration":
+            raise ContradictionError("of kind 'duration' when it has censored", f"kind = '{self.kind}'", "Take censored out.")
+        return self
+
+    @model_validator(mode="after")
+    def _steps_of_yes_or_no(self) -> Self:
+        if self.funnel is not None and self.after is None:
+            do = f'For example: after = "click", funnel = "{self.funnel}"'
+            raise ContradictionError("given the task it stands after when it has a funnel", f"only funnel = '{self.funnel}'", do)
+        if self.after is not None and self.kind != "binary":
+            raise ContradictionError("of kind 'binary' when it stands after another", f"kind = '{self.kind}'", "Use only_where.")
+        return self
 
 
 class HistorySettings(Settings):
@@ -439,6 +537,9 @@ class TrainingSettings(Settings):
     """Validations without improvement before stopping."""
     watch: str | None = None
     """Metric of the validation part that decides, as `task.metric` ("next.ndcg@10", "click.auc"); first task when absent."""
+    calibrate: bool = False
+    """Fit two numbers per binary task and scenario on the validation part, so that of what is said to happen three times in ten three in
+    ten do. For whoever reads the chances themselves, or adds tasks up by `serving.rank_by`; the order by one task stays as it is."""
     balance: Part = Part(kind="fixed")
     """How the losses of several tasks become one step. `fixed`: the tasks' weights; `equal`: 1 each, whatever they are."""
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -464,6 +565,11 @@ class ServingSettings(Settings):
     """Classic models that propose candidates too, by name. Without a next_item task only what they propose is ranked."""
     rank_by: dict[str, float] = Field({})
     """Weight of each task in the final score; the next_item task alone when absent, else the first task."""
+    rank_by_scenario: dict[str, dict[str, float]] = Field({})
+    """The same for scenarios that weigh tasks otherwise, `"1" = { click = 1.0, like = 3.0 }`; `rank_by` counts in all others."""
+    rank_by_learnt: ExpressionText | None = None
+    """What a good item is, yes or no (`"is_like or long_view"`): the weights of the ranking tasks are learnt from it on the validation
+    part, for each scenario with enough such events. `rank_by` counts where there is no such part."""
     exclude_seen: bool = True
     events: dict[str, dict[str, float | str]] = Field({})
     """What an incoming event says of the log's columns: `click = {is_click = 1}`; "value" stands for the event's value."""
@@ -514,6 +620,24 @@ class Recipe(Settings):
 
     @field_validator("tasks")
     @classmethod
+    def _steps_lead_to_a_first_one(cls, tasks: dict[str, TaskPart]) -> dict[str, TaskPart]:
+        for name in tasks:
+            walked = [name]
+            while (before := tasks[walked[-1]].after) is not None:
+                if before not in tasks:
+                    came = f"'{walked[-1]}' after '{before}', which is not in [tasks]"
+                    raise ContradictionError("after tasks that there are", came, did_you_mean(before, tasks))
+                if tasks[before].kind != "binary":
+                    came = f"'{walked[-1]}' after '{before}', of kind '{tasks[before].kind}'"
+                    raise ContradictionError("after binary tasks", came, "Use only_where for a condition on other columns.")
+                if before in walked:
+                    came = f"a circle: {' after '.join([*walked, before])}"
+                    raise ContradictionError("after tasks that come before them", came, "Take one `after` out.")
+                walked.append(before)
+        return tasks
+
+    @field_validator("tasks")
+    @classmethod
     def _one_retrieval_task(cls, tasks: dict[str, TaskPart]) -> dict[str, TaskPart]:
         retrieval = [name for name, task in tasks.items() if task.kind == "next_item"]
         if len(retrieval) > 1:
@@ -523,12 +647,37 @@ class Recipe(Settings):
         return tasks
 
     @model_validator(mode="after")
+    def _items_are_judged(self) -> Self:
+        if not self._of_items:
+            do = 'Add one, for example: [tasks.next] kind = "next_item"'
+            raise ContradictionError("given a task that judges items", f"relation tasks alone ({', '.join(self.tasks)})", do)
+        return self
+
+    @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        for task in self.serving.rank_by:
+        told = {"rank_by": self.serving.rank_by}
+        told |= {f"rank_by_scenario.{name}": weights for name, weights in self.serving.rank_by_scenario.items()}
+        for key, task in [(key, task) for key, weights in told.items() for task in weights]:
             if task not in self.tasks:
                 raise ContradictionError(
-                    "free of unknown tasks in serving.rank_by", f"'{task}', which is not in [tasks]", did_you_mean(task, self.tasks)
+                    f"free of unknown tasks in serving.{key}", f"'{task}', which is not in [tasks]", did_you_mean(task, self.tasks)
                 )
+            if task not in self._of_items:
+                raise ContradictionError(f"free of relation tasks in serving.{key}", f"'{task}', which judges no items", "Take it out.")
+        return self
+
+    @model_validator(mode="after")
+    def _scores_are_of_one_mind(self) -> Self:
+        by_scenario, learnt = self.serving.rank_by_scenario, self.serving.rank_by_learnt
+        if by_scenario and not self.scenario.named:
+            came = f"serving.rank_by_scenario.{next(iter(by_scenario))} without one"
+            raise ContradictionError("given a scenario when it is ranked by scenario", came, 'For example: [scenario] column = "tab"')
+        if by_scenario and learnt is not None:
+            came, do = "serving.rank_by_scenario and serving.rank_by_learnt", "Take one of the two out; what is learnt differs by scenario."
+            raise ContradictionError("ranked by weights that are told or learnt", came, do)
+        if learnt is not None and all(task.kind in ("next_item", "relation") for task in self.tasks.values()):
+            do = 'Add one, for example: [tasks.like] kind = "binary"'
+            raise ContradictionError("given a task that ranks when serving.rank_by_learnt weighs them", "none", do)
         return self
 
     @model_validator(mode="after")
@@ -538,7 +687,7 @@ class Recipe(Settings):
         if self.model.kind != "network":
             came, do = f"model.kind = '{self.model.kind}'", "Take one of the two out."
             raise ContradictionError("of kind 'network' when there are serving.sources, which the network ranks", came, do)
-        if list(self.rank_by) == [self.retrieval_task]:
+        if list(self.rank_by) == [self.retrieval_task] and not (self.serving.rank_by_scenario or self.serving.rank_by_learnt):
             do = "Weigh another task, for example serving.rank_by = { like = 1.0 }, or take the sources out."
             must = "given a serving.rank_by with a task beside next_item when there are serving.sources"
             raise ContradictionError(must, f"'{self.retrieval_task}' alone, which orders the whole catalogue whatever they propose", do)
@@ -546,7 +695,7 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _candidates_are_ranked(self) -> Self:
-        if self.features.candidate and all(task.kind == "next_item" for task in self.tasks.values()):
+        if self.features.candidate and all(task.kind in ("next_item", "relation") for task in self.tasks.values()):
             do = "Add a task such as [tasks.click], or count by what is known before, under user or context."
             raise ContradictionError(
                 "given a task that ranks when items have counters", f"features.item.{next(iter(self.features.candidate))} without one", do
@@ -582,4 +731,9 @@ class Recipe(Settings):
     @property
     def rank_by(self) -> dict[str, float]:
         """Weights of the tasks in the final score."""
-        return self.serving.rank_by or {self.retrieval_task or next(iter(self.tasks)): 1.0}
+        return self.serving.rank_by or {self.retrieval_task or self._of_items[0]: 1.0}
+
+    @property
+    def _of_items(self) -> list[str]:
+        """The tasks that judge items."""
+        return [name for name, task in self.tasks.items() if task.kind != "relation"]

@@ -49,9 +49,10 @@ class BulkAnswer(BaseModel):
 
 
 class ScenariosAnswer(BaseModel):
-    """Declared scenarios; empty when there is one only."""
+    """Declared scenarios, and the known values of each column that names one; empty when there is one scenario only."""
 
     scenarios: list[str]
+    factors: dict[str, list[str]]
 
 
 class ModelAnswer(BaseModel):

@@ -13,6 +13,7 @@ from penchant.serving.access import Console, Guard
 from penchant.serving.keys import Keys
 from penchant.serving.protocol import Engine
 from penchant.serving.routes import health, version_1
+from penchant.serving.scenarios import Declared
 from penchant.serving.service import Service
 from penchant.serving.shield import Shield
 from penchant.storage.events import EventLog
@@ -62,7 +63,7 @@ def create_app(engine: Engine, log: EventLog, records: RecordStore, keys: Keys |
     problems.install(app)
     document.install(app)
     app.include_router(health(service))
-    app.include_router(version_1(service, frozenset(engine.describe()["scenarios"])))
+    app.include_router(version_1(service, Declared.of(engine.describe())))
     if console:
         console.mount(app, service, keys)
     return app

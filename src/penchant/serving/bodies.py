@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from penchant.schema.event import Event
 from penchant.serving.protocol import RankRequest, RecommendationRequest
-from penchant.serving.values import Context, Count, Flag, Identifier, Number, Record, Timestamp
+from penchant.serving.values import Context, Count, Flag, Identifier, Number, Record, ScenarioName, Timestamp
 
 MOST_EVENTS = 1000
 """Events of one call."""
@@ -46,7 +46,7 @@ class RecommendationBody(Body):
 
     user_id: Identifier | None = None
     session: SessionBody | None = None
-    scenario: Identifier | None = None
+    scenario: ScenarioName | None = None
     context: Context = {}
     profile: Record | None = None
     """Columns of a user who is not known yet."""
@@ -100,7 +100,7 @@ class EventBody(Body):
     value: Number | None = None
     timestamp: Timestamp | None = None
     """Now when absent."""
-    scenario: Identifier | None = None
+    scenario: ScenarioName | None = None
     context: Context = {}
     request_id: Identifier | None = None
     """The recommendation that showed the item."""
@@ -116,8 +116,7 @@ class EventBody(Body):
             timestamp=time.time() if self.timestamp is None else self.timestamp,
             event=self.event,
             value=self.value,
-            scenario=self.scenario,
-            context=self.context,
+            **_where(self.scenario, self.context),
             request_id=self.request_id,
             impressions=tuple(self.impressions),
         )
@@ -207,6 +206,13 @@ def code_of(error: ValidationError) -> str:
     return error.errors(include_url=False, include_input=False, include_context=False)[0]["type"]
 
 
-def _session_event(event: SessionEventBody, owner: str, scenario: str | None) -> Event:
+def _session_event(event: SessionEventBody, owner: str, scenario: str | dict[str, Any] | None) -> Event:
     moment = time.time() if event.timestamp is None else event.timestamp
-    return Event("", owner, event.item_id, moment, event.event, event.value, scenario)
+    return Event("", owner, event.item_id, moment, event.event, event.value, **_where(scenario, {}))
+
+
+def _where(scenario: str | dict[str, Any] | None, context: dict[str, Any]) -> dict[str, Any]:
+    """Scenario and context of an event; the columns of a scenario that is told by several are circumstances like others."""
+    if isinstance(scenario, dict):
+        return {"scenario": None, "context": context | scenario}
+    return {"scenario": scenario, "context": context}

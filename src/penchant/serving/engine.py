@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from penchant.funnel.candidates import Candidates
 from penchant.models.network_recommender import NetworkRecommender
-from penchant.models.recommender import Recommender, usual_scenario
+from penchant.models.recommender import Recommender, known_factors, usual_factors
 from penchant.schema.errors import TargetError
 from penchant.schema.event import Event
 from penchant.serving.memory import Memory, frame_of
@@ -51,6 +52,7 @@ class BundleEngine:
         self._profiles: dict[str, dict[str, Any]] = {}
         self.model: Served = _served(recommender, self._rows)
         self._scenarios = recommender.scenarios()
+        self._combinations = frozenset(self._scenarios)
         self._popular = np.bincount(log.item, minlength=len(log.items)).astype(np.float32)
 
     @property
@@ -140,6 +142,7 @@ class BundleEngine:
         return Description(
             tasks=self.model.describe_tasks(),
             scenarios=self._scenarios,
+            factors=self._factors(),
             context=self.model.describe_columns("context"),
             profile=self.model.describe_columns("user"),
             events=[self._describe_event(name, means) for name, means in recipe.serving.events.items()],
@@ -148,6 +151,13 @@ class BundleEngine:
             sample_users=[self._users["user_id"][int(row)] for row in sample],
             sample_items=[{"item_id": self._ids[row], "title": self._titles[row]} for row in popular.tolist()],
         )
+
+    def _factors(self) -> dict[str, list[str]]:
+        known = known_factors(getattr(self.recommender, "features", None))
+        if known or not self.recommender.recipe_.scenario.named:
+            return known
+        columns = self.recommender.log_.take(list(self.recommender.recipe_.scenario.named), slice(None))
+        return {column.name: column.drop_nulls().cast(pl.String).unique().sort().to_list() for column in columns}
 
     def _excluded(self, request: RecommendationRequest) -> NDArray[np.int64]:
         """Rows of items that must not come; none where the recipe or the request lets them come again."""
@@ -163,17 +173,16 @@ class BundleEngine:
         return Person(request.user_id, self._user_rows.get(name, -1), past, request.session, profile, self._moment(request))
 
     def _moment(self, request: RecommendationRequest) -> dict[str, Any]:
-        """What is known of now: the clock, unless the request names another time; the scenario, the most frequent when none is named.
+        """What is known of now: the clock, unless the request names another time; the scenario, the most frequent where none is named.
 
         A scenario may be named as such or, like any column, in the context.
         """
+        settings = self.recommender.recipe_.scenario
         now = _seconds(request.context.get("timestamp"), datetime.now(UTC).timestamp())
         moment = {**request.context, "timestamp": now, "user_id": request.user_id}
-        column = self.recommender.recipe_.scenario.column
-        if column is None:
-            return moment
-        named = (request.scenario, request.context.get(column), usual_scenario(getattr(self.recommender, "features", None)))
-        return moment | {column: next((name for name in named if name is not None), None)}
+        usual = dict.fromkeys(settings.named) | usual_factors(getattr(self.recommender, "features", None))
+        named = {name: request.context.get(name) for name in settings.named} | settings.values(request.scenario)
+        return moment | usual | {name: value for name, value in named.items() if value is not None}
 
     def _recommend(self, requests: Sequence[RecommendationRequest], excluded: Sequence[NDArray[np.int64]]) -> list[RecommendationAnswer]:
         people = [self._person(request) for request in requests]
@@ -181,7 +190,13 @@ class BundleEngine:
         return [self._answer(best, self._fallback(person)) for best, person in zip(found, people, strict=True)]
 
     def _fallback(self, person: Person) -> str | None:
-        """Why the answer is less personal than it could be, if it is."""
+        """Why the answer is less personal than it could be, if it is.
+
+        A combination of several factors that was never seen is answered from what each of them is known for.
+        """
+        settings = self.recommender.recipe_.scenario
+        if len(settings.named) > 1 and settings.name(person.moment) not in self._combinations:
+            return "scenario_factors"
         if self.model.reads_profiles and (person.profile or person.row >= 0 or person.user_id in self._profiles):
             return None
         if person.past.items or (person.user_id is not None and self.memory.knows(person.user_id)):

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from penchant.data.log import Log
+from penchant.schema.errors import TargetError
 from penchant.schema.event import Event
 from penchant.schema.recipe import Recipe
 
@@ -150,8 +152,10 @@ class Memory:
         means = recipe.serving.events.get(event.event, {})
         told = {column: event.value if meaning == "value" else meaning for column, meaning in means.items()}
         line = event.context | {"event": event.event, "value": event.value, "timestamp": event.timestamp} | told
-        column = recipe.scenario.column
-        return line if column is None else line | {column: line.get(column) if event.scenario is None else event.scenario}
+        named: dict[str, Any] = {}
+        with suppress(TargetError):  # a name that tells no column was stored as it came and teaches nothing of the scenario
+            named = recipe.scenario.values(event.scenario)
+        return dict.fromkeys(recipe.scenario.named) | line | named
 
     def _from_log(self, user: int) -> UserPast:
         log, events = self._log, self._reader.rows(user)

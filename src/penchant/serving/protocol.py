@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypedDict, runtime_checkable
+from typing import Any, NotRequired, Protocol, TypedDict, runtime_checkable
 
 from penchant.schema.event import Event
 
@@ -15,7 +15,7 @@ class RecommendationRequest:
         user_id: Known or not; None = nobody in particular.
         session: Events of this visit, oldest first, that count as history; they are not stored.
         session_id: Names a visit without a user.
-        scenario: A declared scenario; None = the engine's first.
+        scenario: A declared scenario, or values of the factors that make one `{column: value}`; None = the engine's first.
         context: Column values of this moment; unknown columns and values are the engine's to ignore.
         n: Most items wanted, 1 to 1000.
         exclude_seen: Leave out items of the user's history.
@@ -26,7 +26,7 @@ class RecommendationRequest:
     user_id: str | None = None
     session: tuple[Event, ...] = ()
     session_id: str | None = None
-    scenario: str | None = None
+    scenario: str | Mapping[str, Any] | None = None
     context: dict[str, Any] = field(default_factory=dict)
     n: int = 10
     exclude_seen: bool = True
@@ -127,6 +127,8 @@ class Description(TypedDict):
     tasks: list[TaskDescription]
     scenarios: list[str]
     """Declared scenarios; empty when the recipe has one scenario."""
+    factors: NotRequired[dict[str, list[str]]]
+    """The columns that name a scenario, and the known values of each."""
     context: list[ColumnDescription]
     profile: list[ColumnDescription]
     """User columns, for a user who is not known yet."""

@@ -15,6 +15,7 @@ from penchant.serving import answers, bodies
 from penchant.serving.problems import ProblemError, malformed
 from penchant.serving.protocol import RecommendationAnswer, ScoredItem
 from penchant.serving.reading import LARGEST_BULK, parse_body, read_body, read_with
+from penchant.serving.scenarios import Declared
 from penchant.serving.service import Service
 
 Neighbours = Annotated[int, Query(ge=1, le=1000)]
@@ -23,12 +24,12 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def version_1(service: Service, scenarios: frozenset[str]) -> APIRouter:
+def version_1(service: Service, scenarios: Declared) -> APIRouter:
     """The `/v1` routes.
 
     Args:
         service: What they ask.
-        scenarios: Declared scenarios; another name is answered with 404.
+        scenarios: Those that may be named; another is answered with 404.
     """
     router = APIRouter(prefix="/v1", responses=PROBLEMS)
     _add_answers(router, service, scenarios)
@@ -59,11 +60,7 @@ def _takes(kind: type[bodies.Body] | type[bodies.RecordBody]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def _add_answers(router: APIRouter, service: Service, scenarios: frozenset[str]) -> None:
-    def check_scenario(name: str | None) -> None:
-        if name is not None and name not in scenarios:
-            raise ProblemError(404, "unknown_scenario", "The scenario must be one that GET /v1/scenarios lists.")
-
+def _add_answers(router: APIRouter, service: Service, scenarios: Declared) -> None:
     @router.post(
         "/recommendations",
         response_model=answers.ListAnswer,
@@ -72,13 +69,13 @@ def _add_answers(router: APIRouter, service: Service, scenarios: frozenset[str])
     )
     async def recommend(request: Request) -> Response:
         body = await read_body(request, bodies.RecommendationBody)
-        check_scenario(body.scenario)
+        scenarios.check(body.scenario)
         return _json(_listed(await service.recommend(body.request())))
 
     @router.post("/rank", response_model=answers.ListAnswer, openapi_extra=_takes(bodies.RankBody), summary="The given items, best first")
     async def rank(request: Request) -> Response:
         body = await read_body(request, bodies.RankBody)
-        check_scenario(body.scenario)
+        scenarios.check(body.scenario)
         return _json(_listed(await service.rank(body.request())))
 
     @router.get("/items/{item_id:path}/similar", response_model=answers.SimilarAnswer, summary="The nearest other items")
@@ -150,10 +147,10 @@ def _add_records(router: APIRouter, service: Service) -> None:
         return await get(user_id, "user_id", service.user)
 
 
-def _add_facts(router: APIRouter, service: Service, scenarios: frozenset[str]) -> None:
+def _add_facts(router: APIRouter, service: Service, scenarios: Declared) -> None:
     @router.get("/scenarios", response_model=answers.ScenariosAnswer, summary="Declared scenarios")
     async def list_scenarios() -> Response:
-        return _json({"scenarios": sorted(scenarios)})
+        return _json({"scenarios": sorted(scenarios.names), "factors": scenarios.factors})
 
     @router.get("/models", response_model=answers.ModelsAnswer, summary="Models and which one answers")
     async def list_models() -> Response:

@@ -112,7 +112,8 @@ class ServedNetwork:
 
     def describe_tasks(self) -> list[TaskDescription]:
         """The recipe's tasks, each with what it predicts as a rule."""
-        return [self._describe_task(name) for name in self.recommender.recipe.tasks]
+        network = self.recommender.network
+        return [self._describe_task(name) for name in self.recommender.recipe.tasks if name not in network.relation_tasks]
 
     def describe_columns(self, owner: Literal["context", "user"]) -> list[ColumnDescription]:
         """The columns of the owner's features; counters are counted, not chosen."""
@@ -200,7 +201,7 @@ class ServedNetwork:
             if network.retrieval is not None:
                 totals = torch.from_numpy(asked.scores).logsumexp(1, keepdim=True)
                 tasks = {network.retrieval.name: (outputs[network.retrieval.name] - totals).exp().numpy()} | tasks
-            scores = self.recommender.combine(outputs)
+            scores = self.recommender.combine(outputs, asked.encoding)
         return [
             Candidates(one.items, scores[place, : len(one)], {name: values[place, : len(one)] for name, values in tasks.items()})
             for place, one in enumerate(candidates)
@@ -210,8 +211,8 @@ class ServedNetwork:
         task = self.recommender.network.ranking_tasks.get(name)
         if task is None:
             return TaskDescription(name=name, kind="next_item", low=0.0, high=SHARE_SHOWN)
-        low, high = (0.0, 1.0) if task.part.kind == "binary" else (task.settings.minimum, task.settings.maximum)
-        return TaskDescription(name=name, kind=task.part.kind, low=0.0 if low is None else low, high=1.0 if high is None else high)
+        low, high = task.range
+        return TaskDescription(name=name, kind=task.part.kind, low=low, high=high)
 
 
 class HistoryReader:

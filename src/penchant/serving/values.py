@@ -5,7 +5,7 @@ import time
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, Strict, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidatorFunctionWrapHandler, WithJsonSchema, WrapValidator
 from pydantic_core import PydanticCustomError
 
 LONGEST_ID = 256
@@ -84,6 +84,10 @@ def _check_context(columns: dict[str, Any]) -> dict[str, Any]:
     return columns
 
 
+def _name_or_columns(value: Any, name: ValidatorFunctionWrapHandler) -> Any:
+    return _check_context(value) if isinstance(value, dict) else name(value)
+
+
 def check_record(record: dict[str, Any]) -> dict[str, Any]:
     """A user's or item's columns: text, numbers, true, false, null, or lists of those.
 
@@ -113,4 +117,10 @@ Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Flag = Annotated[bool, Strict()]
 Count = Annotated[int, Strict(), Field(ge=1, le=1000)]
 Context = Annotated[dict[str, Any], AfterValidator(_check_context)]
+ScenarioName = Annotated[
+    Identifier,
+    WrapValidator(_name_or_columns),
+    WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1, "maxLength": LONGEST_ID}, {"type": "object"}]}),
+]
+"""What a scenario is called, or values of the columns that make it, as an object."""
 Record = Annotated[dict[str, Any], AfterValidator(check_record)]

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from penchant.data.dataset import Dataset, labels_of
+from penchant.data.dataset import Dataset
 from penchant.models.classic import classic_kinds
 from penchant.models.collaborative.item_knn import ItemKNN
 from penchant.models.recommender import Recommender
 from penchant.schema.errors import TargetError, did_you_mean
 from penchant.studies.lists import measure_lists
+from penchant.tasks.task import amounts, task_class
 
 PRIOR = 10.0  # training labels' worth of overall mean in every item's mean
 
@@ -19,7 +20,7 @@ class ItemMean:
     """Each item's mean training label, drawn towards the overall mean by `PRIOR` labels' worth."""
 
     def __init__(self, train: Dataset, task: str) -> None:
-        label = labels_of(train, task)
+        label = amounts(task_class(train.recipe.tasks[task]).labels(train, task))
         known = ~np.isnan(label)
         item = train.log.item[train.rows][known]
         self.overall = float(label[known].mean()) if known.any() else 0.0

@@ -6,28 +6,26 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from penchant.data.dataset import Dataset, labels_of
+from penchant.data.dataset import Dataset
+from penchant.data.skipped import skipped_steps
 from penchant.evaluation.intervals import Bootstrap
 from penchant.evaluation.metrics.auc import auc
-from penchant.evaluation.metrics.calibration import CalibrationPoint, calibration_curve, calibration_error
-from penchant.evaluation.metrics.decisions import accuracy, f1, precision, recall
-from penchant.evaluation.metrics.grouped_auc import grouped_auc
-from penchant.evaluation.metrics.log_loss import log_loss
+from penchant.evaluation.metrics.calibration import CalibrationPoint, calibration_curve
 from penchant.evaluation.metrics.rows import RowMetric
-from penchant.evaluation.slices import ALL, Slices, by_scenario, by_training_events
+from penchant.evaluation.slices import ALL, Slices, by_training_events
 from penchant.evaluation.summary import Chart, Comparison, Curve, Evaluation, Metric, Tables
+from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.recommender import Recommender
+from penchant.models.relations import LISTED, judge
 from penchant.studies.baselines import ItemMean
 from penchant.studies.beyond import beyond_accuracy
 from penchant.studies.lists import PerUser
 from penchant.studies.protocols.all_items import AllItems
 from penchant.studies.protocols.protocol import ListProtocol
-from penchant.studies.protocols.rating_prediction import AMOUNT, TOLD, Predicts
+from penchant.studies.protocols.rating_prediction import TOLD, Predicts
+from penchant.studies.scenarios import scenario_slices
+from penchant.tasks.task import labelled, task_class
 
-BINARY: dict[str, RowMetric] = {
-    "auc": auc, "grouped_auc": grouped_auc, "log_loss": log_loss, "calibration_error": calibration_error,
-    "accuracy": accuracy, "precision": precision, "recall": recall, "f1": f1,
-}  # fmt: skip
 ITEM_MEAN = "item mean"
 SPLITS = {
     "time": "the newest events of all", "last": "each user's newest events in order", "ratio": "events drawn at random",
@@ -65,20 +63,24 @@ def evaluate(
     """
     found, protocol = _Findings(name, bootstrap or Bootstrap()), protocol or AllItems(tuple(cutoffs))
     found.add_lists({name: model, **(baselines or {})}, test, protocol, train)
+    if isinstance(model, NetworkRecommender):
+        found.add_relations(model)
     if isinstance(model, Predicts):
         slices = _row_slices(test)
         for task, prediction in model.predict(test).items():
             scores = {name: prediction.astype(float)} | ({ITEM_MEAN: ItemMean(train, task).predict(test)} if train is not None else {})
             found.add_task(task, scores, test, slices)
+    steps = skipped_steps(test if train is None else train)
     return Evaluation(
         title=title,
         model=name,
-        protocol=told(test, protocol, found.bootstrap, isinstance(model, Predicts)),
+        protocol=(*told(test, protocol, found.bootstrap, isinstance(model, Predicts)), *(f"Funnel: {step.sentence}." for step in steps)),
         tables=found.tables,
         comparisons=tuple(found.comparisons),
         training=_charts(curves),
         calibration=found.calibration,
         facts=facts_of(test),
+        warnings=tuple(f"{step.warning}." for step in steps if step.too_many),
     )
 
 
@@ -111,14 +113,23 @@ class _Findings:
                 difference = self.bootstrap.mean_difference(lists.values[self.name][headline], values[headline])
                 self.comparisons.append(Comparison(self.name, each, retrieval, headline, difference))
 
+    def add_relations(self, model: NetworkRecommender) -> None:
+        """What the model makes of relations between users that were held out."""
+        for name, task in model.network.relation_tasks.items():
+            relations = task.relations(model.log_.users["user_id"], model.recipe.directory, model.recipe.split.seed)
+            judged = judge(model, task, relations)
+            of_pairs = self.bootstrap.metric(auc, judged.label, judged.score, judged.user)
+            self.tables[self.name][name] = {ALL: {"auc": of_pairs, f"recall@{LISTED}": self.bootstrap.mean(judged.found)}}
+
     def add_task(self, task: str, scores: Mapping[str, NDArray[np.float64]], test: Dataset, slices: Slices) -> None:
         """Predictions `{model: [rows]}` of a label task; rows without a label are left out, a task without any label too."""
-        label, user = labels_of(test, task), test.log.user[test.rows]
-        known = ~np.isnan(label)
+        kind = task_class(test.recipe.tasks[task])
+        label, user = kind.labels(test, task), test.log.user[test.rows]
+        known = labelled(label)
         if not known.any():
             return
         binary = test.recipe.tasks[task].kind == "binary"
-        metrics = BINARY if binary else AMOUNT
+        metrics = kind.measures
         for each, score in scores.items():
             self.tables.setdefault(each, {})[task] = {
                 part: _row_metrics(metrics, label, score, user, known & mask, self.bootstrap, headline_only=part != ALL)
@@ -156,8 +167,7 @@ def _row_metrics(
 def _row_slices(test: Dataset) -> Slices:
     first = np.searchsorted(test.log.user[test.rows], test.log.user[test.rows])
     events = test.rows[first] - test.log.offsets[test.log.user[test.rows]]
-    scenario = test.recipe.scenario.column
-    slices = by_scenario(test.log.series(scenario, test.rows).to_list()) if scenario else {}
+    slices = scenario_slices(test.recipe, test.log.take([*test.recipe.scenario.named, "timestamp"], test.rows))
     return {ALL: np.ones(len(test), dtype=bool)} | slices | by_training_events(events)
 
 

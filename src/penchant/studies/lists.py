@@ -13,9 +13,10 @@ from penchant.evaluation.metrics.hits import Integers, Ties, find_hits
 from penchant.evaluation.metrics.ndcg import ndcg
 from penchant.evaluation.metrics.recall import recall
 from penchant.evaluation.metrics.reciprocal_rank import reciprocal_rank
-from penchant.evaluation.slices import Slices, by_activity, by_scenario, by_training_events
+from penchant.evaluation.slices import Slices, by_activity, by_training_events
 from penchant.models.queries import Queries
 from penchant.models.recommender import BLOCK, Recommender
+from penchant.studies.scenarios import scenario_slices
 
 LIST_METRICS = {"ndcg": ndcg, "recall": recall, "hit_rate": hit_rate, "mrr": reciprocal_rank, "map": average_precision}
 
@@ -136,6 +137,4 @@ def _tied_beyond(model: Recommender, asked: Asked, chosen: Integers, listed: Int
 def slices_of(test: Dataset, queries: Queries) -> Slices:
     """Queries by scenario, by whether the user has a past, and by how long it is."""
     events = queries.before - test.log.offsets[queries.user]
-    scenario = test.recipe.scenario.column
-    slices = by_scenario(queries.moment[scenario].to_list()) if scenario else {}
-    return slices | by_training_events(events) | by_activity(events)
+    return scenario_slices(test.recipe, queries.moment) | by_training_events(events) | by_activity(events)

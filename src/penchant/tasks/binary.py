@@ -1,5 +1,6 @@
 """Yes or no: click, like, purchase. Cross-entropy; predicts a probability."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -9,8 +10,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from penchant.evaluation.metrics.auc import auc
+from penchant.evaluation.metrics.calibration import calibration_error
+from penchant.evaluation.metrics.decisions import accuracy, f1, precision, recall
+from penchant.evaluation.metrics.grouped_auc import grouped_auc
 from penchant.evaluation.metrics.log_loss import log_loss
-from penchant.schema.errors import DataError
+from penchant.evaluation.metrics.rows import RowMetric
 from penchant.schema.settings import Settings
 from penchant.tasks.task import RankingTask
 
@@ -24,6 +28,10 @@ class Binary(RankingTask):
 
     kind: ClassVar[str] = "binary"
     settings_class = BinarySettings
+    measures: ClassVar[Mapping[str, RowMetric]] = {
+        "auc": auc, "grouped_auc": grouped_auc, "log_loss": log_loss, "calibration_error": calibration_error,
+        "accuracy": accuracy, "precision": precision, "recall": recall, "f1": f1,
+    }  # fmt: skip
 
     def fit(self, labels: NDArray[np.float32]) -> None:
         """Check the labels `[n]` and start the head at their logit; at even odds where there is none.
@@ -31,15 +39,8 @@ class Binary(RankingTask):
         Raises:
             DataError: for a label other than 0 and 1.
         """
-        wrong = ~np.isin(labels, (0, 1))
-        if wrong.any():
-            first = int(np.flatnonzero(wrong)[0])
-            raise DataError(
-                f"label '{self.part.label}' of task '{self.name}'",
-                must="0 or 1",
-                came=f"{labels[first]:g} in {int(wrong.sum()):,} of {len(labels):,} rows, first at training row {first}",
-                do="Use kind = 'regression' for counts, or a condition such as \"rating >= 4\" as label.",
-            )
+        do = "Use kind = 'regression' for counts, or a condition such as \"rating >= 4\" as label."
+        self.refuse(~np.isin(labels, (0, 1)), labels, "0 or 1", do)
         rate = float(np.clip(labels.mean() if len(labels) else 0.5, 1e-4, 1 - 1e-4))
         with torch.no_grad():
             self.head.bias.fill_(np.log(rate / (1 - rate)))

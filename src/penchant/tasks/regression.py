@@ -1,5 +1,6 @@
 """An amount: stars, seconds. Squared error; predicts in the label's unit."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Self
 
 import numpy as np
@@ -9,6 +10,7 @@ from pydantic import model_validator
 from torch import Tensor
 
 from penchant.evaluation.metrics.regression import mae, rmse
+from penchant.evaluation.metrics.rows import RowMetric
 from penchant.schema.errors import DataError
 from penchant.schema.recipe import TaskPart
 from penchant.schema.settings import Settings
@@ -33,6 +35,7 @@ class Regression(RankingTask):
 
     kind: ClassVar[str] = "regression"
     settings_class = RegressionSettings
+    measures: ClassVar[Mapping[str, RowMetric]] = {"rmse": rmse, "mae": mae}
 
     def __init__(self, name: str, part: TaskPart, settings: RegressionSettings, width: int) -> None:
         super().__init__(name, part, settings, width)
@@ -68,10 +71,12 @@ class Regression(RankingTask):
         low, high = self.settings.minimum, self.settings.maximum
         return amount if low is None and high is None else amount.clamp(low, high)
 
+    @property
+    def range(self) -> tuple[float, float]:
+        """The recipe's minimum and maximum; 0 and 1 for those it lacks."""
+        low, high = self.settings.minimum, self.settings.maximum
+        return 0.0 if low is None else low, 1.0 if high is None else high
+
     def utility(self, output: Tensor) -> Tensor:
         """The output as it is: standard deviations above the training mean."""
         return output
-
-    def metrics(self, label: NDArray[np.floating], prediction: NDArray[np.floating], user: NDArray[np.integer]) -> dict[str, float]:
-        """`rmse` and `mae` of labels and predictions `[n]` in the label's unit; `user` is not looked at."""
-        return {"rmse": rmse(label, prediction), "mae": mae(label, prediction)}

@@ -1,17 +1,23 @@
 """The flagship's objective: windows of histories, all tasks at once."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from penchant.data.dataset import Dataset, labels_of
+from penchant.data.dataset import Dataset
 from penchant.models.batch import Batch, gather
 from penchant.models.network import Encoding, Items
 from penchant.models.network_recommender import NetworkRecommender, mixed_packs
 from penchant.models.validation import list_quality
 from penchant.schema.errors import DataError
 from penchant.schema.recipe import TrainingSettings
+from penchant.tasks.steps import through_steps
+from penchant.tasks.task import labelled
+from penchant.training.drawn_pairs import DrawnPairs
+from penchant.training.related_users import RelatedUsers
 
 ENOUGH = 4_000_000  # events that tell what is used together; of more, every so manieth session is read
 
@@ -31,10 +37,14 @@ class NetworkObjective:
         self.data, self.valid = train, valid
         self.encoded = recommender.encoded(train.log)
         self.items = {name: torch.from_numpy(array) for name, array in self.encoded.item.items()}
-        self.labels = {name: labels_of(train.part(np.arange(len(train.log))), name) for name in self.network.tasks}
+        everything = train.part(np.arange(len(train.log)))
+        self.labels = {name: task.labels(everything, name) for name, task in self.network.ranking_tasks.items()}
+        self.known = {name: labelled(labels) for name, labels in self.labels.items()}
+        self.tasks = recommender.recipe.tasks
         for name, task in self.network.ranking_tasks.items():
-            present = self.labels[name][train.rows]
-            task.fit(present[~np.isnan(present)])
+            task.fit(self.labels[name][train.rows[self._given(name)[train.rows]]])
+            if self.tasks[name].funnel == "masked":
+                self.known[name] = self._given(name)
         self.wanted = np.zeros(len(train.log), dtype=bool)
         if self.network.retrieval is not None:
             if not len(train.positives):
@@ -44,11 +54,18 @@ class NetworkObjective:
                 )
             self.wanted[train.positives] = True
             self.network.retrieval.fit(np.bincount(train.log.item[train.positives], minlength=len(train.log.items)))
+        self.pairs = DrawnPairs(recommender, train, self.labels)
+        self.relations = RelatedUsers(recommender, train)
         self._start_items()
         self.horizon = self.network.retrieval.settings.horizon if self.network.retrieval else 1
         self.windows = recommender.windows(train.log, self._useful_rows())
         self.sizes = np.maximum(self.windows.length + 1, self.windows.targets)
         self._shared: list[Tensor | None] = []
+
+    def _given(self, name: str) -> NDArray[np.bool_]:
+        """The events with a label of the task, and with the step before it where it has one, `[events]`."""
+        before = self.tasks[name].after
+        return self.known[name] if before is None else self.known[name] & (self.labels[before] == 1)
 
     def _start_items(self) -> None:
         sessions = self.network.item.sessions
@@ -65,8 +82,8 @@ class NetworkObjective:
         """Training rows that at least one task learns from."""
         rows = self.data.rows
         useful = self.wanted[rows]
-        for labels in self.labels.values():
-            useful = useful | ~np.isnan(labels[rows])
+        for known in self.known.values():
+            useful = useful | known[rows]
         return rows[useful]
 
     def weights(self) -> dict[str, float]:
@@ -88,16 +105,21 @@ class NetworkObjective:
             retrieval.draw(random, self.settings.negatives) if retrieval else (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
         )
         targets = torch.from_numpy(self.data.log.item[read.rows].astype(np.int64))
+        against = self.pairs.draw(random, read)
         past = read.history if self.network.history.reads else read.history[:, :0]
-        asked = [past, targets, torch.from_numpy(following).clamp(min=0), torch.from_numpy(drawn)]
+        asked = [past, targets, torch.from_numpy(following).clamp(min=0), torch.from_numpy(drawn), *against.values()]
         unique, places = torch.unique(torch.cat([rows.flatten() for rows in asked]), return_inverse=True)
-        in_history, in_targets, in_following, in_drawn = (
+        in_history, in_targets, in_following, in_drawn, *in_against = (
             part.view_as(rows) for part, rows in zip(places.split([rows.numel() for rows in asked]), asked, strict=True)
         )
-        items = self.network.items({name: array[unique] for name, array in self.items.items()})
+        items = self._items(unique)
         encoding = self.network.encode(read.with_history(in_history), items.vectors)
         self._shared = [items.vectors, items.fields, encoding.users, encoding.history, encoding.context, encoding.fields]
-        losses = self._ranking_losses(encoding, items.at(in_targets.unsqueeze(2)), read) if self.network.tasks else {}
+        outputs = self.network.rank(encoding, items.at(in_targets.unsqueeze(2)), read.standing) if self.network.tasks else {}
+        losses = self._ranking_losses(outputs, read)
+        for (name, rows), places in zip(against.items(), in_against, strict=True):
+            other = self.network.rank(encoding, items.at(places), self.pairs.standing(read, rows))[name]
+            losses |= self.pairs.loss(name, outputs[name][..., 0], other, read, rows)
         if retrieval is not None and wanted.any():
             asks = torch.from_numpy(wanted)
             loss = retrieval.loss(
@@ -110,7 +132,11 @@ class NetworkObjective:
                 self._repeats(encoding, asks, in_following, in_drawn, len(unique)),
             )
             losses[retrieval.name] = loss.mean()
-        return losses
+        return losses | self.relations.losses(random, self._items)
+
+    def _items(self, rows: Tensor) -> Items:
+        """Items by their rows `[n]`."""
+        return self.network.items({name: array[rows] for name, array in self.items.items()})
 
     def _repeats(self, encoding: Encoding, asks: Tensor, following: Tensor, drawn: Tensor, items: int) -> Tensor | None:
         """What repeats add to the wanted and the drawn items `[m, h + n]` of the targets that ask; None where they count nothing."""
@@ -128,16 +154,15 @@ class NetworkObjective:
         same = (place < len(positives)) & (log.user[events] == log.user[rows][:, None])
         return np.where(same, log.item[events], -1).astype(np.int64)
 
-    def _ranking_losses(self, encoding: Encoding, candidates: Items, read: Batch) -> dict[str, Tensor]:
-        outputs = self.network.rank(encoding, candidates, read.standing)
-        losses = {}
+    def _ranking_losses(self, outputs: Mapping[str, Tensor], read: Batch) -> dict[str, Tensor]:
+        """The losses of raw outputs of the targets' own items `{task: [batch, targets, 1]}`."""
+        losses, whole = {}, through_steps(outputs, self.tasks)
         for name, task in self.network.ranking_tasks.items():
-            label = torch.from_numpy(self.labels[name][read.rows])
-            known = read.present & ~label.isnan()
-            if known.all():
-                losses[name] = task.loss(outputs[name][..., 0], label).mean()
-            elif known.any():
-                losses[name] = task.loss(outputs[name][..., 0][known], label[known]).mean()
+            known = read.present & torch.from_numpy(self.known[name][read.rows])
+            output = (outputs if self.tasks[name].funnel == "masked" else whole)[name][..., 0]
+            loss = task.mean_loss(output, torch.from_numpy(self.labels[name][read.rows]), known)
+            if loss is not None:
+                losses[name] = loss
         return losses
 
     def shared(self) -> list[Tensor]:
@@ -159,12 +184,12 @@ class NetworkObjective:
         metrics = _retrieval_metrics(self.recommender, self.valid)
         predictions = self.recommender.predict(self.valid) if self.network.tasks else {}
         for name, task in self.network.ranking_tasks.items():
-            label = labels_of(self.valid, name)
-            known = ~np.isnan(label)
+            label = task.labels(self.valid, name)
+            known = labelled(label)
             if known.any():
                 values = task.metrics(label[known], predictions[name][known], self.valid.log.user[self.valid.rows][known])
                 metrics |= {f"{name}.{metric}": value for metric, value in values.items()}
-        return metrics
+        return metrics | self.relations.quality()
 
 
 def _retrieval_metrics(recommender: NetworkRecommender, valid: Dataset) -> dict[str, float]:

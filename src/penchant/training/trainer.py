@@ -1,15 +1,21 @@
 """Fits the flagship network: features first, then one run for all tasks."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from penchant.data.dataset import Dataset
+from penchant.data.skipped import skipped_steps
 from penchant.fitting.loop import Progress, Report, train
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.schema.recipe import Recipe
+from penchant.training.calibration import fit_calibration
+from penchant.training.final_score import fit_final_score
 from penchant.training.objective import NetworkObjective
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -33,12 +39,25 @@ class NetworkTrainer:
     def fit(self, recommender: NetworkRecommender, data: Dataset) -> None:
         """Fit features and network in place."""
         settings = recommender.recipe.training
+        for step in skipped_steps(data):
+            logger.info(step.warning if step.too_many else step.sentence)
         recommender.features.fit(data)
         torch.manual_seed(settings.seed)
         recommender.build()
         objective = NetworkObjective(recommender, data, self.valid, settings)
         self.progress = train(objective, settings, checkpoint=self.checkpoint, resume=self.resume, report=self.report)
         recommender.refresh()
+        self._fit_what_is_said(recommender)
+
+    def _fit_what_is_said(self, recommender: NetworkRecommender) -> None:
+        """Calibration and the final score's weights, where the recipe asks for them and there is a validation part."""
+        recipe, valid = recommender.recipe, self.valid
+        if valid is None or not len(valid):
+            return
+        if recipe.training.calibrate:
+            recommender.calibration = fit_calibration(recommender, valid)
+        if recipe.serving.rank_by_learnt is not None:
+            recommender.learnt_score = fit_final_score(recommender, valid, recipe.serving.rank_by_learnt)
 
 
 def fit_network(

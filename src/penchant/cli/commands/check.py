@@ -2,18 +2,19 @@
 
 from pathlib import Path
 
-import numpy as np
 import typer
 
 from penchant.cli.home import HomeFolder
 from penchant.cli.recipe import read_recipe
 from penchant.cli.terminal import Terminal
 from penchant.data.clean import write_rejected
-from penchant.data.dataset import Dataset, labels_of
+from penchant.data.dataset import Dataset
 from penchant.data.page import page
+from penchant.data.skipped import skipped_steps
 from penchant.report.page import render
 from penchant.schema.errors import PenchantError
-from penchant.tasks.task import RankingTask, build
+from penchant.tasks.relation import Relation
+from penchant.tasks.task import RankingTask, build, labelled
 
 _MOST_TO_KNOW = 5
 """In a terminal, where what was printed first scrolls away."""
@@ -37,12 +38,14 @@ def run(terminal: Terminal, recipe: Path, home: Path | None, rejected: Path | No
     refused = [str(error) for error in refusals(data)]
     for sentence in refused:
         terminal.line("refused", f"training would stop: {sentence}")
+    funnel = [] if refused else show_steps(terminal, data)
     cleaned = [action.to_json() for action in data.actions]
     terminal.result(
         report=str(written),
         clean=cleaned,
         rejected=[str(path) for path in kept],
         notes=data.notes,
+        funnel=funnel,
         refused=refused,
         **data.report.to_json(),
     )
@@ -66,11 +69,21 @@ def refusals(data: Dataset) -> list[PenchantError]:
         try:
             task = build(name, part, width=1)
             if isinstance(task, RankingTask):
-                labels = labels_of(data, name)
-                task.fit(labels[~np.isnan(labels)])
+                labels = task.labels(data, name)
+                task.fit(labels[labelled(labels)])
+            elif isinstance(task, Relation):
+                task.relations(data.log.users["user_id"], data.recipe.directory, seed=0)
         except PenchantError as error:
             found.append(error)
     return found
+
+
+def show_steps(terminal: Terminal, data: Dataset) -> list[str]:
+    """Say how many positives skip the step before their task, as a warning where they are many; the sentences."""
+    found = [(step.too_many, step.warning if step.too_many else step.sentence) for step in skipped_steps(data)]
+    for warned, sentence in found:
+        terminal.line("warning" if warned else "funnel", sentence)
+    return [sentence for _, sentence in found]
 
 
 def show_actions(terminal: Terminal, data: Dataset) -> None:

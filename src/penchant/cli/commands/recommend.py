@@ -104,7 +104,11 @@ def _seconds(text: str) -> float:
 
 
 def _scenario(model: Recommender, scenario: str | None) -> str | None:
-    """The scenario named, checked; None leaves it to the model."""
+    """The scenario named, checked; None leaves it to the model. Of several columns any combination of them will do."""
+    settings = model.recipe_.scenario
+    if len(settings.named) > 1:
+        settings.values(scenario)
+        return scenario
     known = model.scenarios()
     if scenario is not None and scenario not in known:
         came = "a name it does not hold" if scenario.strip() else "an empty name"

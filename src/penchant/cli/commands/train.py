@@ -3,12 +3,13 @@
 import json
 import time
 from hashlib import sha256
+from math import isnan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from penchant.cli.commands.check import keep_rejected, show_actions
+from penchant.cli.commands.check import keep_rejected, show_actions, show_steps
 from penchant.cli.commands.evaluate import show
 from penchant.cli.data import packed_folder, read_data
 from penchant.cli.home import HomeFolder
@@ -72,12 +73,14 @@ def train_bundle(
     train_part, valid, test = data.split()
     parts = f"{len(train_part):,} to learn from, {len(valid):,} to choose by, {len(test):,} to be judged on"
     terminal.line("split", f"{recipe.split.kind}: {parts}")
+    funnel = show_steps(terminal, train_part)
     shown = _Shown(terminal, recipe)
     model = train(recipe, train_part, valid, checkpoint=place.checkpoint, resume=resume, report=shown)
     shown.end(model)
     evaluation = _evaluate(model, train_part, valid, test)
     show(terminal, evaluation, place)
-    provenance = {"seed": recipe.training.seed, "data": _fingerprint(data), "events": len(data.log)}
+    provenance: dict[str, Any] = {"seed": recipe.training.seed, "data": _fingerprint(data), "events": len(data.log)}
+    provenance |= {"funnel": funnel} if funnel else {}
     metadata = Metadata(metrics=_headlines(evaluation), provenance=provenance)
     store = place.bundles()
     version = store.create(lambda folder: write(model, folder), metadata)
@@ -123,8 +126,10 @@ def _evaluate(model: Recommender, train_part: Dataset, valid: Dataset, test: Dat
 
 
 def _headlines(evaluation: Evaluation) -> dict[str, Any]:
+    """The model's first metric in every task where it is defined."""
     names = [(task, evaluation.metrics(task)[0]) for task in evaluation.tasks]
-    return {f"{task}.{metric}": found.value for task, metric in names if (found := evaluation.metric(evaluation.model, task, metric))}
+    found = {f"{task}.{metric}": evaluation.metric(evaluation.model, task, metric) for task, metric in names}
+    return {name: metric.value for name, metric in found.items() if metric is not None and not isnan(metric.value)}
 
 
 def _fingerprint(data: Dataset) -> str:

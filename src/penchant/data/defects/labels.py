@@ -10,11 +10,11 @@ from penchant.schema.recipe import TaskPart
 
 
 def find(tables: Tables) -> Iterator[Defect]:
-    """Labels of binary and regression tasks that cannot be computed or taught (errors) or are all alike; none without a recipe."""
+    """Labels that cannot be computed or taught (errors) or, where they are yes or no, are all alike; none without a recipe."""
     if tables.recipe is None:
         return
     for name, task in tables.recipe.tasks.items():
-        if task.label is not None and task.kind in ("binary", "regression"):
+        if task.label is not None and task.kind != "next_item":
             yield from _of_task(tables.events, name, task, task.label)
 
 
@@ -26,7 +26,7 @@ def _of_task(events: pl.DataFrame, name: str, task: TaskPart, label: str) -> Ite
         sentence = f"{what} cannot be computed ({str(error).splitlines()[0][:120]})"
         yield Defect("broken_label", "events", None, "error", events.height, 1.0, (), sentence, "Correct the label in the recipe.")
         return
-    if task.kind == "binary":
+    if task.kind in ("binary", "pairwise"):
         yield from _not_binary(events, values.filter(counted), values, counted, what)
     elif not (values.dtype.is_numeric() or values.dtype == pl.Boolean):
         sentence = f"{what} must be a number; it is {values.dtype}"

@@ -114,7 +114,7 @@ def find_hits(recommended: Integers, user_position: Integers, item: Integers, ti
     relevant_keys = np.sort(user_position.astype(np.int64) * span + item)
     relevant_keys = relevant_keys[np.diff(relevant_keys, prepend=-1) > 0]  # five times as fast as np.unique
     keys = np.arange(users, dtype=np.int64)[:, None] * span + recommended
-    found = _contained(relevant_keys, keys) & (recommended != NO_ITEM)
+    found = contained(relevant_keys, keys) & (recommended != NO_ITEM)
     return Hits(found, ties), np.bincount(relevant_keys // max(span, 1), minlength=users)
 
 
@@ -136,7 +136,8 @@ def per_relevant(amount: PerUser, relevant: Integers | PerUser) -> PerUser:
     return divide(amount, relevant)
 
 
-def _contained(ascending: Integers, keys: Integers) -> NDArray[np.bool_]:
+def contained(ascending: Integers, keys: Integers) -> NDArray[np.bool_]:
+    """Which keys are among the ascending ones, of the keys' shape."""
     if not len(ascending):
         return np.zeros(keys.shape, dtype=bool)
     place = np.searchsorted(ascending, keys)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from penchant.data.dataset import Dataset
+from penchant.data.scenario import scenario_names
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 from penchant.schema.space import Range
@@ -41,7 +42,8 @@ class Popularity(Recommender):
         self.counts_ = np.zeros((len(self._scenario_rows) + 1, items), dtype=np.float32)
         self.counts_[EVERYWHERE] = np.bincount(data.log.item[rows], minlength=items)
         if len(self._scenario_rows):
-            scenario = self._rows_of(data.log.series(str(self.recipe_.scenario.column), rows))
+            settings = self.recipe_.scenario
+            scenario = self._rows_of(scenario_names(settings, data.log.take(list(settings.named), rows)))
             share = self.counts_[EVERYWHERE] / (self.counts_[EVERYWHERE].max() + 1)  # below 1, so that it only parts ties
             self.counts_[1:] = share
             named = scenario != EVERYWHERE
@@ -50,8 +52,10 @@ class Popularity(Recommender):
     @cached_property
     def _scenario_rows(self) -> dict[str, int]:
         """The row of the counts of each scenario of the log; none unless they are counted apart."""
-        column = self.recipe_.scenario.column if self.per_scenario else None
-        names = self.log_.series(column).cast(pl.String).drop_nulls().unique().sort().to_list() if column else []
+        settings = self.recipe_.scenario
+        if not (self.per_scenario and settings.named):
+            return {}
+        names = scenario_names(settings, self.log_.take(list(settings.named), slice(None))).cast(pl.String).drop_nulls().unique().sort()
         return {name: row for row, name in enumerate(names, start=1)}
 
     def _rows_of(self, scenarios: pl.Series) -> NDArray[np.int64]:
@@ -61,10 +65,10 @@ class Popularity(Recommender):
 
     def scores(self, queries: Queries) -> NDArray[np.float32]:
         """The items' counts, for everybody alike who asks in the same scenario, `[queries, items]`."""
-        column = self.recipe_.scenario.column
-        if not self._scenario_rows or column not in queries.moment.columns:
+        settings = self.recipe_.scenario
+        if not self._scenario_rows or not {*settings.named} <= {*queries.moment.columns}:
             return np.tile(self.counts_[EVERYWHERE], (len(queries), 1))
-        result: NDArray[np.float32] = self.counts_[self._rows_of(queries.moment[column])]
+        result: NDArray[np.float32] = self.counts_[self._rows_of(scenario_names(settings, queries.moment))]
         return result
 
     def state(self) -> dict[str, NDArray[Any]]:
