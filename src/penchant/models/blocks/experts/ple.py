@@ -66,7 +66,7 @@ class PLE(nn.Module):
         assert isinstance(last, Level)
         if last.taken is None or not last.taken.numel():
             return None
-        own, shared = last.taken.float().mean(1).split([last.own, last.shared], dim=1)
+        own, shared = torch.split(last.taken.float().mean(1), [last.own, last.shared], dim=1)
         return torch.cat([shared, torch.block_diag(*own)], dim=1)  # type: ignore[no-untyped-call]  # torch does not type it
 
 
