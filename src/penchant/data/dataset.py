@@ -310,7 +310,8 @@ def _where(log: Log, condition: str, rows: NDArray[np.integer] | slice = slice(N
 
 def event_columns(recipe: Recipe) -> set[str]:
     """Every event column the recipe speaks of."""
-    texts = [recipe.history.where, *(text for task in recipe.tasks.values() for text in task.expressions)]
+    texts = [recipe.history.where, recipe.serving.rank_by_learnt]
+    texts += [text for task in recipe.tasks.values() for text in task.expressions]
     columns = {name for text in texts if text for name in Expression(text).columns}
     for features in (recipe.features.context, recipe.history.columns):
         columns |= {column for name, feature in features.items() for column in feature.reads(name)}
@@ -324,6 +325,8 @@ def _column_missing(recipe: Recipe, name: str, known: Sequence[str]) -> DataErro
         for task_name, task in recipe.tasks.items()
         if any(name in Expression(text).columns for text in task.expressions)
     ]
+    learnt = recipe.serving.rank_by_learnt
+    users += ["[serving] rank_by_learnt"] if learnt and name in Expression(learnt).columns else []
     users += [f"[features] context.{key}" for key, feature in recipe.features.context.items() if name in feature.reads(key)]
     users += [f"[features] item.{key}" for key, feature in recipe.features.candidate.items() if name in feature.reads(key)]
     users += [f"[history.columns] {key}" for key, feature in recipe.history.columns.items() if name in feature.reads(key)]

@@ -1,6 +1,6 @@
 """The flagship network behind the face every model has."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -15,8 +15,11 @@ from penchant.data.windows import Windows, single_windows, windows_of
 from penchant.features.feature_set import Encoded, FeatureSet
 from penchant.models import relations
 from penchant.models.batch import Batch, Moments, Past, assemble, gather
+from penchant.models.by_scenario import Placement, Scenarios
+from penchant.models.calibration import Calibration
 from penchant.models.candidate_source import CandidateSource, each_once
 from penchant.models.classic import sources
+from penchant.models.final_score import FinalScore
 from penchant.models.network import Encoding, Items, Network
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender, known_factors, without
@@ -24,6 +27,7 @@ from penchant.schema.errors import TargetError
 from penchant.schema.recipe import Recipe
 from penchant.schema.space import Range
 from penchant.tasks.steps import through_steps
+from penchant.tasks.task import RankingTask
 
 EVENTS_AT_ONCE = 16_384
 ITEMS_AT_ONCE = 65_536
@@ -50,6 +54,8 @@ class NetworkRecommender(Recommender):
         known: The catalogue `[items]` as the network reads it, after `refresh`.
         catalogue: What its items are counted by, `[items]`, after `refresh`.
         sources: Classic models that propose items to rank, by name; none unless the recipe names some.
+        calibration: What turns each task's logits into chances that come true; as they are unless the recipe asks for more.
+        learnt_score: The weights of the final score where they were learnt; the recipe's count where this is None.
         related: What is known of each relation task, as pairs of user rows `{task: [m, 2]}`.
     """
 
@@ -68,7 +74,10 @@ class NetworkRecommender(Recommender):
         self.features = FeatureSet(recipe)
         self.sources: dict[str, CandidateSource] = {}
         self.related: dict[str, NDArray[np.int64]] = {}
+        self.calibration = Calibration()
+        self.learnt_score: FinalScore | None = None
         self._encoded: tuple[Log, Encoded] | None = None
+        self._scenarios: Scenarios | None = None
 
     def _learn(self, data: Dataset) -> None:
         if self.trainer is None:
@@ -86,7 +95,20 @@ class NetworkRecommender(Recommender):
     def build(self) -> Network:
         """A fresh network for the fitted features."""
         self.network = Network(self.recipe, self.features)
+        self.calibration, self.learnt_score, self._scenarios = Calibration(), None, None
         return self.network
+
+    @property
+    def scenario_codes(self) -> Scenarios:
+        """The scenarios that the fitted features tell apart."""
+        if self._scenarios is None:
+            self._scenarios = Scenarios(self.recipe, self.features)
+        return self._scenarios
+
+    @property
+    def final_score(self) -> FinalScore:
+        """What orders candidates: the weights learnt, or else the recipe's."""
+        return FinalScore.of(self.recipe, self.scenario_codes) if self.learnt_score is None else self.learnt_score
 
     def encoded(self, log: Log) -> Encoded:
         """A log as model inputs; the last one asked for is kept."""
@@ -180,22 +202,24 @@ class NetworkRecommender(Recommender):
         """
         if self.network.retrieval is None:
             rows = np.tile(np.arange(len(self.item_vectors)), (len(encoding.users), 1))
-            return self.combine(self.judge(encoding, rows, moments))
+            return self.combine(self.judge(encoding, rows, moments), encoding)
         scores = encoding.users[:, 0] @ self.item_vectors.T
-        if encoding.repeats is not None:
-            scores = scores + self.network.repeats.everywhere(encoding.past, encoding.repeats[:, 0], len(self.item_vectors))
+        added = self.network.beside(encoding, torch.ones(len(scores), 1, dtype=torch.bool), self.item_vectors)
+        if added is not None:
+            scores = scores + added
         found: NDArray[np.float32] = scores.float().numpy()
         return found
 
     def _scores_of(self, queries: Queries, rows: NDArray[np.integer]) -> NDArray[np.float32]:
         if self.ranks_by_retrieval:
             return super()._scores_of(queries, rows)
-        return self.combine(self.judge(self.encode(self.batch_of(queries)), rows, queries.moment))
+        encoding = self.encode(self.batch_of(queries))
+        return self.combine(self.judge(encoding, rows, queries.moment), encoding)
 
     @property
     def ranks_by_retrieval(self) -> bool:
         """Whether the final order is that of retrieval alone."""
-        return self.network.retrieval is None or list(self.recipe.rank_by) == [self.network.retrieval.name]
+        return self.network.retrieval is None or self.final_score.tasks == [self.network.retrieval.name]
 
     def _top_block(
         self, queries: Queries, k: int, exclude_seen: bool, ranked: NDArray[np.bool_] | None
@@ -230,14 +254,14 @@ class NetworkRecommender(Recommender):
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The best k of the candidates and their scores, `[queries, k]`; -1 where there are fewer."""
         candidates = np.pad(candidates, ((0, 0), (0, max(k - candidates.shape[1], 0))), constant_values=-1)
-        combined = torch.from_numpy(self.combine(self.judge(encoding, np.maximum(candidates, 0), queries.moment)))
+        combined = torch.from_numpy(self.combine(self.judge(encoding, np.maximum(candidates, 0), queries.moment), encoding))
         order = combined.masked_fill(torch.from_numpy(candidates < 0), -np.inf).topk(k, dim=1)
         values: NDArray[np.float32] = order.values.numpy()
         return np.where(np.isfinite(values), np.take_along_axis(candidates, order.indices.numpy(), axis=1), -1), values
 
     @torch.inference_mode()
     def judge(self, encoding: Encoding, items: NDArray[np.integer], moments: pl.DataFrame) -> dict[str, Tensor]:
-        """Raw output of every task, retrieval included: `{task: [batch, k]}`.
+        """Raw output of every task, retrieval included, given its steps and calibrated: `{task: [batch, k]}`.
 
         Args:
             encoding: Who asks, one target each.
@@ -250,28 +274,47 @@ class NetworkRecommender(Recommender):
         if self.network.tasks:
             counted = self.features.encode_candidates(moments, self.catalogue, items)
             standing = {name: torch.from_numpy(array).unsqueeze(1) for name, array in counted.items()}
-            ranked = through_steps(self.network.rank(encoding, candidates, standing), self.recipe.tasks)
-            outputs = {name: output[:, 0] for name, output in ranked.items()}
+            outputs = {name: output[:, 0] for name, output in self._rank(encoding, candidates, standing).items()}
         if self.network.retrieval is not None:
             scores = (candidates.vectors[:, 0] * encoding.users).sum(-1)
             if encoding.repeats is not None:
                 scores = scores + self.network.repeats.at(encoding.past, encoding.repeats[:, 0], rows)
+            if self.network.discount is not None and encoding.spread is not None:
+                scores = scores - self.network.discount.at(self.network.retrieval.name, encoding.spread, candidates.vectors[:, 0])
             outputs[self.network.retrieval.name] = scores
         return outputs
 
-    def combine(self, outputs: Mapping[str, Tensor]) -> NDArray[np.float32]:
-        """The final score: the recipe's weighted sum of the tasks' utilities, same shape as each output."""
-        total: Tensor | float = 0.0
-        for name, weight in self.recipe.rank_by.items():
-            task = self.network.ranking_tasks.get(name)
-            total = total + weight * (outputs[name] if task is None else task.utility(outputs[name]))
-        assert isinstance(total, Tensor)
-        result: NDArray[np.float32] = total.float().numpy()
+    def _rank(self, encoding: Encoding, candidates: Items, standing: dict[str, Tensor]) -> dict[str, Tensor]:
+        """As `Network.rank`, of the tasks themselves where the network tells what they are given the step before, and calibrated."""
+        outputs = through_steps(self.network.rank(encoding, candidates, standing), self.recipe.tasks)
+        return self.calibration.of(outputs, self._placement(encoding))
+
+    def _placement(self, encoding: Encoding) -> Placement:
+        """In which scenario each target is asked `[batch, targets]`."""
+        return Placement(self.scenario_codes, encoding.scenario.factors, torch.zeros(encoding.users.shape[:-1], dtype=torch.int64))
+
+    def combine(self, outputs: Mapping[str, Tensor], encoding: Encoding) -> NDArray[np.float32]:
+        """The final score: the weighted sum of the tasks' utilities `[batch, k]`, by the weights of who asks where.
+
+        Args:
+            outputs: What `judge` found for each task `[batch, k]`.
+            encoding: Of which it was asked.
+        """
+        tasks = self.network.ranking_tasks
+        utilities = {name: tasks[name].utility(output) if name in tasks else output for name, output in outputs.items()}
+        result: NDArray[np.float32] = self.final_score.total(utilities, self._placement(encoding)).float().numpy()
         return result
 
-    @torch.inference_mode()
     def predict(self, data: Dataset) -> dict[str, NDArray[np.float32]]:
         """Each ranking task's prediction for every row of a data set, as of the event's time: `{task: [rows]}`."""
+        return self._over_rows(data, lambda task, output: task.predict(output))
+
+    def outputs_of(self, data: Dataset) -> dict[str, NDArray[np.float32]]:
+        """Each ranking task's raw output, given its steps and calibrated, for the same rows."""
+        return self._over_rows(data, lambda _, output: output)
+
+    @torch.inference_mode()
+    def _over_rows(self, data: Dataset, said: Callable[[RankingTask, Tensor], Tensor]) -> dict[str, NDArray[np.float32]]:
         self._check_ready()
         if not self.network.tasks:
             return {}
@@ -285,10 +328,10 @@ class NetworkRecommender(Recommender):
             batch = gather(data.log, encoded, windows, order[chosen])
             encoding = self.network.encode(batch, items.vectors)
             candidates = items.at(torch.from_numpy(data.log.item[batch.rows]).unsqueeze(2))
-            outputs = through_steps(self.network.rank(encoding, candidates, batch.standing), self.recipe.tasks)
+            outputs = self._rank(encoding, candidates, batch.standing)
             here = batch.rows[batch.present.numpy()]
             for name, task in self.network.ranking_tasks.items():
-                results[name][here] = task.predict(outputs[name][..., 0]).float().numpy()[batch.present.numpy()]
+                results[name][here] = said(task, outputs[name][..., 0]).float().numpy()[batch.present.numpy()]
         return {name: result[data.rows] for name, result in results.items()}
 
     def relation_scores(self, users: Sequence[Any], others: Sequence[Any], task: str | None = None) -> NDArray[np.float32]:

@@ -14,7 +14,10 @@ from safetensors.torch import save_file as save_tensors
 
 from penchant.data.log import Column, Log
 from penchant.features.feature_set import Encoded
+from penchant.models.by_scenario import dumped, loaded
+from penchant.models.calibration import Calibration
 from penchant.models.classic import classic
+from penchant.models.final_score import FinalScore
 from penchant.models.network import Items
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.recommender import Recommender
@@ -24,6 +27,8 @@ ROLES = ("user", "item", "time", "in_history")
 CLASSIC = "model.json"
 SOURCES = "sources"
 RELATIONS = "relations.safetensors"
+CALIBRATION = "calibration.json"
+FINAL_SCORE = "final_score.json"
 EVENTS_AT_ONCE = 1_000_000
 
 
@@ -78,6 +83,10 @@ def write_network(recommender: NetworkRecommender, directory: Path) -> None:
     log = recommender.log_
     profiles = recommender.encoded(log).user
     save_file({name: np.ascontiguousarray(array) for name, array in profiles.items()}, directory / "profiles.safetensors")
+    if recommender.calibration.lines:
+        (directory / CALIBRATION).write_text(dumped(recommender.calibration.lines), encoding="utf8")
+    if recommender.learnt_score is not None:
+        (directory / FINAL_SCORE).write_text(dumped(recommender.learnt_score.weights), encoding="utf8")
     if recommender.related:
         save_file({name: np.ascontiguousarray(pairs) for name, pairs in recommender.related.items()}, directory / RELATIONS)
     for name, source in recommender.sources.items():
@@ -110,6 +119,10 @@ def read_network(directory: Path, recipe_folder: Path = Path(".")) -> NetworkRec
     recommender.keep(log, Encoded(user=load_file(directory / "profiles.safetensors"), **events))
     recommender.build().load_state_dict(load_tensors(directory / "network.safetensors"))
     recommender.network.eval()
+    if (directory / CALIBRATION).is_file():
+        recommender.calibration = Calibration(loaded((directory / CALIBRATION).read_bytes()))
+    if (directory / FINAL_SCORE).is_file():
+        recommender.learnt_score = FinalScore(loaded((directory / FINAL_SCORE).read_bytes()))
     known = load_tensors(directory / "vectors.safetensors")
     recommender.known = Items(known["items"], known.get("fields"))
     recommender.catalogue = recommender.features.catalogue(log.items)

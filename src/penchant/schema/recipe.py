@@ -552,6 +552,9 @@ class TrainingSettings(Settings):
     """Validations without improvement before stopping."""
     watch: str | None = None
     """Metric of the validation part that decides, as `task.metric` ("next.ndcg@10", "click.auc"); first task when absent."""
+    calibrate: bool = False
+    """Fit two numbers per binary task and scenario on the validation part, so that of what is said to happen three times in ten three in
+    ten do. For whoever reads the chances themselves, or adds tasks up by `serving.rank_by`; the order by one task stays as it is."""
     balance: Part = Part(kind="fixed")
     """How the losses of several tasks become one step. `fixed`: the tasks' weights; `equal`: 1 each, whatever they are."""
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -577,6 +580,11 @@ class ServingSettings(Settings):
     """Classic models that propose candidates too, by name. Without a next_item task only what they propose is ranked."""
     rank_by: dict[str, float] = Field({})
     """Weight of each task in the final score; the next_item task alone when absent, else the first task."""
+    rank_by_scenario: dict[str, dict[str, float]] = Field({})
+    """The same for scenarios that weigh tasks otherwise, `"1" = { click = 1.0, like = 3.0 }`; `rank_by` counts in all others."""
+    rank_by_learnt: ExpressionText | None = None
+    """What a good item is, yes or no (`"is_like or long_view"`): the weights of the ranking tasks are learnt from it on the validation
+    part, for each scenario with enough such events. `rank_by` counts where there is no such part."""
     exclude_seen: bool = True
     events: dict[str, dict[str, float | str]] = Field({})
     """What an incoming event says of the log's columns: `click = {is_click = 1}`; "value" stands for the event's value."""
@@ -662,13 +670,29 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        for task in self.serving.rank_by:
+        told = {"rank_by": self.serving.rank_by}
+        told |= {f"rank_by_scenario.{name}": weights for name, weights in self.serving.rank_by_scenario.items()}
+        for key, task in [(key, task) for key, weights in told.items() for task in weights]:
             if task not in self.tasks:
                 raise ContradictionError(
-                    "free of unknown tasks in serving.rank_by", f"'{task}', which is not in [tasks]", did_you_mean(task, self.tasks)
+                    f"free of unknown tasks in serving.{key}", f"'{task}', which is not in [tasks]", did_you_mean(task, self.tasks)
                 )
             if task not in self._of_items:
-                raise ContradictionError("free of relation tasks in serving.rank_by", f"'{task}', which judges no items", "Take it out.")
+                raise ContradictionError(f"free of relation tasks in serving.{key}", f"'{task}', which judges no items", "Take it out.")
+        return self
+
+    @model_validator(mode="after")
+    def _scores_are_of_one_mind(self) -> Self:
+        by_scenario, learnt = self.serving.rank_by_scenario, self.serving.rank_by_learnt
+        if by_scenario and not self.scenario.named:
+            came = f"serving.rank_by_scenario.{next(iter(by_scenario))} without one"
+            raise ContradictionError("given a scenario when it is ranked by scenario", came, 'For example: [scenario] column = "tab"')
+        if by_scenario and learnt is not None:
+            came, do = "serving.rank_by_scenario and serving.rank_by_learnt", "Take one of the two out; what is learnt differs by scenario."
+            raise ContradictionError("ranked by weights that are told or learnt", came, do)
+        if learnt is not None and all(task.kind in ("next_item", "relation") for task in self.tasks.values()):
+            do = 'Add one, for example: [tasks.like] kind = "binary"'
+            raise ContradictionError("given a task that ranks when serving.rank_by_learnt weighs them", "none", do)
         return self
 
     @model_validator(mode="after")
@@ -678,7 +702,7 @@ class Recipe(Settings):
         if self.model.kind != "network":
             came, do = f"model.kind = '{self.model.kind}'", "Take one of the two out."
             raise ContradictionError("of kind 'network' when there are serving.sources, which the network ranks", came, do)
-        if list(self.rank_by) == [self.retrieval_task]:
+        if list(self.rank_by) == [self.retrieval_task] and not (self.serving.rank_by_scenario or self.serving.rank_by_learnt):
             do = "Weigh another task, for example serving.rank_by = { like = 1.0 }, or take the sources out."
             must = "given a serving.rank_by with a task beside next_item when there are serving.sources"
             raise ContradictionError(must, f"'{self.retrieval_task}' alone, which orders the whole catalogue whatever they propose", do)

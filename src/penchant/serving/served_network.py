@@ -201,7 +201,7 @@ class ServedNetwork:
             if network.retrieval is not None:
                 totals = torch.from_numpy(asked.scores).logsumexp(1, keepdim=True)
                 tasks = {network.retrieval.name: (outputs[network.retrieval.name] - totals).exp().numpy()} | tasks
-            scores = self.recommender.combine(outputs)
+            scores = self.recommender.combine(outputs, asked.encoding)
         return [
             Candidates(one.items, scores[place, : len(one)], {name: values[place, : len(one)] for name, values in tasks.items()})
             for place, one in enumerate(candidates)

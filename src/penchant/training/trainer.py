@@ -11,6 +11,8 @@ from penchant.data.skipped import skipped_steps
 from penchant.fitting.loop import Progress, Report, train
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.schema.recipe import Recipe
+from penchant.training.calibration import fit_calibration
+from penchant.training.final_score import fit_final_score
 from penchant.training.objective import NetworkObjective
 
 logger = logging.getLogger(__name__)
@@ -45,6 +47,17 @@ class NetworkTrainer:
         objective = NetworkObjective(recommender, data, self.valid, settings)
         self.progress = train(objective, settings, checkpoint=self.checkpoint, resume=self.resume, report=self.report)
         recommender.refresh()
+        self._fit_what_is_said(recommender)
+
+    def _fit_what_is_said(self, recommender: NetworkRecommender) -> None:
+        """Calibration and the final score's weights, where the recipe asks for them and there is a validation part."""
+        recipe, valid = recommender.recipe, self.valid
+        if valid is None or not len(valid):
+            return
+        if recipe.training.calibrate:
+            recommender.calibration = fit_calibration(recommender, valid)
+        if recipe.serving.rank_by_learnt is not None:
+            recommender.learnt_score = fit_final_score(recommender, valid, recipe.serving.rank_by_learnt)
 
 
 def fit_network(

@@ -288,7 +288,7 @@ def _learnt_from(recipe: Recipe, table: TableName) -> set[str]:
         features = recipe.features.user if table == "users" else recipe.features.item
         return {column for name, feature in features.items() for column in feature.reads(name)}
     features = {**recipe.features.context, **recipe.history.columns}
-    texts = [recipe.history.where, *(text for task in recipe.tasks.values() for text in (task.label, task.only_where, task.positive_where))]
+    texts = [recipe.history.where, *(text for task in recipe.tasks.values() for text in task.expressions)]
     columns = {column for name, feature in features.items() for column in feature.reads(name)}
     columns |= {column for text in texts if text for column in Expression(text).columns} | recipe.features.counted_columns
     return columns | {*recipe.scenario.named, "timestamp"}
