@@ -190,9 +190,12 @@ class _Run:
         losses = self._losses(batch)
         self._check(losses)
         shared = self.objective.shared() if isinstance(self.objective, SharedObjective) else ()
-        if shared and len(losses) > 1 and self.progress.step % GLANCE == 0:
-            self._glance(losses, shared)
-        self.balance.backward(losses, shared)
+        tasks = {name: loss for name, loss in losses.items() if name in self.balance.weights}
+        if shared and len(tasks) > 1 and self.progress.step % GLANCE == 0:
+            self._glance(tasks, shared)
+        for cost in losses.keys() - tasks.keys():
+            losses[cost].backward(retain_graph=True)  # type: ignore[no-untyped-call]  # torch does not type it
+        self.balance.backward(tasks, shared)
         self._finish()
         self.balance.settle(lambda: self._again(batch))
         for name, loss in losses.items():

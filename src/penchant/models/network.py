@@ -9,7 +9,7 @@ rank      interaction(told, fields) -> scenario gates -> experts -> one represen
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from penchant.features.feature_set import FeatureSet
 from penchant.models.batch import Batch
 from penchant.models.blocks.attention import Attention
-from penchant.models.blocks.context import Likeness
+from penchant.models.blocks.context.likeness import Likeness
+from penchant.models.blocks.discount import Discount
 from penchant.models.blocks.dropout import Dropout
 from penchant.models.blocks.embedding import FeatureEmbedding
 from penchant.models.blocks.feed_forward import feed_forward, layers, start_at_zero
@@ -63,6 +64,8 @@ class Network(nn.Module):
         self.retrieval: NextItem | None = next((task for task in tasks.values() if task.face == "retrieval"), None)
         self.tasks = _ByAnyName({name: task for name, task in tasks.items() if task.face == "ranking"})
         self.relations = _ByAnyName({name: task for name, task in tasks.items() if task.face == "relation"})
+        judged_by = [*self.tasks, *([self.retrieval.name] if self.retrieval is not None else [])]
+        self.discount = Discount(judged_by) if self.context.spreads else None
         if self.tasks:
             counted = features.forms("candidate")
             told = 6 if counted else 5
@@ -103,10 +106,37 @@ class Network(nn.Module):
     @property
     def reads_fields_alone(self) -> bool:
         """Whether no task reads anything else."""
-        return self.reads_fields and self.retrieval is None and not self.interaction.reads_told
+        sums = self.retrieval is not None or self.interaction.reads_told or self.discount is not None
+        return self.reads_fields and not sums
+
+    def beside(self, encoding: "Encoding", asks: Tensor, items: Tensor) -> Tensor | None:
+        """What retrieval adds to the products of users with items `[m, items]`, for `m` targets; None where it adds nothing.
+
+        Args:
+            encoding: Of a batch.
+            asks: Which of its targets are meant `[batch, targets]`.
+            items: Vectors of all items that the encoding's past numbers `[items, width]`.
+        """
+        added = None
+        if encoding.repeats is not None:
+            past = encoding.past.unsqueeze(1).expand_as(encoding.repeats)[asks]
+            added = self.repeats.everywhere(past, encoding.repeats[asks], len(items))
+        if self.retrieval is not None and self.discount is not None and encoding.spread is not None:
+            less = self.discount.everywhere(self.retrieval.name, encoding.spread[asks], items)
+            added = -less if added is None else added - less
+        return added
+
+    def costs(self, encoding: "Encoding", present: Tensor) -> dict[str, Tensor]:
+        """What is paid beside the tasks' losses for the targets that are present `[batch, targets]`; nothing for most networks."""
+        if encoding.divergence is None:
+            return {}
+        return {"context_kl": self.context.price * encoding.divergence[present].mean()} if present.any() else {}
 
     def items(self, features: dict[str, Tensor]) -> "Items":
-        """Items given by their features `{name: [n, *]}` as the network reads them."""
+        """Items given by their features `{name: [n, *]}` as the network reads them; in training without vectors that no task reads."""
+        if self.training and self.reads_fields_alone:
+            fields = torch.cat(self.item.fields(features), dim=-2)
+            return Items(self.nobody.expand(len(fields), -1), fields)
         vectors, fields = self.item(features)
         return Items(vectors, torch.cat(fields, dim=-2) if self.reads_fields else None)
 
@@ -126,7 +156,8 @@ class Network(nn.Module):
             profile = profile + own.sum(-2)
             fields.append(own.unsqueeze(1).expand(-1, batch.visible.shape[1], -1, -1))
         history = self.history(profile, items[batch.history], batch.history_columns, batch.gap)
-        context, circumstances = self.context(batch.context, batch.recency)
+        now = self.context(batch.context, batch.recency)
+        context, circumstances = now.vector, now.each
         factors = self.scenario(batch.scenario) if self.scenario is not None else circumstances[..., :0, :]
         scenario = factors.sum(-2) if self.scenario is not None else torch.zeros_like(context)
         age = self.history.age(batch.visible, history.shape[1])
@@ -135,7 +166,18 @@ class Network(nn.Module):
         users = self.asks(users, context + scenario, history, age, near) if self.asks is not None else users + context + scenario
         repeats = self.repeats.weigh(age, batch.context, batch.history_columns)
         read = torch.cat([*fields, circumstances, factors], dim=-2) if self.reads_fields else None
-        return Encoding(users, history, context + scenario, Scenario(scenario, batch.scenario), age, batch.history, repeats, read)
+        return Encoding(
+            users,
+            history,
+            context + scenario,
+            Scenario(scenario, batch.scenario),
+            age,
+            batch.history,
+            repeats,
+            read,
+            now.spread,
+            now.divergence,
+        )
 
     def _profiles_alone(self, batch: Batch) -> "Encoding":
         """The encoding of a network that reads fields of users and items, and nothing else."""
@@ -161,6 +203,8 @@ class Network(nn.Module):
         for place, (name, task) in enumerate(self.tasks.items()):
             own = self.gates_out[place](representations[place], encoding.scenario)
             outputs[name] = task(self.towers[place](own))
+            if self.discount is not None and encoding.spread is not None:
+                outputs[name] = outputs[name] - self.discount.at(name, encoding.spread.unsqueeze(2), candidates.vectors)
         return outputs
 
     def _told(self, encoding: "Encoding", candidates: Tensor, counts: Tensor | None) -> Tensor:
@@ -219,6 +263,8 @@ class Encoding:
         past: Item rows of the past events `[batch, length]`.
         repeats: What each of them is worth for its own item, `[batch, targets, length]`; None where repeats count nothing.
         fields: Each feature of profile, context and scenario by itself, `[batch, targets, fields, width]`; None where nothing reads them.
+        spread: Standard deviation of the context `[batch, targets, width]`; None where it is a point.
+        divergence: What its distribution costs `[batch, targets]`; None where it is a point.
     """
 
     users: Tensor
@@ -229,6 +275,18 @@ class Encoding:
     past: Tensor
     repeats: Tensor | None
     fields: Tensor | None
+    spread: Tensor | None = None
+    divergence: Tensor | None = None
+
+    def draw(self, generator: torch.Generator) -> "Encoding":
+        """The same in circumstances as they might be: users and context moved by one draw from the spread; itself where there is none.
+
+        A user's product with an item then has the variance that `Discount` reckons with, `sum of (spread * item)²`.
+        """
+        if self.spread is None:
+            return self
+        moved = self.spread * torch.randn(self.spread.shape, generator=generator)
+        return replace(self, users=self.users + moved, context=self.context + moved)
 
 
 class UserQuery(nn.Module):

@@ -204,8 +204,9 @@ class NetworkRecommender(Recommender):
             rows = np.tile(np.arange(len(self.item_vectors)), (len(encoding.users), 1))
             return self.combine(self.judge(encoding, rows, moments), encoding)
         scores = encoding.users[:, 0] @ self.item_vectors.T
-        if encoding.repeats is not None:
-            scores = scores + self.network.repeats.everywhere(encoding.past, encoding.repeats[:, 0], len(self.item_vectors))
+        added = self.network.beside(encoding, torch.ones(len(scores), 1, dtype=torch.bool), self.item_vectors)
+        if added is not None:
+            scores = scores + added
         found: NDArray[np.float32] = scores.float().numpy()
         return found
 
@@ -278,6 +279,8 @@ class NetworkRecommender(Recommender):
             scores = (candidates.vectors[:, 0] * encoding.users).sum(-1)
             if encoding.repeats is not None:
                 scores = scores + self.network.repeats.at(encoding.past, encoding.repeats[:, 0], rows)
+            if self.network.discount is not None and encoding.spread is not None:
+                scores = scores - self.network.discount.at(self.network.retrieval.name, encoding.spread, candidates.vectors[:, 0])
             outputs[self.network.retrieval.name] = scores
         return outputs
 

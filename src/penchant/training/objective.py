@@ -129,22 +129,19 @@ class NetworkObjective:
                 items.vectors[in_drawn],
                 torch.from_numpy(drawn),
                 torch.from_numpy(expected),
-                self._repeats(encoding, asks, in_following, in_drawn, len(unique)),
+                self._added(encoding, asks, items.vectors, in_following, in_drawn),
             )
             losses[retrieval.name] = loss.mean()
-        return losses | self.relations.losses(random, self._items)
+        return losses | self.relations.losses(random, self._items) | self.network.costs(encoding, read.present)
 
     def _items(self, rows: Tensor) -> Items:
         """Items by their rows `[n]`."""
         return self.network.items({name: array[rows] for name, array in self.items.items()})
 
-    def _repeats(self, encoding: Encoding, asks: Tensor, following: Tensor, drawn: Tensor, items: int) -> Tensor | None:
-        """What repeats add to the wanted and the drawn items `[m, h + n]` of the targets that ask; None where they count nothing."""
-        if encoding.repeats is None:
-            return None
-        past = encoding.past.unsqueeze(1).expand_as(encoding.repeats)[asks]
-        everywhere = self.network.repeats.everywhere(past, encoding.repeats[asks], items)
-        return torch.cat([everywhere.gather(1, following), everywhere[:, drawn]], dim=1)
+    def _added(self, encoding: Encoding, asks: Tensor, items: Tensor, following: Tensor, drawn: Tensor) -> Tensor | None:
+        """What is added to the products of those who ask with the wanted and the drawn items `[m, h + n]`; None for nothing."""
+        everywhere = self.network.beside(encoding, asks, items)
+        return None if everywhere is None else torch.cat([everywhere.gather(1, following), everywhere[:, drawn]], dim=1)
 
     def _following(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The items of the wanted events from each of these on, `[rows, horizon]`; -1 after the user's last one in this part."""

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from penchant.models.blocks.context import Likeness
+from penchant.models.blocks.context.likeness import Likeness
 
 CONTEXT = {"weather": torch.tensor([[2, 3, 0]]), "city": torch.tensor([[5, 5, 0]])}  # three targets of one user
 PAST = {"weather": torch.tensor([[2, 3]]), "city": torch.tensor([[5, 0]])}  # two events

@@ -75,9 +75,18 @@ class ContentAndId(nn.Module):
             vectors = vectors + parts.sum(-2) + self.mix(parts.flatten(-2))
             fields.append(parts)
         if self.ids is not None:
-            learnt = self.ids(items)
-            if self.training and self.id_dropout:
-                learnt = learnt * (torch.rand(count, 1, device=learnt.device) >= self.id_dropout).unsqueeze(-1)
+            learnt = self._learnt(items, self.ids)
             vectors = vectors + learnt.sum(-2)
             fields.append(learnt)
         return vectors, fields
+
+    def fields(self, items: dict[str, Tensor]) -> list[Tensor]:
+        """The fields alone, as `forward` gives them."""
+        learnt = [] if self.ids is None else [self._learnt(items, self.ids)]
+        return learnt if self.content is None else [self.content(items), *learnt]
+
+    def _learnt(self, items: dict[str, Tensor], ids: FeatureEmbedding) -> Tensor:
+        learnt: Tensor = ids(items)
+        if self.training and self.id_dropout:
+            learnt = learnt * (torch.rand(len(learnt), 1, device=learnt.device) >= self.id_dropout).unsqueeze(-1)
+        return learnt

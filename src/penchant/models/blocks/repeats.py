@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from penchant.models.blocks.context import Likeness
+from penchant.models.blocks.context.likeness import Likeness
 from penchant.schema.settings import Settings
 
 
