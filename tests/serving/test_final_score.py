@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests import small_data
 
 from penchant.models.by_scenario import ByScenario
 from penchant.models.calibration import Calibration
@@ -11,7 +12,6 @@ from penchant.models.final_score import FinalScore
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.serving.engine import BundleEngine
 from penchant.serving.protocol import RankRequest, RecommendationRequest
-from tests import small_data
 
 NOW = {"daypart": "night", "timestamp": small_data.FILM_NOW}
 BY_SCENARIO = {"search": {"stars": -1.0}}
