@@ -100,3 +100,12 @@ def test_that_predictions_in_the_log_are_those_of_the_same_requests() -> None:
     queries = Queries.at_events(data, part.rows)
     judged = model.judge(model.encode(model.batch_of(queries)), data.log.item[part.rows][:, None], queries.moment)
     np.testing.assert_allclose(model.predict(part)["like"], judged["like"][:, 0].sigmoid(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("lines", ["members = 3", "members = 3\ncontext = { kind = 'gaussian' }", "numbers = true"])
+def test_that_members_and_numbers_go_with_every_task_and_are_read_again(lines: str, tmp_path: Path) -> None:
+    data, model = fitted(lines)
+    write_network(model, tmp_path)
+    found = answers(model, data)
+    assert all(np.isfinite(each).all() for each in found[1:])
+    assert answers(read_network(tmp_path), data) == found

@@ -24,6 +24,7 @@ from penchant.models.blocks.dropout import Dropout
 from penchant.models.blocks.embedding import FeatureEmbedding
 from penchant.models.blocks.feed_forward import feed_forward, layers, start_at_zero
 from penchant.models.blocks.members import Members
+from penchant.models.blocks.numbers import Numbers
 from penchant.models.blocks.scenario.scenario import Scenario
 from penchant.models.blocks.standing import Standing
 from penchant.schema.errors import RecipeError
@@ -76,7 +77,8 @@ class Network(nn.Module):
             self.candidate = _part("candidate", looks, width, dropout)
             gates = settings.scenario if self.scenario is not None else Part(kind="none")  # no scenario, nothing to gate by
             self.standing = Standing(counted, width, dropout) if counted else None
-            joined = self.interaction.width_out
+            self.numbers = Numbers(features) if settings.numbers else None
+            joined = self.interaction.width_out + (self.numbers.width if self.numbers is not None else 0)
             factors = features.forms("scenario")
             self.gate_in = _part("scenario", gates, factors, width, joined)
             self.experts = _part("experts", settings.experts, joined, width, len(self.tasks), dropout, settings.activation)
@@ -179,6 +181,7 @@ class Network(nn.Module):
             read,
             now.spread,
             now.divergence,
+            self.numbers.of_who_asks(batch) if self.tasks and self.numbers is not None else None,
         )
 
     def _profiles_alone(self, batch: Batch) -> "Encoding":
@@ -200,7 +203,10 @@ class Network(nn.Module):
         counts, counted = self.standing(standing) if self.standing is not None else (None, None)
         told = self._told(encoding, candidates.vectors, counts) if self.interaction.reads_told else None
         fields = _beside(encoding.fields, candidates.fields, counted) if self.interaction.reads_fields else None
-        joined = self.gate_in(self.interaction(told, fields), encoding.scenario)
+        joined = self.interaction(told, fields)
+        if self.numbers is not None and encoding.numbers is not None:
+            joined = torch.cat([joined, self.numbers.beside(encoding.numbers, standing, joined.shape[-2])], dim=-1)
+        joined = self.gate_in(joined, encoding.scenario)
         representations = self.experts(joined if self.members is None else self.members.spread(joined)).unbind(-2)
         outputs = {}
         for place, (name, task) in enumerate(self.tasks.items()):
@@ -269,6 +275,7 @@ class Encoding:
         fields: Each feature of profile, context and scenario by itself, `[batch, targets, fields, width]`; None where nothing reads them.
         spread: Standard deviation of the context `[batch, targets, width]`; None where it is a point.
         divergence: What its distribution costs `[batch, targets]`; None where it is a point.
+        numbers: Those of profile and context as they are `[batch, targets, numbers]`; None where nothing reads them.
     """
 
     users: Tensor
@@ -281,6 +288,7 @@ class Encoding:
     fields: Tensor | None
     spread: Tensor | None = None
     divergence: Tensor | None = None
+    numbers: Tensor | None = None
 
     def draw(self, generator: torch.Generator) -> "Encoding":
         """The same in circumstances as they might be: users and context moved by one draw from the spread; itself where there is none.

@@ -492,6 +492,8 @@ class NetworkSettings(Settings):
     activation: Literal["gelu", "relu"] = "gelu"
     """Between the layers of experts that are given as a list, and of towers."""
     repeats: Part = Part(kind="none")
+    numbers: bool = False
+    """Whether the experts also read the numbers among the features as they are, beside their embeddings."""
     members: int = Field(1, ge=1, le=64)
     """Answers of the ranking path that are learnt apart and averaged; they share all but a few weights."""
 
