@@ -27,7 +27,7 @@ LONGEST = 1.0
 """Longest gradient of all weights together that a step follows; a longer one is shortened."""
 
 GLANCE = 64
-"""Steps from one look at the tasks' gradients to the next; one look costs about as much as a step."""
+"""Batches of an epoch from one look at the tasks' gradients to the next; one look costs about as much as a step."""
 
 
 class Objective(Protocol):
@@ -190,7 +190,7 @@ class _Run:
         losses = self._losses(batch)
         self._check(losses)
         shared = self.objective.shared() if isinstance(self.objective, SharedObjective) else ()
-        if shared and len(losses) > 1 and self.progress.step % GLANCE == 0:
+        if shared and len(losses) > 1 and self.progress.batch % GLANCE == 0:
             self._glance(losses, shared)
         self.balance.backward(losses, shared)
         self._finish()
