@@ -144,7 +144,7 @@ def test_that_expert_use_and_agreement_of_gradients_are_drawn_together_and_losse
     rows += [rows[0] | {"epoch": 2.0}]
     del rows[0]["conflict.like.buy"]  # an epoch may end between two looks
     charts = {chart.title: chart for chart in _charts(rows)}
-    agreement = "Agreement of the tasks' gradients, where all share the network"
+    agreement = "Agreement of the tasks' gradients"
     assert list(charts) == ["Training loss of like", "Experts that like uses", "Experts that buy uses", agreement]
     assert [(line.name, line.y) for line in charts["Experts that like uses"].curves] == [
         ("expert 1", (0.75,) * 2),

@@ -107,7 +107,7 @@ def test_that_the_agreement_of_gradients_is_a_curve_from_minus_one_to_one() -> N
     trainer = NetworkTrainer(valid)
     NetworkRecommender(train.recipe, trainer).fit(train)
     assert trainer.progress is not None
-    assert -1 <= trainer.progress.curves[0]["conflict.outside.next"] <= 1
+    assert all(-1 <= row["conflict.outside.next"] <= 1 for row in trainer.progress.curves)
 
 
 def test_that_a_balance_that_compares_tasks_is_refused_where_there_is_but_one_kind_of_loss() -> None:

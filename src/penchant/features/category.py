@@ -126,4 +126,4 @@ def hashed(texts: pl.Series, buckets: int) -> Array:
     indices = pl.Series([FIRST + int.from_bytes(digest, "little") % buckets for digest in digests], dtype=pl.Int64)
     if not len(different):
         return np.full(len(texts), MISSING, dtype=np.int64)
-    return texts.replace_strict(different, indices, default=MISSING, return_dtype=pl.Int64).fill_null(MISSING).to_numpy()
+    return texts.replace_strict(different, indices, default=MISSING, return_dtype=pl.Int64).fill_null(MISSING).to_numpy(writable=True)

@@ -27,7 +27,7 @@ LONGEST = 1.0
 """Longest gradient of all weights together that a step follows; a longer one is shortened."""
 
 GLANCE = 64
-"""Steps from one look at the tasks' gradients to the next; one look costs about as much as a step."""
+"""Batches of an epoch from one look at the tasks' gradients to the next; one look costs about as much as a step."""
 
 
 class Objective(Protocol):
@@ -191,7 +191,7 @@ class _Run:
         self._check(losses)
         shared = self.objective.shared() if isinstance(self.objective, SharedObjective) else ()
         tasks = {name: loss for name, loss in losses.items() if name in self.balance.weights}
-        if shared and len(tasks) > 1 and self.progress.step % GLANCE == 0:
+        if shared and len(tasks) > 1 and self.progress.batch % GLANCE == 0:
             self._glance(tasks, shared)
         for cost in losses.keys() - tasks.keys():
             losses[cost].backward(retain_graph=True)  # type: ignore[no-untyped-call]  # torch does not type it

@@ -208,8 +208,7 @@ def _charts(curves: Sequence[Mapping[str, float]]) -> tuple[Chart, ...]:
         by_task.setdefault(task, []).append(Curve(f"expert {expert}", epochs, values))
     shared = [Chart(f"Experts that {task} uses", "epoch", "share", tuple(drawn)) for task, drawn in by_task.items()]
     pairs = tuple(Curve(" and ".join(name.split(".")), epochs, values) for name, values in conflicts.items())
-    title = "Agreement of the tasks' gradients, where all share the network"
-    return (*plain, *shared, *([Chart(title, "epoch", "cosine", pairs)] if pairs else []))
+    return (*plain, *shared, *([Chart("Agreement of the tasks' gradients", "epoch", "cosine", pairs)] if pairs else []))
 
 
 def _beginning(part: str, lines: Mapping[str, tuple[float, ...]]) -> dict[str, tuple[float, ...]]:
