@@ -25,7 +25,7 @@ def test_that_it_trains_as_the_recipe_that_says_the_same() -> None:
 
 def test_that_what_is_not_there_is_refused() -> None:
     recipe = dataset(weather(users=2), LINES).recipe
-    with pytest.raises(TargetError, match="loss_weights 'outsid' must be a weight.* Did you mean 'outside'"):
+    with pytest.raises(TargetError, match=r"loss_weights 'outsid' must be a weight.* Did you mean 'outside'"):
         Model(recipe).compile(loss_weights={"outsid": 1})
     with pytest.raises(TargetError, match="loss_weights 'outside' must be a weight, at least 0, of a task of the recipe; found -1"):
         Model(recipe).compile(loss_weights={"outside": -1})
