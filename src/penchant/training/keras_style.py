@@ -35,7 +35,7 @@ class Model:
         tasks = dict(self.recipe.tasks)
         for name, weight in (loss_weights or {}).items():
             if name not in tasks or not weight >= 0:
-                came, do = f"{weight!r}" if name in tasks else "another name", did_you_mean(name, tasks)
+                came, do = (f"{weight!r}", "0 leaves its loss out.") if name in tasks else ("another name", did_you_mean(name, tasks))
                 raise TargetError(f"loss_weights '{name}'", must="a weight, at least 0, of a task of the recipe", came=came, do=do)
             tasks[name] = tasks[name].model_copy(update={"weight": float(weight)})
         self.recipe = self.recipe.model_copy(update={"tasks": tasks, "training": self._training("compile", **(optimizer or {}))})
