@@ -24,19 +24,13 @@ def trial(rival: str, peers: Path, folder: Path, setting: rivals.Setting) -> riv
     """One setting, fitted for every task and judged."""
     told = rivals.order(rival, dict.fromkeys(rivals.LEARNT, setting), seed=0)
     if not rivals.RIVALS[rival].seeded:
-        told |= {"tasks": {task: told["tasks"][task] for task in rivals.LEARNT}, "curve": True}
+        told |= {"tasks": {task: told["tasks"][task] for task in rivals.LEARNT}, "tuning": True}
     found, spent = rivals.run(rival, peers, folder, told)
     label, judged = np.load(folder / "label.npy"), np.load(folder / "judged.npy")
     place = {task: list(LABELS).index(task) for task in rivals.LEARNT}
     reached = {task: round(auc(label[judged, each], found[:, each]), 5) for task, each in place.items()}
     row: rivals.Trial = {"rival": rival, "setting": dict(setting), "auc": reached, "cpu_seconds": round(spent["cpu_seconds"], 1)}
-    if curves := spent.get("curves"):
-        best = {task: max(curve, key=curve.__getitem__) for task, curve in curves.items()}
-        row |= {
-            "rounds": {task: int(each) for task, each in best.items()},
-            "auc": {task: curves[task][each] for task, each in best.items()},
-        }
-    return row
+    return row | ({"rounds": spent["rounds"]} if "rounds" in spent else {})
 
 
 def main() -> int:

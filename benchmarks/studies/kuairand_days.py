@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from penchant.data.dataset import Dataset
+from penchant.data.dataset import Dataset, Tables
 from penchant.schema.recipe import Recipe
 from penchant.schema.settings import read_settings
 from studies.study import text_of
@@ -58,17 +58,21 @@ class Days:
 
     Args:
         folder: The data.
+        one_in: Of so many users one is read, drawn by hash; 1 reads all.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, one_in: int = 1) -> None:
+        self.folder, self.one_in = folder, one_in
 
     @cached_property
     def data(self) -> Dataset:
         """Everything, with all columns that any model reads."""
         recipe = recipe_of_day(self.folder, DAYS[0])
         columns = {name: {"kind": "number"} for name in ALSO_READ if name not in recipe.history.columns}
-        return Dataset.read(recipe_of_day(self.folder, DAYS[0], {"history": {"columns": columns}}))
+        recipe = recipe_of_day(self.folder, DAYS[0], {"history": {"columns": columns}})
+        tables = Tables.read(recipe)
+        events = tables.events.filter(pl.col("user_id").hash(seed=0) % self.one_in == 0)
+        return Dataset.from_frames(events, tables.users, tables.items, recipe, notes=tables.notes)
 
     @cached_property
     def impressions(self) -> NDArray[np.int64]:
