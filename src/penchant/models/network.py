@@ -214,7 +214,7 @@ class Network(nn.Module):
             outputs[name] = task(own) if self.members is None else self.members.answer(own, place, task)
             if self.discount is not None and encoding.spread is not None:
                 lower = self.discount.at(name, encoding.spread.unsqueeze(2), candidates.vectors)
-                outputs[name] = (outputs[name].unflatten(0, (-1, len(lower))) - lower).flatten(0, 1)  # the same for every member
+                outputs[name] = (outputs[name].reshape(-1, *lower.shape) - lower).flatten(0, 1)  # the same for every member
         return outputs
 
     def _told(self, encoding: "Encoding", candidates: Tensor, counts: Tensor | None) -> Tensor:

@@ -119,7 +119,7 @@ class NetworkObjective:
         losses = self._ranking_losses(outputs, read)
         for (name, rows), places in zip(against.items(), in_against, strict=True):
             other = self.network.rank(encoding, items.at(places), self.pairs.standing(read, rows))[name]
-            own, other = (each.unflatten(0, (-1, read.size)).mean(0) for each in (outputs[name], other))
+            own, other = (each.reshape(-1, read.size, *each.shape[1:]).mean(0) for each in (outputs[name], other))
             losses |= self.pairs.loss(name, own[..., 0], other, read, rows)
         if retrieval is not None and wanted.any():
             asks = torch.from_numpy(wanted)

@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor
 
-from penchant.features.feature_set import FeatureSet
+from penchant.features.feature_set import FeatureSet, Owner
 from penchant.models.batch import Batch
+
+_OWNERS: tuple[Owner, ...] = ("user", "context", "candidate")
 
 
 class Numbers:
@@ -20,12 +22,10 @@ class Numbers:
     def of_who_asks(self, batch: Batch) -> Tensor:
         """Those of users and circumstances `[batch, targets, *]`."""
         profile = [batch.profile[name].unsqueeze(1).expand(-1, batch.visible.shape[1], -1) for name in self.names["user"]]
-        return torch.cat([*profile, *(batch.context[name] for name in self.names["context"]), batch.visible.new_zeros((*batch.visible.shape, 0))], dim=-1)
+        none = torch.zeros(*batch.visible.shape, 0, device=batch.visible.device)
+        return torch.cat([none, *profile, *(batch.context[name] for name in self.names["context"])], dim=-1)
 
     def beside(self, asked: Tensor, standing: dict[str, Tensor], candidates: int) -> Tensor:
         """All of them `[batch, targets, k, width]`."""
         own = asked.unsqueeze(2).expand(-1, -1, candidates, -1)
         return torch.cat([own, *(standing[name] for name in self.names["candidate"])], dim=-1)
-
-
-_OWNERS = ("user", "context", "candidate")
