@@ -4,6 +4,7 @@ A part is built with its settings, the width it reads, the network's width, the 
 `width_of(settings, width)` tells the width of the representations it gives, `[..., tasks, width_out]`.
 """
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Annotated, ClassVar
 
@@ -107,8 +108,8 @@ class MMoE(nn.Module):
         own = self._experts(values.flatten(0, -2))
         return mixture(weights.flatten(0, -3), own).reshape(*values.shape[:-1], self.tasks, -1)
 
-    def _experts(self, values: Tensor) -> Tensor:
-        """`[experts, rows, width_out]` from `[rows, width_in]`."""
+    def _experts(self, values: Tensor) -> Iterable[Tensor]:
+        """Of each expert `[rows, width_out]` from `[rows, width_in]`."""
         if self.rectifies and not (self.training and self.dropout.level):
             many, hidden = self.shape
             deeper = [layer for layer in self.deeper if isinstance(layer, ManyLinear)]
