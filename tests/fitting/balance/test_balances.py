@@ -119,6 +119,15 @@ def test_that_gradnorm_moves_weight_from_the_long_gradient_to_the_short_one() ->
     assert made.get_parameter("weight").tolist() == pytest.approx([0.9, 1.1])
 
 
+def test_that_gradnorm_keeps_the_sum_of_the_weights() -> None:
+    """Lengths 5, 1 and 1, due 7/3: one weight falls and two rise by the rate, to 0.9, 1.1 and 1.1, which are brought from 3.1 to 3."""
+    made = balance("gradnorm", dict.fromkeys("abc", 1.0), learning_rate=0.1)
+    x = torch.ones(2, requires_grad=True)
+    made.backward({name: torch.tensor(pull) @ x for name, pull in {"a": (3.0, 4.0), "b": (1.0, 0.0), "c": (0.0, 1.0)}.items()}, [x])
+    made.settle(dict)
+    assert made.get_parameter("weight").tolist() == pytest.approx([2.7 / 3.1, 3.3 / 3.1, 3.3 / 3.1])
+
+
 def test_that_gradnorm_lets_a_task_that_fell_behind_pull_more() -> None:
     """Equally long gradients; the first loss is still whole, the second down to a quarter: shares 1 and 1/4, rates 1.6 and 0.4."""
     made = balance("gradnorm", learning_rate=0.1, alpha=1.0)

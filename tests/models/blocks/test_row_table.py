@@ -69,6 +69,19 @@ def test_that_one_step_is_as_on_paper(fused: bool) -> None:
 
 
 @pytest.mark.parametrize("fused", PATHS)
+def test_that_each_step_has_its_own_rate(fused: bool) -> None:
+    """The same gradient of ones twice: the state is 1 and then 2, and the second step, at a tenth of the rate, 1 / (10 * sqrt(2)) as long."""
+    made, moved = table(fused), []
+    for rate in (RATE, RATE / 10):
+        before = made.weight.detach().clone()
+        made.begin(rate)
+        made(torch.tensor([7])).sum().backward()
+        made.finish()
+        moved.append(float((before - made.weight.detach())[7, 0]))
+    assert moved == pytest.approx([RATE * STEP, RATE * STEP / (10 * 2**0.5)], rel=1e-3)
+
+
+@pytest.mark.parametrize("fused", PATHS)
 def test_that_the_unknown_row_stays_nothing(fused: bool) -> None:
     assert not fit(table(fused), steps()).weight[0].any()
 

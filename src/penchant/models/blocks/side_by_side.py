@@ -4,7 +4,7 @@ Torch's batched product wants its matrices laid out one after the other, and cop
 `[rows, many * width]` read as `[many, rows, width]` costs more to copy than to multiply. Here each matrix is multiplied where it lies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -24,8 +24,8 @@ def side_by_side(values: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return result
 
 
-def rectified(values: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor]) -> Tensor:
-    """What several stacks of linear layers, each with a ReLU behind it, make of the same values, `[many, rows, width_out]`.
+def rectified(values: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """What several stacks of linear layers, each with a ReLU behind it, make of the same values: of each `[rows, width_out]`.
 
     One stack after the other goes the whole way, there and back, so that what lies between its layers stays in the processor's cache.
 
@@ -37,49 +37,48 @@ def rectified(values: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor
     if torch.is_autocast_enabled("cpu"):
         values = values.to(torch.get_autocast_dtype("cpu"))
     layers = [tensor.to(values.dtype) for layer in zip(weights, biases, strict=True) for tensor in layer]
-    result: Tensor = _Rectified.apply(values, *layers)  # type: ignore[no-untyped-call]
+    result: tuple[Tensor, ...] = _Rectified.apply(values, *layers)  # type: ignore[no-untyped-call]
     return result
 
 
-def mixture(weights: Tensor, experts: Tensor) -> Tensor:
+def mixture(weights: Tensor, experts: Iterable[Tensor]) -> Tensor:
     """Each task's weighted sum of the experts, `[rows, tasks, width]`.
 
     Args:
         weights: `[rows, tasks, experts]`, of any floating type.
-        experts: `[experts, rows, width]`.
+        experts: Of each, `[rows, width]`.
     """
-    columns = weights.to(experts.dtype).permute(1, 2, 0).contiguous().unsqueeze(-1)  # [tasks, experts, rows, 1]
-    mixed: Tensor = _Mixture.apply(columns, experts)  # type: ignore[no-untyped-call]
+    each = tuple(experts)
+    columns = weights.to(each[0].dtype).permute(1, 2, 0).contiguous().unsqueeze(-1)  # [tasks, experts, rows, 1]
+    mixed: Tensor = _Mixture.apply(columns, *each)  # type: ignore[no-untyped-call]
     return mixed.transpose(0, 1)
 
 
 class _Rectified(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, values: Tensor, *layers: Tensor) -> Tensor:
+    def forward(ctx: Any, values: Tensor, *layers: Tensor) -> tuple[Tensor, ...]:
         weights, biases = layers[::2], layers[1::2]
-        many, width_out, _ = weights[-1].shape
-        result, between = values.new_empty(many, len(values), width_out), []
-        for place in range(many):
+        made = []
+        for place in range(len(weights[0])):
             read = values
-            for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
+            for weight, bias in zip(weights, biases, strict=True):
                 read = _product(read, weight[place], bias[place])
-                between.append(read)
-            torch.addmm(biases[-1][place], read, weights[-1][place].T, out=result[place]).relu_()
-        ctx.save_for_backward(values, result, *weights, *between)
+                made.append(read)
+        ctx.save_for_backward(values, *weights, *made)
         ctx.layers = len(weights)
-        return result
+        return tuple(made[ctx.layers - 1 :: ctx.layers])
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
-        values, result, *rest = ctx.saved_tensors
-        weights, between = rest[: ctx.layers], rest[ctx.layers :]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:
+        values, *rest = ctx.saved_tensors
+        weights, made = rest[: ctx.layers], rest[ctx.layers :]
         by_values = torch.zeros_like(values)
         by_weights, by_biases = [torch.empty_like(weight) for weight in weights], [weight.new_empty(weight.shape[:2]) for weight in weights]
         ones = values.new_ones(1, len(values))
-        for place in range(len(result)):
-            reads = [values, *between[place * (ctx.layers - 1) : (place + 1) * (ctx.layers - 1)]]
-            passed = torch.ops.aten.threshold_backward(gradient[place], result[place], 0)
+        for place, gradient in enumerate(gradients):
+            reads = [values, *made[place * ctx.layers : (place + 1) * ctx.layers]]
+            passed = torch.ops.aten.threshold_backward(gradient, reads[-1], 0)
             for layer in reversed(range(ctx.layers)):
                 weight, read = weights[layer][place], reads[layer]
                 _outer(passed, read, by_weights[layer][place])
@@ -131,9 +130,9 @@ class _SideBySide(torch.autograd.Function):
 
 class _Mixture(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, weights: Tensor, experts: Tensor) -> Tensor:
-        ctx.save_for_backward(weights, experts)
-        mixed = experts.new_empty(len(weights), *experts.shape[1:])
+    def forward(ctx: Any, weights: Tensor, *experts: Tensor) -> Tensor:
+        ctx.save_for_backward(weights, *experts)
+        mixed = experts[0].new_empty(len(weights), *experts[0].shape)
         for told, sums in zip(weights, mixed, strict=True):
             torch.mul(experts[0], told[0], out=sums)
             for expert, weight in zip(experts[1:], told[1:], strict=True):
@@ -142,13 +141,14 @@ class _Mixture(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        weights, experts = ctx.saved_tensors
-        by_weights, by_experts = torch.empty_like(weights), torch.empty_like(experts)
-        for expert, sums, place in zip(experts, by_experts, range(len(experts)), strict=True):
-            torch.mul(gradient[0], weights[0, place], out=sums)
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        weights, *experts = ctx.saved_tensors
+        by_weights, by_experts = torch.empty_like(weights), []
+        for place, expert in enumerate(experts):
+            sums = gradient[0] * weights[0, place]
             for task in range(1, len(gradient)):
                 sums.addcmul_(gradient[task], weights[task, place])
             for task in range(len(gradient)):
                 torch.sum(gradient[task] * expert, dim=1, keepdim=True, out=by_weights[task, place])
-        return by_weights, by_experts
+            by_experts.append(sums)
+        return by_weights, *by_experts

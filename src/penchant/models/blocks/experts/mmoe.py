@@ -1,5 +1,6 @@
 """Several experts, mixed by a gate per task."""
 
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import ClassVar
 
@@ -68,8 +69,8 @@ class MMoE(nn.Module):
         """The mean gate of each task over the last batch, `[tasks, experts]`, each row with sum 1; None before any."""
         return None if self.taken is None or not self.taken.numel() else self.taken.flatten(0, -3).float().mean(0)
 
-    def _experts(self, values: Tensor) -> Tensor:
-        """`[experts, rows, width_out]` from `[rows, width_in]`."""
+    def _experts(self, values: Tensor) -> Iterable[Tensor]:
+        """Of each expert `[rows, width_out]` from `[rows, width_in]`."""
         if self.rectifies and not (self.training and self.dropout.level):
             many, hidden = self.shape
             deeper = [layer for layer in self.deeper if isinstance(layer, ManyLinear)]
