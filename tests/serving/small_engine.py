@@ -31,6 +31,7 @@ class SmallEngine:
         return {
             "tasks": [{"name": "click", "kind": "binary", "low": 0.0, "high": 1.0}],
             "scenarios": ["home", "search"],
+            "final_score": {"everywhere": {"click": 1.0}},
             "context": [{"name": "device", "kind": "category", "values": ["phone", "desk"]}],
             "profile": [{"name": "age", "kind": "number", "values": []}],
             "events": [{"name": "click", "values": []}, {"name": "rating", "values": [1.0, 5.0]}],

@@ -261,7 +261,9 @@ def test_that_neighbours_are_other_items(shared: Served) -> None:
 
 def test_that_facts_are_told(shared: Served) -> None:
     assert shared.client.get("/v1/scenarios").json() == {"scenarios": ["home", "search"], "factors": {}}
-    assert shared.client.get("/v1/models").json() == {"models": [{"version": "7", "serving": True}]}
+    assert shared.client.get("/v1/models").json() == {
+        "models": [{"version": "7", "serving": True, "final_score": {"everywhere": {"click": 1.0}}}]
+    }
     assert shared.client.get("/health/live").json()["status"] == "live"
     assert shared.client.get("/health/ready").json() == {"status": "ready", "behind": 0}
 

@@ -110,8 +110,9 @@ def test_that_an_evaluation_tells_of_skipped_steps_and_warns_of_many() -> None:
     assert "warning: task 'cart'" in str(evaluation)
 
 
-def test_that_check_and_train_say_it(tmp_path: Path) -> None:
-    lines = small_data.FILM_RECIPE.replace("epochs = 8", "epochs = 1")
+def test_that_check_and_train_say_it_and_what_was_fitted_last(tmp_path: Path) -> None:
+    lines = small_data.FILM_RECIPE.replace("epochs = 8", "epochs = 1\ncalibrate = true")
+    lines = lines.replace("[serving]\n", '[serving]\nrank_by_learnt = "rating >= 5"\n')
     lines += '[tasks.loved]\nkind = "binary"\nlabel = "rating >= 5"\nafter = "like"\n'
     lines += '[tasks.any]\nkind = "binary"\nlabel = "rating >= 1"\nafter = "loved"\n'  # always so: without an AUC
     recipe = files(tmp_path, lines)
@@ -123,3 +124,5 @@ def test_that_check_and_train_say_it(tmp_path: Path) -> None:
     trained = penchant("train", recipe).out
     assert "funnel   task 'loved' stands after 'like'; 0 of " in trained
     assert "warning  task 'any' stands after 'loved'; " in trained
+    assert "calibrated like: logit times " in trained
+    assert "ranked by everywhere: like " in trained

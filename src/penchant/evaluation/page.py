@@ -133,18 +133,16 @@ def _interval(metric: Metric, sign: str = "") -> str:
 
 
 def _slice_tables(evaluation: Evaluation, task: str) -> list[Table]:
-    """The headline metric of every slice: scenario, cold and warm, activity."""
+    """A table for each metric that slices have: scenario, cold and warm, activity."""
     slices = [name for name in evaluation.slices(task) if name != ALL]
-    if not slices:
-        return []
-    metric = evaluation.metrics(task)[0]
+    return [_slice_table(evaluation, task, metric, slices) for metric in evaluation.sliced(task)]
+
+
+def _slice_table(evaluation: Evaluation, task: str, metric: str, slices: list[str]) -> Table:
     rows = [[_slice_name(evaluation, task, metric, name), *_cells(evaluation, task, metric, name)] for name in slices]
     caption = f"{_metric_name(evaluation, task, metric)} in parts of the test data"
-    return [
-        Table(
-            ["part", *evaluation.measured(task)], rows, caption=caption, note=f"Parts below n = {_SMALL:,} are small: read their intervals."
-        )
-    ]
+    note = f"Parts below n = {_SMALL:,} are small: read their intervals."
+    return Table(["part", *evaluation.measured(task)], rows, caption=caption, note=note)
 
 
 def _slice_name(evaluation: Evaluation, task: str, metric: str, name: str) -> Cell:

@@ -163,6 +163,11 @@ class Evaluation:
         """Metrics of a task; the first is its headline."""
         return _once(metric for name in self.models for table in self.tables.get(name, {}).get(task, {}).values() for metric in table)
 
+    def sliced(self, task: str) -> list[str]:
+        """Metrics that a task's slices other than "all" have; the headline first, nothing without such slices."""
+        tables = [self.tables.get(name, {}).get(task, {}) for name in self.models]
+        return _once(metric for table in tables for name, metrics in table.items() if name != ALL for metric in metrics)
+
     def metric(self, model: str, task: str, metric: str, slice_: str = ALL) -> Metric | None:
         """One number, or None where it was not measured."""
         return self.tables.get(model, {}).get(task, {}).get(slice_, {}).get(metric)
@@ -260,8 +265,8 @@ def _once(names: Iterator[str]) -> list[str]:
 
 def _task_text(evaluation: Evaluation, task: str) -> str:
     metrics = [(metric, evaluation.row(task, metric)) for metric in evaluation.metrics(task)]
-    headline = metrics[0][0]
-    slices = [(f"{headline} · {name}", evaluation.row(task, headline, name)) for name in evaluation.slices(task) if name != ALL]
+    parts = [name for name in evaluation.slices(task) if name != ALL]
+    slices = [(f"{metric} · {name}", evaluation.row(task, metric, name)) for metric in evaluation.sliced(task) for name in parts]
     return _grid([[f"task {task}", *evaluation.measured(task)], *(_cells(name, row) for name, row in [*metrics, *slices])])
 
 

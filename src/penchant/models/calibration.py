@@ -21,6 +21,11 @@ class Calibration:
         """Calibrated outputs `{task: [batch, targets, k]}` of targets asked `[batch, targets]`."""
         return {name: self._line(name, output, where) for name, output in outputs.items()}
 
+    def sentences(self) -> list[str]:
+        """What is done to each task's logits, in words."""
+        lines = {name: (*line.everywhere, len(line.own)) for name, line in self.lines.items()}
+        return [f"{name}: logit times {slope:.2f}, {offset:+.2f}; {own} scenarios" for name, (slope, offset, own) in lines.items()]
+
     def _line(self, name: str, output: Tensor, where: Placement) -> Tensor:
         if name not in self.lines:
             return output

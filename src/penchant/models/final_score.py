@@ -52,3 +52,8 @@ class FinalScore:
         everywhere = {task: weights.everywhere[0] for task, weights in self.weights.items()}
         own = {name: {task: weights.own[values][0] for task, weights in self.weights.items()} for values, name in places.items()}
         return {"everywhere": everywhere} | own
+
+    def sentences(self, scenarios: Scenarios) -> list[str]:
+        """The same in words, one a scenario."""
+        told = self.told(scenarios)
+        return [f"{name}: {', '.join(f'{task} {weight:.3g}' for task, weight in weights.items())}" for name, weights in told.items()]

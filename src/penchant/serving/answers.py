@@ -60,6 +60,8 @@ class ModelAnswer(BaseModel):
 
     version: str
     serving: bool
+    final_score: dict[str, dict[str, float]] = {}
+    """Weights of the tasks in what orders candidates, "everywhere" and in scenarios that have their own; none of a classic model."""
 
 
 class ModelsAnswer(BaseModel):

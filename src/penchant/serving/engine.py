@@ -141,6 +141,7 @@ class BundleEngine:
         sample = busiest[np.linspace(0, len(busiest) - 1, min(SAMPLES, len(busiest))).astype(int)] if len(busiest) else busiest
         return Description(
             tasks=self.model.describe_tasks(),
+            final_score=self.model.describe_score(),
             scenarios=self._scenarios,
             factors=self._factors(),
             context=self.model.describe_columns("context"),

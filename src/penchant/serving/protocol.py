@@ -129,6 +129,8 @@ class Description(TypedDict):
     """Declared scenarios; empty when the recipe has one scenario."""
     factors: NotRequired[dict[str, list[str]]]
     """The columns that name a scenario, and the known values of each."""
+    final_score: NotRequired[dict[str, dict[str, float]]]
+    """What candidates are ordered by: weights of tasks "everywhere", then in scenarios that have their own."""
     context: list[ColumnDescription]
     profile: list[ColumnDescription]
     """User columns, for a user who is not known yet."""

@@ -154,7 +154,8 @@ def _add_facts(router: APIRouter, service: Service, scenarios: Declared) -> None
 
     @router.get("/models", response_model=answers.ModelsAnswer, summary="Models and which one answers")
     async def list_models() -> Response:
-        return _json({"models": [{"version": service.model_version, "serving": True}]})
+        score = (await service.describe()).get("final_score")
+        return _json({"models": [{"version": service.model_version, "serving": True} | ({"final_score": score} if score else {})]})
 
 
 def _checked(name: str) -> str:

@@ -78,5 +78,8 @@ class Served(Protocol):
     def describe_tasks(self) -> list[TaskDescription]:
         """What it predicts of each item."""
 
+    def describe_score(self) -> dict[str, dict[str, float]]:
+        """Weights of the tasks in what orders candidates, "everywhere" and by scenario; none where it has no tasks."""
+
     def describe_columns(self, owner: Literal["context", "user"]) -> list[ColumnDescription]:
         """The columns of circumstances or of users that it reads and people may choose."""

@@ -72,6 +72,10 @@ class ServedClassic:
         """None: it orders items and predicts nothing of them."""
         return []
 
+    def describe_score(self) -> dict[str, dict[str, float]]:
+        """None: it has no tasks to weigh."""
+        return {}
+
     def describe_columns(self, owner: Literal["context", "user"]) -> list[ColumnDescription]:
         """None: it reads who had what, and when."""
         return []

@@ -115,6 +115,10 @@ class ServedNetwork:
         network = self.recommender.network
         return [self._describe_task(name) for name in self.recommender.recipe.tasks if name not in network.relation_tasks]
 
+    def describe_score(self) -> dict[str, dict[str, float]]:
+        """The recipe's weights, or those learnt."""
+        return self.recommender.final_score.told(self.recommender.scenario_codes)
+
     def describe_columns(self, owner: Literal["context", "user"]) -> list[ColumnDescription]:
         """The columns of the owner's features; counters are counted, not chosen."""
         features = self.recommender.features

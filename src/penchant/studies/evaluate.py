@@ -132,7 +132,7 @@ class _Findings:
         metrics = kind.measures
         for each, score in scores.items():
             self.tables.setdefault(each, {})[task] = {
-                part: _row_metrics(metrics, label, score, user, known & mask, self.bootstrap, headline_only=part != ALL)
+                part: _row_metrics(metrics if part == ALL else _of_slices(metrics), label, score, user, known & mask, self.bootstrap)
                 for part, mask in slices.items()
             }
         if ITEM_MEAN in scores:
@@ -158,10 +158,14 @@ def _row_metrics(
     user: NDArray[np.int32],
     mask: NDArray[np.bool_],
     bootstrap: Bootstrap,
-    headline_only: bool,
 ) -> dict[str, Metric]:
-    chosen = dict(list(metrics.items())[:1]) if headline_only else metrics
-    return {name: bootstrap.metric(metric, label[mask], score[mask], user[mask]) for name, metric in chosen.items()}
+    return {name: bootstrap.metric(metric, label[mask], score[mask], user[mask]) for name, metric in metrics.items()}
+
+
+def _of_slices(metrics: Mapping[str, RowMetric]) -> dict[str, RowMetric]:
+    """What is said of a part of the rows: the headline, and how true chances come, which may differ from scenario to scenario."""
+    headline = next(iter(metrics))
+    return {name: metric for name, metric in metrics.items() if name in (headline, "log_loss", "calibration_error")}
 
 
 def _row_slices(test: Dataset) -> Slices:

@@ -18,6 +18,7 @@ from penchant.cli.terminal import Terminal
 from penchant.data.dataset import Dataset
 from penchant.evaluation.summary import Evaluation
 from penchant.fitting.loop import Progress
+from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.recommender import Recommender
 from penchant.models.saved import write
 from penchant.schema.errors import PenchantError
@@ -77,6 +78,7 @@ def train_bundle(
     shown = _Shown(terminal, recipe)
     model = train(recipe, train_part, valid, checkpoint=place.checkpoint, resume=resume, report=shown)
     shown.end(model)
+    _show_what_was_fitted_to_it(terminal, model)
     evaluation = _evaluate(model, train_part, valid, test)
     show(terminal, evaluation, place)
     provenance: dict[str, Any] = {"seed": recipe.training.seed, "data": _fingerprint(data), "events": len(data.log)}
@@ -87,6 +89,15 @@ def train_bundle(
     _gate(terminal, evaluation, version)
     store.promote(ALIAS, version)
     return version, evaluation, place
+
+
+def _show_what_was_fitted_to_it(terminal: Terminal, model: Recommender) -> None:
+    """The calibration and the learnt weights of the final score, where the recipe asked for them."""
+    if isinstance(model, NetworkRecommender):
+        score = [] if model.learnt_score is None else model.learnt_score.sentences(model.scenario_codes)
+        for word, sentences in (("calibrated", model.calibration.sentences()), ("ranked by", score)):
+            for sentence in sentences:
+                terminal.line(word, sentence)
 
 
 class _Shown:
