@@ -1,9 +1,16 @@
-"""Shared bottom and mixture of experts against their equations."""
+"""What tasks share against its equations."""
 
+import pytest
 import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
-from penchant.models.blocks.experts import MMoE, MMoESettings, SharedBottom, SharedBottomSettings
+from penchant.models.blocks.experts.aitm import AITM, AITMSettings
+from penchant.models.blocks.experts.mmoe import MMoE, MMoESettings
+from penchant.models.blocks.experts.ple import PLE, PLESettings
+from penchant.models.blocks.experts.shared_bottom import SharedBottom, SharedBottomSettings
+from penchant.schema.kinds import choose, kinds_in
+from penchant.schema.recipe import Part
 
 
 def test_that_a_mixture_is_its_equation() -> None:
@@ -40,8 +47,102 @@ def test_that_a_mixture_of_layers_is_its_equation() -> None:
     assert MMoE.width_of(MMoESettings(hidden=(5, 4)), 9) == 4
 
 
-def test_that_layers_of_a_list_may_be_asked_for_any_shape() -> None:
-    for hidden in (6, (6,), (6, 5, 4)):
-        for kind, settings in ((MMoE, MMoESettings(hidden=hidden)), (SharedBottom, SharedBottomSettings(hidden=hidden))):
-            part = kind(settings, 7, 9, 2, 0.1, "relu")
-            assert part(torch.randn(2, 3, 4, 7)).shape == (2, 3, 4, 2, kind.width_of(settings, 9))
+PLACE = "penchant.models.blocks.experts"
+
+
+@pytest.mark.parametrize("hidden", [6, (6,), (6, 5, 4)])
+@pytest.mark.parametrize("kind", sorted(kinds_in(PLACE)))
+def test_that_every_kind_gives_the_width_it_says_for_any_shape(kind: str, hidden: int | tuple[int, ...]) -> None:
+    chosen, settings = choose(Part.model_validate({"kind": kind, "hidden": hidden}), PLACE, "experts")
+    part = chosen(settings, 7, 9, 3, 0.1, "relu")
+    for shape in ((2, 3, 4), (5,), (0, 2)):
+        found = part(torch.randn(*shape, 7, requires_grad=True))
+        assert found.shape == (*shape, 3, chosen.width_of(settings, 9))
+        found.sum().backward()
+
+
+@pytest.mark.parametrize("kind", sorted(kinds_in(PLACE).keys() - {"shared_bottom"}))
+def test_that_use_is_a_share_for_each_task(kind: str) -> None:
+    chosen, settings = choose(Part(kind=kind), PLACE, "experts")
+    part = chosen(settings, 7, 8, 3, 0.0)
+    assert part.usage() is None
+    part(torch.randn(5, 2, 7))
+    used = part.usage()
+    assert len(used) == 3
+    torch.testing.assert_close(used.sum(1), torch.ones(3))
+    assert SharedBottom(SharedBottomSettings(), 7, 8, 3, 0.0).usage() is None
+
+
+def test_that_use_is_the_mean_gate_of_the_last_batch_by_hand() -> None:
+    """Gates of (1, 0) and (0, 0): experts are taken for 1 / (1 + 1/e) = .731 and .269 in the first row, a half each in the second."""
+    part = MMoE(MMoESettings(experts=2, hidden=3), 2, 4, 1, 0.0)
+    part.gates.load_state_dict({"weight": torch.tensor([[1.0, 0.0], [0.0, 0.0]]), "bias": torch.zeros(2)})
+    part(torch.tensor([[1.0, 0.0], [0.0, 5.0]]))
+    used = part.usage()
+    assert used is not None
+    torch.testing.assert_close(used, torch.tensor([[(0.731059 + 0.5) / 2, (0.268941 + 0.5) / 2]]))
+
+
+def expert(part: PLE, level: int, place: int, values: Tensor) -> Tensor:
+    """What one of a level's experts makes of values `[rows, width]`; experts of the tasks first."""
+    own = part.levels[level].experts
+    hidden = functional.gelu(values @ own.layers[0].weight[place] + own.layers[0].bias[place])
+    found: Tensor = hidden @ own.leave.weight[place] + own.leave.bias[place]
+    return found
+
+
+def test_that_levels_of_shared_and_own_experts_are_their_equations() -> None:
+    """Two tasks with two own experts each (0, 1 and 2, 3) and a shared one (4), on two levels."""
+    torch.manual_seed(0)
+    part = PLE(PLESettings(levels=2, shared=1, own=2, hidden=5), 7, 4, 2, 0.0)
+    values = torch.randn(6, 7)
+    first = [expert(part, 0, place, values) for place in range(5)]
+    told = []
+    for task in range(2):
+        gates = part.levels[0].gates
+        weights = (values @ gates.weight[task] + gates.bias[task]).softmax(-1)
+        told.append(weights[:, :1] * first[2 * task] + weights[:, 1:2] * first[2 * task + 1] + weights[:, 2:] * first[4])
+    weights = part.levels[0].gate(values).softmax(-1)
+    everybody = sum(weights[:, place : place + 1] * first[place] for place in range(5))
+    shared = expert(part, 1, 4, everybody)
+    for task in range(2):
+        gates = part.levels[1].gates
+        weights = (told[task] @ gates.weight[task] + gates.bias[task]).softmax(-1)
+        own = [expert(part, 1, 2 * task + place, told[task]) for place in range(2)]
+        torch.testing.assert_close(part(values)[:, task], weights[:, :1] * own[0] + weights[:, 1:2] * own[1] + weights[:, 2:] * shared)
+    used = part.usage()
+    assert used is not None
+    assert (used == 0).tolist() == [[False, False, False, True, True], [False, True, True, False, False]]
+
+
+def test_that_a_task_does_not_reach_the_own_experts_of_another() -> None:
+    part = PLE(PLESettings(levels=1, shared=1, own=1, hidden=5), 7, 4, 2, 0.0)
+    part(torch.randn(6, 7))[:, 0].square().sum().backward()
+    reached = part.levels[0].experts.layers[0].weight.grad.abs().sum((1, 2)) > 0
+    assert reached.tolist() == [True, False, True]  # own, the other's, shared
+
+
+def test_that_what_is_passed_on_is_its_equation() -> None:
+    torch.manual_seed(0)
+    part = AITM(AITMSettings(hidden=(4,)), 7, 9, 2, 0.0)
+    values = torch.randn(6, 7)
+    own = [functional.gelu(values @ part.towers.layers[0].weight[task] + part.towers.layers[0].bias[task]) for task in range(2)]
+    both = [own[1], part.passed[0](own[0])]
+    value, key, query = zip(*(part.transfer[0](each).split(4, dim=-1) for each in both), strict=True)
+    weights = torch.stack([(k * q).sum(-1) / 2 for k, q in zip(key, query, strict=True)], dim=-1).softmax(-1)  # the root of 4 is 2
+    torch.testing.assert_close(part(values)[:, 0], own[0])
+    torch.testing.assert_close(part(values)[:, 1], weights[:, :1] * value[0] + weights[:, 1:] * value[1])
+    used = part.usage()
+    assert used is not None
+    torch.testing.assert_close(used, torch.stack([torch.tensor([1.0, 0.0]), weights.mean(0)]))
+
+
+def test_that_tasks_tell_those_behind_them_and_nobody_before() -> None:
+    part = AITM(AITMSettings(hidden=5), 7, 4, 3, 0.0)
+    for parameter in part.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    for task, wanted in enumerate(([True, False, False], [True, True, False], [True, True, True])):
+        part.zero_grad()
+        part(torch.randn(6, 7))[:, task].square().sum().backward()
+        reached = part.towers.layers[0].weight.grad.abs().sum((1, 2)) > 0
+        assert reached.tolist() == wanted

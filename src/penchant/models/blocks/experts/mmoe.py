@@ -1,62 +1,17 @@
-"""What the tasks share and how each takes its part.
-
-A part is built with its settings, the width it reads, the network's width, the number of tasks, dropout and activation;
-`width_of(settings, width)` tells the width of the representations it gives, `[..., tasks, width_out]`.
-"""
+"""Several experts, mixed by a gate per task."""
 
 from itertools import pairwise
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from penchant.models.blocks.dropout import Dropout
-from penchant.models.blocks.feed_forward import BENDS, Activation, feed_forward, layers
-from penchant.models.blocks.side_by_side import mixture, rectified, side_by_side
+from penchant.models.blocks.experts.layers import Hidden, ManyLinear, width_of
+from penchant.models.blocks.feed_forward import BENDS, Activation
+from penchant.models.blocks.side_by_side import mixture, rectified
 from penchant.schema.settings import Settings
-
-Size = Annotated[int, Field(ge=1)]
-Hidden = Size | Annotated[tuple[Size, ...], Field(min_length=1)]
-
-
-def width_of(hidden: Hidden, width: int) -> int:
-    """One hidden layer ends in the network's width; of a list of layers the last is what the experts give."""
-    return width if isinstance(hidden, int) else hidden[-1]
-
-
-class SharedBottomSettings(Settings):
-    """Size of the one shared expert."""
-
-    hidden: Hidden = 128
-    """One hidden layer of this size before the network's width; or the sizes of all layers, the last of which the tasks read."""
-
-
-class SharedBottom(nn.Module):
-    """One expert for all tasks (Caruana 1997)."""
-
-    kind: ClassVar[str] = "shared_bottom"
-    settings_class = SharedBottomSettings
-
-    def __init__(
-        self, settings: SharedBottomSettings, width_in: int, width: int, tasks: int, dropout: float, activation: Activation = "gelu"
-    ) -> None:
-        super().__init__()
-        self.tasks = tasks
-        if isinstance(settings.hidden, int):
-            self.bottom = feed_forward(width_in, settings.hidden, width, dropout)
-        else:
-            self.bottom = layers(width_in, settings.hidden, dropout, activation)
-
-    @staticmethod
-    def width_of(settings: SharedBottomSettings, width: int) -> int:
-        """Width of the representations."""
-        return width_of(settings.hidden, width)
-
-    def forward(self, values: Tensor) -> Tensor:
-        """Representations `[..., tasks, width_out]` from `[..., width_in]`."""
-        shared: Tensor = self.bottom(values)
-        return shared.unsqueeze(-2).expand(*shared.shape[:-1], self.tasks, -1)
 
 
 class MMoESettings(Settings):
@@ -89,6 +44,7 @@ class MMoE(nn.Module):
         self.deeper = nn.ModuleList([ManyLinear(settings.experts, one, other) for one, other in pairwise(sizes)])
         self.ends = isinstance(settings.hidden, int)
         self.rectifies = activation == "relu"
+        self.taken: Tensor | None = None
 
     @staticmethod
     def width_of(settings: MMoESettings, width: int) -> int:
@@ -98,6 +54,7 @@ class MMoE(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         """Representations `[..., tasks, width_out]` from `[..., width_in]`."""
         weights = self.gates(values).unflatten(-1, (self.tasks, -1)).softmax(-1)
+        self.taken = weights.detach()
         if self.ends:
             hidden = self.dropout(self.bend(self.enter(values))).unflatten(-1, self.shape)
             experts = torch.einsum("...eh,ehw->...ew", hidden, self.leave)
@@ -105,7 +62,11 @@ class MMoE(nn.Module):
             mixed: Tensor = (weights.unsqueeze(-1) * experts.unsqueeze(-3)).sum(-2)
             return mixed
         own = self._experts(values.flatten(0, -2))
-        return mixture(weights.flatten(0, -3), own).reshape(*values.shape[:-1], self.tasks, -1)
+        return mixture(weights.flatten(0, -3), own).reshape(*values.shape[:-1], self.tasks, own.shape[-1])
+
+    def usage(self) -> Tensor | None:
+        """The mean gate of each task over the last batch, `[tasks, experts]`, each row with sum 1; None before any."""
+        return None if self.taken is None or not self.taken.numel() else self.taken.flatten(0, -3).float().mean(0)
 
     def _experts(self, values: Tensor) -> Tensor:
         """`[experts, rows, width_out]` from `[rows, width_in]`."""
@@ -118,17 +79,3 @@ class MMoE(nn.Module):
         for layer in self.deeper:
             own = self.dropout(self.bend(layer(own)))
         return own
-
-
-class ManyLinear(nn.Module):
-    """Linear layers side by side, each with an input of its own: `[many, rows, width_in]` to `[many, rows, width_out]`, in one product."""
-
-    def __init__(self, many: int, width_in: int, width_out: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(many, width_in, width_out))
-        self.bias = nn.Parameter(torch.zeros(many, 1, width_out))
-        nn.init.uniform_(self.weight, -(width_in**-0.5), width_in**-0.5)  # as torch.nn.Linear begins
-
-    def forward(self, values: Tensor) -> Tensor:
-        """`[many, rows, width_out]`."""
-        return side_by_side(values, self.weight, self.bias)
