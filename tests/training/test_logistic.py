@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 from sklearn.linear_model import LogisticRegression
 
 from penchant.training.logistic import logistic_regression
@@ -47,3 +48,10 @@ def test_that_a_ridge_of_ten_weighs_as_ten_rare_positives_do() -> None:
     own = np.log(10 / 100_000)
     found = logistic_regression(np.zeros((100_000, 0)), label, np.array([start]), 10.0, 0.0)[0]
     assert 0.3 < (found - start) / (own - start) < 0.9
+
+
+def test_that_the_ridge_balances_the_rows_where_the_derivative_says() -> None:
+    """30 of 100 rows, an offset alone, drawn to 1 by a ridge of 10: 100 σ(b) − 30 + 10 (b − 1) = 0."""
+    label = np.repeat([1.0, 0.0], [30, 70])
+    found = logistic_regression(np.zeros((100, 0)), label, np.array([1.0]), 10.0, 0.0)[0]
+    assert found == pytest.approx(brentq(lambda b: 100 / (1 + np.exp(-b)) - 30 + 10 * (b - 1), -5, 5), abs=1e-4)
