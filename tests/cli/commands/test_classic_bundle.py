@@ -71,7 +71,7 @@ def test_that_a_server_of_a_classic_bundle_learns_of_an_event_and_remembers_it(t
         assert len(server.ask("/v1/items", {"items": [{"item_id": "a99", "title": "Alpha 99"}]})) == 2
         ranked = server.ask("/v1/rank", {"user_id": "new", "items": ["a99", "b8", "a8"]})
         assert sorted(item["item_id"] for item in ranked["items"]) == ["a8", "b8"]
-        assert server.ask("/v1/scenarios") == {"scenarios": ["home", "search"]}
+        assert server.ask("/v1/scenarios") == {"scenarios": ["home", "search"], "factors": {"tab": ["home", "search"]}}
         remembered = listed(server, "u0")
     with serving(trained, key=server.key) as again:
         assert listed(again, "u0") == remembered
