@@ -1,29 +1,46 @@
-"""What a step frees is there for the next one."""
-
-import resource
-import sys
+"""What a step frees is there for the next one: what the C library is asked, in the numbers of its malloc.h."""
 
 import pytest
-import torch
 
+from penchant.fitting import memory
 from penchant.fitting.memory import give_back_freed_memory, keep_freed_memory
 
-LARGE = 1 << 20  # numbers, in 4 MB
+
+class Library:
+    """A glibc that remembers what it was asked."""
+
+    def __init__(self, answer: int = 1) -> None:
+        self.answer, self.asked = answer, []
+
+    def mallopt(self, name: int, value: int) -> int:
+        self.asked.append((name, value))
+        return self.answer
+
+    def malloc_trim(self, pad: int) -> int:
+        self.asked.append(("trim", pad))
+        return 1
 
 
-def pages_fetched(steps: int) -> int:
-    """Fetched from the system while tensors come and go."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(steps):
-        torch.stack([torch.ones(LARGE) for _ in range(4)]).sum()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+def test_that_large_blocks_are_kept_and_given_back_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """M_MMAP_THRESHOLD is -3 and at most 32 MiB on 64 bits; M_TRIM_THRESHOLD is -1."""
+    library = Library()
+    monkeypatch.setattr(memory, "_glibc", lambda: library)
+    assert keep_freed_memory()
+    give_back_freed_memory()
+    assert library.asked == [(-3, 33_554_432), (-1, 536_870_912), ("trim", 0)]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only glibc is asked")
-def test_that_tensors_of_a_step_take_the_place_of_the_last_ones() -> None:
-    """32 MB come and go in every step: fetched anew each time they would be some 8,000 pages a step."""
-    if not keep_freed_memory():
-        pytest.skip("the C library is not glibc")
-    pages_fetched(3)
-    assert pages_fetched(10) < 20_000
+def test_that_a_refusal_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_glibc", lambda: Library(answer=0))
+    assert not keep_freed_memory()
+
+
+def test_that_nothing_happens_without_glibc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_glibc", lambda: None)
+    assert not keep_freed_memory()
+    give_back_freed_memory()
+
+
+def test_that_this_machine_can_be_asked() -> None:
+    assert keep_freed_memory() == (memory._glibc() is not None)
     give_back_freed_memory()

@@ -70,7 +70,7 @@ def test_that_one_step_is_as_on_paper(fused: bool) -> None:
 
 @pytest.mark.parametrize("fused", PATHS)
 def test_that_each_step_has_its_own_rate(fused: bool) -> None:
-    """The same gradient of ones twice: the state is 1 and then 2, and the second step, at a tenth of the rate, 1 / (10 * sqrt(2)) as long."""
+    """The same gradient of ones twice: the state is 1 and then 2; at a tenth of the rate the second step is 1 / (10 * sqrt(2)) as long."""
     made, moved = table(fused), []
     for rate in (RATE, RATE / 10):
         before = made.weight.detach().clone()
