@@ -62,8 +62,8 @@ class MMoE(nn.Module):
             # a product of so small matrices, one pair per value, is slower than their sum written out
             mixed: Tensor = (weights.unsqueeze(-1) * experts.unsqueeze(-3)).sum(-2)
             return mixed
-        own = self._experts(values.flatten(0, -2))
-        return mixture(weights.flatten(0, -3), own).reshape(*values.shape[:-1], self.tasks, own.shape[-1])
+        blend = mixture(weights.flatten(0, -3), self._experts(values.flatten(0, -2)))
+        return blend.reshape(*values.shape[:-1], self.tasks, blend.shape[-1])
 
     def usage(self) -> Tensor | None:
         """The mean gate of each task over the last batch, `[tasks, experts]`, each row with sum 1; None before any."""
