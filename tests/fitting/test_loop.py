@@ -90,10 +90,10 @@ def test_that_training_learns() -> None:
 
 
 @pytest.mark.parametrize("step", [1, 3, 4, 6, 8, 15])
-@pytest.mark.parametrize("rows", [False, True])
-def test_that_an_interrupted_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, step: int, rows: bool) -> None:
+@pytest.mark.parametrize(("rows", "average"), [(False, 0.0), (True, 0.0), (False, 0.9)])
+def test_that_an_interrupted_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, step: int, rows: bool, average: float) -> None:
     whole = Line(rows=rows)
-    expected = train(whole, settings())
+    expected = train(whole, settings(average=average))
 
     def interrupt(progress: Progress, *_: int) -> None:
         if progress.step == step:
@@ -101,13 +101,27 @@ def test_that_an_interrupted_run_goes_on_as_if_nothing_had_happened(tmp_path: Pa
 
     stopped = Line(rows=rows)
     with pytest.raises(Interrupted):
-        train(stopped, settings(), checkpoint=tmp_path, report=interrupt)
+        train(stopped, settings(average=average), checkpoint=tmp_path, report=interrupt)
     resumed = Line(rows=rows)
-    progress = train(resumed, settings(), checkpoint=tmp_path, resume=True)
+    progress = train(resumed, settings(average=average), checkpoint=tmp_path, resume=True)
     assert weights_of(resumed) == weights_of(whole)
     told = [[{name: value for name, value in row.items() if name != "seconds"} for row in run.curves] for run in (progress, expected)]
     assert told[0] == told[1]
     assert (progress.step, progress.best_epoch, progress.finished) == (expected.step, expected.best_epoch, expected.finished)
+
+
+def test_that_the_mean_of_the_weights_is_validated_and_kept() -> None:
+    seen: list[list[float]] = []
+
+    def look(line: Line) -> dict[str, float]:
+        seen.append(weights_of(line))
+        return {"line.score": float(line.validations)}
+
+    plain, averaged = Line(), Line(look)
+    train(plain, settings())
+    train(averaged, settings(average=0.9))
+    assert weights_of(averaged) == seen[-1]
+    assert weights_of(averaged) != weights_of(plain)
 
 
 def test_that_an_interruption_while_validating_loses_nothing(tmp_path: Path) -> None:

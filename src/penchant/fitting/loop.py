@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from penchant.fitting.average import Average
 from penchant.fitting.balance.balance import Balance, cosines, gradients
 from penchant.fitting.memory import give_back_freed_memory, keep_freed_memory
 from penchant.schema.errors import DataError, RecipeError
@@ -166,6 +167,7 @@ class _Run:
         self.optimiser = torch.optim.AdamW(
             self.dense, lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.98), fused=True
         )
+        self.average = Average(self.dense, settings.average)
         self.balance = _balance(objective, settings)
         self.steps_planned = settings.epochs * max(len(objective.epoch(0)), 1)
         self.best_weights = self._weights()
@@ -197,6 +199,7 @@ class _Run:
             losses[cost].backward(retain_graph=True)  # type: ignore[no-untyped-call]  # torch does not type it
         self.balance.backward(tasks, shared)
         self._finish()
+        self.average.follow(self.progress.step)
         self.balance.settle(lambda: self._again(batch))
         for name, loss in losses.items():
             self.progress.sums[name] = self.progress.sums.get(name, 0.0) + float(loss.detach())
@@ -265,13 +268,14 @@ class _Run:
         looks = progress.glances.pop("", 1.0)
         row |= {name: value / looks for name, value in progress.glances.items()}
         row |= self.objective.notes() if isinstance(self.objective, SharedObjective) else {}
-        metrics = self.objective.validate()
+        with self.average.in_place():
+            metrics, weights = self.objective.validate(), self._weights()
         row |= metrics | {"epoch": progress.epoch + 1.0, "seconds": progress.seconds}
         progress.curves.append(row)
         watched = self._watched(metrics)
         if watched is None or progress.best is None or watched > progress.best:
             progress.best, progress.best_epoch, progress.waited = watched, progress.epoch, 0
-            self.best_weights = self._weights()
+            self.best_weights = weights
         else:
             progress.waited += 1
         progress.epoch, progress.batch, progress.sums, progress.glances = progress.epoch + 1, 0, {}, {}
@@ -315,6 +319,7 @@ class _Run:
         self.checkpoint.mkdir(parents=True, exist_ok=True)
         tensors = {f"network/{name}": value for name, value in self._weights().items()}
         tensors |= {f"best/{name}": value for name, value in self.best_weights.items()}
+        tensors |= {f"average/{place}": mean for place, mean in self.average.tensors().items()}
         tensors |= {f"rows/{name}": table.squares for name, table in self.tables.items()}
         tensors |= {f"balance/{name}": value.detach() for name, value in self.balance.state_dict().items()}
         for place, optimiser in enumerate(self._optimisers()):
@@ -346,6 +351,7 @@ class _Run:
                 f"checkpoint '{path}'", must="of this recipe and data", came="weights of another shape", do="Train without --resume."
             ) from None
         self.best_weights = _under("best/", tensors)
+        self.average.restore(_under("average/", tensors))
         for name, squares in _under("rows/", tensors).items():
             self.tables[name].squares.copy_(squares)
         for place, optimiser in enumerate(self._optimisers()):

@@ -550,6 +550,9 @@ class TrainingSettings(Settings):
     weight_decay: float = Field(1e-4, ge=0)
     warmup: float = Field(0.05, ge=0, lt=1)
     """Share of the planned steps over which the learning rate rises."""
+    average: float = Field(0.0, ge=0, lt=1)
+    """How much of the past a running mean of the weights keeps in each step; the mean is what is validated and kept. .998 = about the
+    last 500 steps; 0 = the weights as they are."""
     patience: int = Field(3, ge=1)
     """Validations without improvement before stopping."""
     watch: str | None = None
