@@ -13,7 +13,7 @@ from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.queries import Queries
 from penchant.schema.errors import DataError, RecipeError
 from penchant.studies.evaluate import evaluate
-from penchant.training.calibration import LEAST_SLOPE, codes_of_rows, fit_calibration
+from penchant.training.calibration import LEAST_SLOPE, codes_of_rows, fit_calibration, scenario_lines
 from penchant.training.final_score import fit_final_score
 from penchant.training.trainer import NetworkTrainer, fit_network
 from tests.small_data import NEXT, SMALL, copy_of, dataset, recipe
@@ -101,6 +101,19 @@ def test_that_a_scenario_with_few_events_is_drawn_to_the_tasks_own_line(tmp_path
 
     assert gone(least, "home") < gone(most, "home") / 3
     assert all(numbers[0] >= LEAST_SLOPE * 0.99 * least.everywhere[0] for numbers in least.own.values())
+
+
+def test_that_every_scenario_with_many_events_gets_the_line_that_made_them() -> None:
+    """Labels drawn from lines far apart; the line of all lies between."""
+    random, truth = np.random.default_rng(2), {"home": (2.0, 1.0), "search": (0.5, -1.0)}
+    scenarios, logit = fitted().scenario_codes, random.normal(size=40_000)
+    codes = np.repeat([scenarios.code_of((name,)) for name in truth], 20_000)
+    line = np.repeat(list(truth.values()), 20_000, axis=0)
+    label = (random.random(40_000) < 1 / (1 + np.exp(-(line[:, 0] * logit + line[:, 1])))).astype(float)
+    found = scenario_lines(scenarios, logit, label, codes)
+    for name, expected in truth.items():
+        assert found.own[(name,)] == pytest.approx(expected, abs=0.1)
+    assert 0.5 < found.everywhere[0] < 2.0
 
 
 def test_that_a_task_of_one_answer_and_a_recipe_that_does_not_ask_stay_as_they_are(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penchant.data.dataset import Dataset
-from penchant.models.by_scenario import ByScenario
+from penchant.models.by_scenario import ByScenario, Scenarios
 from penchant.models.calibration import Calibration
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.tasks.binary import Binary
@@ -30,13 +30,15 @@ def fit_calibration(recommender: NetworkRecommender, valid: Dataset) -> Calibrat
         label = task.labels(valid, name)
         known = labelled(label)
         if isinstance(task, Binary) and len(np.unique(label[known])) == 2:
-            lines[name] = _lines(recommender, outputs[name][known].astype(np.float64), label[known].astype(np.float64), codes[known])
+            lines[name] = scenario_lines(
+                recommender.scenario_codes, outputs[name][known].astype(np.float64), label[known].astype(np.float64), codes[known]
+            )
     return Calibration(lines)
 
 
-def _lines(recommender: NetworkRecommender, logit: NDArray[np.float64], label: NDArray[np.float64], codes: NDArray[np.int64]) -> ByScenario:
+def scenario_lines(scenarios: Scenarios, logit: NDArray[np.float64], label: NDArray[np.float64], codes: NDArray[np.int64]) -> ByScenario:
+    """The line of all rows and those of each scenario, from logits, labels and scenario codes `[rows]`."""
     slope, offset = _line(logit, label)
-    scenarios = recommender.scenario_codes
     own = {}
     for code in scenarios.known(codes):
         here = codes == code
