@@ -18,7 +18,8 @@ class Average:
     """
 
     def __init__(self, parameters: Sequence[nn.Parameter], past: float) -> None:
-        self.parameters, self.past = list(parameters), past
+        self.parameters: list[Tensor] = list(parameters)
+        self.past = past
         self.mean = [parameter.detach().clone() for parameter in parameters] if past else []
 
     def follow(self, step: int) -> None:
