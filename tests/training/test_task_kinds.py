@@ -206,3 +206,18 @@ def test_that_drawn_items_are_counted_as_of_the_target() -> None:
     last = int(np.argwhere(read.rows == 3)[0][1])
     np.testing.assert_array_equal(counted[0, last, 1], one.encoded.candidate["seen"][3])  # q, which that event chose
     assert not torch.equal(counted[0, last, 0], counted[0, last, 1])
+
+
+def test_that_a_task_with_a_share_learns_from_the_same_part_of_its_rows_every_time() -> None:
+    data = parts()[0]
+    shared = {
+        name: part.model_copy(update={"share": 0.5} if name in ("stars", "plays") else {}) for name, part in data.recipe.tasks.items()
+    }
+    fewer = Dataset(data.recipe.model_copy(update={"tasks": shared}), data.log, data.rows)
+    whole, half, again = objective(data), objective(fewer), objective(fewer)
+    assert np.array_equal(half.known["stars"], again.known["stars"])
+    assert 0.4 < half.known["stars"].sum() / whole.known["stars"].sum() < 0.6
+    assert not (half.known["stars"] & ~whole.known["stars"]).any()
+    both = whole.known["stars"] & whole.known["plays"]
+    assert np.array_equal(half.known["stars"][both], half.known["plays"][both])
+    assert np.array_equal(half.known["watch"], whole.known["watch"])

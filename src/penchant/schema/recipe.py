@@ -434,6 +434,9 @@ class TaskPart(Part):
     Either predicts the product; `whole_space` when absent.
     """
     weight: float = Field(1.0, ge=0)
+    share: float = Field(1.0, gt=0, le=1)
+    """Of the training rows with a label, the part that is learnt from, drawn by the seed; tasks with the same share have the same
+    rows. For a task with many times the labels of the others. Nothing for next_item and relation, which draw by themselves."""
 
     @property
     def expressions(self) -> tuple[str, ...]:

@@ -45,6 +45,8 @@ class NetworkObjective:
             task.fit(self.labels[name][train.rows[self._given(name)[train.rows]]])
             if self.tasks[name].funnel == "masked":
                 self.known[name] = self._given(name)
+        drawn = np.random.default_rng((settings.seed, 2)).random(len(train.log), dtype=np.float32)
+        self.known = {name: known & (drawn < self.tasks[name].share) for name, known in self.known.items()}
         self.wanted = np.zeros(len(train.log), dtype=bool)
         if self.network.retrieval is not None:
             if not len(train.positives):
