@@ -19,6 +19,7 @@ LINES = {
         'context.rank = { kind = "number", column = "price", encoding = "quantile", bins = 3 }',
         'context.level = { kind = "number", column = "price", encoding = "piecewise_linear", bins = 3 }',
     ],
+    "period": ['context.part_of_day = { kind = "period", column = "timestamp", parts = 4 }'],
     "time": ['context.clock = { kind = "time", columns = ["timestamp", "since"], age = true, recency = true }'],
     "place": [
         'context.cell = { kind = "place", columns = ["latitude", "price"] }',
