@@ -41,7 +41,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data", help="the folder that holds the data sets")
     parser.add_argument("--trials", type=int, default=rivals.MOST, help="of each rival, at most")
     given = parser.parse_args()
-    folder = Export(Days(given.data / "kuairand")).write(TUNED_ON, HERE / "cache" / "kuairand" / "days" / TUNED_ON)
+    folder = Export(Days(given.data / "kuairand"), HERE / "cache" / "kuairand" / "days").write(TUNED_ON)
     for rival in given.rivals or rivals.RIVALS:
         if (why := rivals.missing(rival, given.peers)) is not None:
             print(why, file=sys.stderr)

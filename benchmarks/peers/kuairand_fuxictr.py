@@ -16,12 +16,7 @@ from kuairand_torch import KINDS, SHOWN, Rows, Tensors, learn, predicted, starte
 from model_zoo.LongCTR.DCNv2.DCNv2 import DCNv2
 from model_zoo.LongCTR.FinalMLP.FinalMLP import FinalMLP
 
-ITEM = "item.item_id"
-
-
-def safe(name: str) -> str:
-    """Torch's names of modules hold no dots."""
-    return name.replace(".", "_")
+ITEM = "item_item_id"
 
 
 def map_of(tensors: Tensors, width: int) -> FeatureMap:
@@ -30,7 +25,7 @@ def map_of(tensors: Tensors, width: int) -> FeatureMap:
     item = {"vocab_size": tensors.sizes[ITEM], "padding_idx": 0}
     count = tensors.number.shape[1]
     features = OrderedDict(
-        (safe(name), {"type": "categorical", "source": "", "vocab_size": size}) for name, size in tensors.sizes.items() if name != ITEM
+        (name, {"type": "categorical", "source": "", "vocab_size": size}) for name, size in tensors.sizes.items() if name != ITEM
     )
     features["number"] = {
         "type": "embedding",
@@ -42,7 +37,7 @@ def map_of(tensors: Tensors, width: int) -> FeatureMap:
     features["item"] = {"type": "categorical", "source": "item", **item}
     features["kind"] = {"type": "categorical", "source": "item", "vocab_size": KINDS, "padding_idx": 0}
     for name, size in tensors.bags.items():
-        features[safe(name)] = {**pooled, "vocab_size": size}
+        features[name] = {**pooled, "vocab_size": size}
     for name in ("past_long", "past_liked"):
         features[name] = {**pooled, **item, "share_embedding": "item"}
     told = FeatureMap("kuairand", tempfile.gettempdir())
@@ -74,7 +69,7 @@ def inputs(rows: Rows, tensors: Tensors, label: torch.Tensor) -> tuple:
     shown = torch.full((len(label), 1), SHOWN)
     item = torch.cat([rows["past"], rows[ITEM][:, None]], dim=1)
     kind = torch.cat([rows["past_kind"], shown], dim=1)
-    fields = {safe(name): rows[name] for name in (*tensors.sizes, *tensors.bags, "number", "past_long", "past_liked") if name != ITEM}
+    fields = {name: rows[name] for name in (*tensors.sizes, *tensors.bags, "number", "past_long", "past_liked") if name != ITEM}
     return fields | {"label": label}, {"item": item.flatten(), "kind": kind.flatten()}, rows["past_kind"] > 0
 
 

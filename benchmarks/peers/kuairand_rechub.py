@@ -15,8 +15,8 @@ from torch_rechub.basic.features import DenseFeature, SequenceFeature, SparseFea
 from torch_rechub.basic.layers import EmbeddingLayer
 from torch_rechub.models.multi_task import MMOE, PLE
 
-ITEM, TAB = "item.item_id", "context.tab"
-WHO = ("item.item_id", "item.author_id", "user.user_active_degree", "user.onehot_feat3", "user.onehot_feat8", TAB)
+ITEM, TAB = "item_item_id", "context_tab"
+WHO = (ITEM, "item_author_id", "user_user_active_degree", "user_onehot_feat3", "user_onehot_feat8", TAB)
 
 
 def features(tensors: Tensors, width: int) -> list:

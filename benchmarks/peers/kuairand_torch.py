@@ -25,13 +25,13 @@ class Tensors:
     """
 
     def __init__(self, day: kuairand.Day, settings: dict) -> None:
-        self.sizes = dict(day.columns["index"])
-        self.bags = dict(day.columns["bags"])
+        self.sizes = {plain(name): size for name, size in day.columns["index"].items()}
+        self.bags = {plain(name): size for name, size in day.columns["bags"].items()}
         self.index = torch.from_numpy(day.read("index"))
         self.number = torch.from_numpy(normal(day, settings.get("history", True)))
         self.past = torch.from_numpy(day.read("past"))
         self.kind = torch.from_numpy(day.read("past_kind"))
-        self.bag = {name: torch.from_numpy(day.read(f"bag_{name}")) for name in self.bags}
+        self.bag = {plain(name): torch.from_numpy(day.read(f"bag_{name}")) for name in day.columns["bags"]}
         self.label = torch.from_numpy(day.label)
         self.train, self.judged = np.flatnonzero(~day.judged), np.flatnonzero(day.judged)
 
@@ -43,6 +43,11 @@ class Tensors:
         found |= {name: bag[place] for name, bag in self.bag.items()}
         found |= {"number": self.number[place], "past": past, "past_kind": kind}
         return found | {"past_long": among(past, kind, LONG), "past_liked": among(past, kind, LIKED)}
+
+
+def plain(name: str) -> str:
+    """A field's name as torch allows modules to be called."""
+    return name.replace(".", "_")
 
 
 def among(past: torch.Tensor, kind: torch.Tensor, kinds: list[int]) -> torch.Tensor:

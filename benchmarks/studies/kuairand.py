@@ -25,7 +25,7 @@ from penchant.models.network_recommender import NetworkRecommender
 from penchant.studies.baselines import ItemMean
 from penchant.training.trainer import NetworkTrainer
 from studies import kuairand_rivals as rivals
-from studies.kuairand_days import DAYS, LABELS, Changes, Days, recipe_of_day
+from studies.kuairand_days import DAYS, LABELS, Changes, Days, recipe_of_day, what_is_read
 from studies.kuairand_export import Export
 from studies.paired import Drawn, Draws, interval, weighted
 from studies.study import Numbers, Outcome, mark_of
@@ -112,16 +112,14 @@ class KuaiRand:
     def __init__(self, folder: Path, peers: Path | None = None, say: Callable[[str], None] = print) -> None:
         self.folder, self.peers, self.say = folder, peers, say
         self.days = Days(folder)
-        self.export = Export(self.days)
+        self.export = Export(self.days, CACHE / "days")
 
     def mark(self, model: str) -> str:
-        recipe = recipe_of_day(self.folder, DAYS[0])
-        read = recipe.model_dump_json(include={"data", "features"})
         if model == "item_mean":
             return mark_of(model)
         if model in rivals.RIVALS:
             settings = rivals.chosen(model) if rivals.trials(model) else {}
-            return mark_of(f"{model} {settings} {read}")
+            return mark_of(f"{model} {settings} {what_is_read(self.folder)}")
         variant = NETWORKS[model]
         learnt = recipe_of_day(self.folder, DAYS[0], variant.changes)
         return mark_of(learnt.model_dump_json(exclude={"serving", "directory", "split"}) + f"{variant.apart} {variant.cut}")
@@ -202,7 +200,7 @@ class KuaiRand:
             return self._item_mean(day)
         if model in rivals.RIVALS:
             assert self.peers is not None
-            folder = self.export.write(day, CACHE / "days" / day)
+            folder = self.export.write(day)
             return rivals.run(model, self.peers, folder, rivals.order(model, rivals.chosen(model), seed))[0]
         return self._network(NETWORKS[model], day, seed)
 

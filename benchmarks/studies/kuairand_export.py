@@ -21,7 +21,8 @@ from penchant.data.log import Log
 from penchant.features.counters import BETWEEN, Tally
 from penchant.features.feature import as_number, as_text
 from penchant.features.feature_set import FeatureSet, Owner
-from studies.kuairand_days import LABELS, Days
+from studies.kuairand_days import LABELS, Days, what_is_read
+from studies.study import mark_of
 
 PAST = 30
 HOUR, DAY, EVER = 3600.0, 86_400.0, np.inf
@@ -86,13 +87,15 @@ class Export:
 
     Args:
         days: The data.
+        root: Where the folders lie.
     """
 
-    def __init__(self, days: Days) -> None:
-        self.days = days
+    def __init__(self, days: Days, root: Path) -> None:
+        self.days, self.root = days, root
 
-    def write(self, day: str, folder: Path) -> Path:
-        """The day's folder; as it is where it was written whole before."""
+    def write(self, day: str) -> Path:
+        """The day's folder; as it is where it was written whole before from the same data and features of the recipe."""
+        folder = self.root / f"{day}-{mark_of(what_is_read(self.days.folder))}"
         if (folder / "columns.json").is_file():
             return folder
         folder.mkdir(parents=True, exist_ok=True)

@@ -79,13 +79,13 @@ def _nets(weak: float, strong: float) -> tuple[Setting, ...]:
     """Networks by epochs, learning rate, dropout, width and decay of weights (Torch-RecHub) or of embeddings (FuxiCTR)."""
     return (
         _net(1e-3, 1, 0.2, weak, 256),
-        _net(1e-3, 2, 0.2, weak, 256),
-        _net(1e-3, 2, 0.4, weak, 256),
-        _net(3e-3, 1, 0.3, weak, 256),
-        _net(1e-3, 3, 0.5, strong, 256),
-        _net(1e-3, 2, 0.3, strong, 128),
-        _net(5e-4, 2, 0.3, strong, 256),
-        _net(1e-3, 2, 0.3, weak, 256, history=False),
+        _net(3e-3, 2, 0.2, weak, 256),
+        _net(3e-3, 3, 0.4, weak, 256),
+        _net(1e-3, 3, 0.2, weak, 256, batch=512),
+        _net(3e-3, 2, 0.4, strong, 256, batch=512),
+        _net(1e-2, 2, 0.4, strong, 128),
+        _net(3e-3, 3, 0.4, weak, 256, history=False),
+        _net(1e-3, 5, 0.5, strong, 256),
     )
 
 
