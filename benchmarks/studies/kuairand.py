@@ -35,6 +35,8 @@ TABS = (0, 1, 2, 4, 6)
 SCENARIOS = (0, 2, 4, 6)
 WITHIN = "auc within 0 2 4 6"
 CUTS = (3000, 1000, 300)
+EARLIER = ("was_long", "was_liked")
+"""Tasks that learn what the sequences before 25 April tell."""
 QUICK_USERS = 8
 """The quick look reads one user in so many."""
 
@@ -60,7 +62,7 @@ class Variant:
 
 def _only(task: str) -> Variant:
     """One task alone; early stopping, which would watch another, is not used anyway."""
-    return Variant({"tasks": {name: None for name in LABELS if name != task}, "training": {"watch": None}})
+    return Variant({"tasks": {name: None for name in (*LABELS, *EARLIER) if name != task}, "training": {"watch": None}})
 
 
 def _part(slot: str, kind: str, **settings: Any) -> Variant:
@@ -72,9 +74,13 @@ NETWORKS: dict[str, Variant] = {
     "network_click": _only("click"),
     "network_long_view": _only("long_view"),
     "network_like": _only("like"),
+    "without_earlier": Variant({"tasks": dict.fromkeys(EARLIER)}),
     "network_per_scenario": Variant(apart=True),
     **{f"network_cut_{rows}": Variant(cut=rows) for rows in CUTS},
     **{f"network_per_scenario_cut_{rows}": Variant(apart=True, cut=rows) for rows in CUTS},
+    "one_answer": Variant({"network": {"members": 1}}),
+    "without_numbers": Variant({"network": {"numbers": False}}),
+    "without_mean_weights": Variant({"training": {"average": 0.0}}),
     "without_scenario": _part("scenario", "none"),
     "scenario_gates": _part("scenario", "gates"),
     "scenario_star": _part("scenario", "star"),
