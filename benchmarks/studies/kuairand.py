@@ -22,6 +22,7 @@ from penchant.evaluation.metrics.grouped_auc import grouped_auc
 from penchant.evaluation.metrics.log_loss import log_loss
 from penchant.features.feature import as_number
 from penchant.models.network_recommender import NetworkRecommender
+from penchant.schema.errors import RecipeError
 from penchant.studies.baselines import ItemMean
 from penchant.training.trainer import NetworkTrainer
 from studies import kuairand_rivals as rivals
@@ -132,9 +133,14 @@ class KuaiRand:
 
     def skipped(self, model: str) -> str | None:
         """Why a model cannot be run here; None where it can."""
-        if model not in rivals.RIVALS or self._kept(model, 0) is not None:
+        try:
+            kept = self._kept(model, 0)
+        except RecipeError as error:
+            return f"{model}: skipped, {error}"
+        if model not in rivals.RIVALS or kept is not None:
             return None
-        return rivals.missing(model, self.peers)
+        untuned = None if rivals.trials(model) else f"{model}: skipped, nothing tried on 30 April yet (benchmarks/tune_kuairand.py)"
+        return untuned or rivals.missing(model, self.peers)
 
     def run(self, model: str, seed: int, seconds: float | None) -> Outcome:
         if seconds is not None:
