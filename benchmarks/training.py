@@ -2,14 +2,15 @@
 
 MMoE on MovieLens-1M: eight fields of 16 numbers, four experts of 256 and 128 units, two towers of 64, two tasks (liked: 4 stars or more;
 loved: 5 stars), batches of 4,096 rows in random order, one epoch over all but each user's last tenth of ratings, which is judged. Once
-with an index per id, once with users and items hashed into two million buckets each. Data preparation and batches are made before the
-clock starts. All take turns of some batches in one run, so that what else the machine does hits all alike; each figure is the median of
-the turns, with the quartiles.
+with an index per id, once with users and items hashed into two million buckets each. Data preparation is made before the clock starts.
+A peer is timed twice: as shipped, with its own loader making batches while it trains, as ours makes its own; and with ready batches, made
+before the clock starts, which ours never gets. All take turns of some batches in one run, so that what else the machine does hits all
+alike; each figure is the median of the turns, with the quartiles. AUC is that of a whole epoch as shipped.
 
-    python benchmarks/training.py [--quick] [--json] [--data FOLDER] [--peers FOLDER] [--threads N]
+    python benchmarks/training.py [--quick] [--json] [--only SPACE] [--data FOLDER] [--peers FOLDER] [--threads N]
 
-FOLDER of --peers holds virtual environments named rechub, deepctr and fuxi; what is not there is left out in a line. `--quick`: every
-twentieth user and few turns; its AUC means nothing.
+FOLDER of --peers holds virtual environments named rechub, deepctr and fuxi; what is not there is left out in a line. `--only`: one of the
+two spaces of ids, ml-1m or 2-million-ids. `--quick`: every twentieth user and few turns; its AUC means nothing.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +39,17 @@ from penchant.training.trainer import fit_network
 
 HERE = Path(__file__).resolve().parent
 PEERS = ("rechub", "deepctr", "fuxi")
-SPACES = {"ml-1m": None, "2 million ids": 2_000_000}
+SPACES = {"ml-1m": None, "2-million-ids": 2_000_000}
+WAYS = {"shipped": "as shipped", "ready": "ready batches"}
 EMBEDDING, EXPERTS, HIDDEN, TOWER, BATCH = 16, 4, (256, 128), (64,), 4096
 RATES = {"penchant": 1.6e-2, "rechub": 1e-3, "deepctr": 1.6e-2, "fuxi": 4e-3}
 """Learning rates: of 0.001, 0.002, 0.004 and 0.008 the best on the tenth before the one that is judged; 0.016 where 0.008 still rose."""
 TASKS = {"liked": "rating >= 4", "loved": "rating == 5"}
 USER, ITEM = ("user_id", "gender", "age", "occupation", "zip"), ("item_id", "genres", "decade")
 EVERY = 20  # with --quick, of the users
-LONGEST = 900  # seconds after which an order to a peer is given up
+TURNS = {"ml-1m": (10, 10), "2-million-ids": (5, 8)}
+"""Batches in a turn, and turns, of which the first warms up."""
+QUICK = {"ml-1m": (2, 3), "2-million-ids": (1, 3)}
 
 RECIPE = """
 [data]
@@ -116,6 +121,10 @@ def fields_of(features: FeatureSet, data: Dataset) -> tuple[NDArray[np.int64], l
     return np.stack(columns, axis=1), [forms[name].size for name in (*USER, *ITEM)]
 
 
+class PeerEndedError(RuntimeError):
+    """A peer ended before it had answered."""
+
+
 class Peer:
     """A library in its own environment, waiting for orders."""
 
@@ -127,35 +136,38 @@ class Peer:
         settings = json.loads((folder / "settings.json").read_text(encoding="utf8")) | {"learning_rate": RATES[name]}
         (self.folder / "settings.json").write_text(json.dumps(settings), encoding="utf8")
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"OMP_NUM_THREADS": str(threads)}
-        command = [(environments / name / "bin" / "python").absolute(), HERE / "peers" / f"{name}_mmoe.py", self.folder]
+        answers, answering = os.pipe()  # apart from what the library prints
+        python, program = (environments / name / "bin" / "python").absolute(), HERE / "peers" / f"{name}_mmoe.py"
         with (self.folder / "log").open("w") as log:
             self.process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, cwd=self.folder
-            )
+                [python, program, self.folder, str(answering)], env=environment, cwd=self.folder, pass_fds=[answering],
+                stdin=subprocess.PIPE, stdout=log, stderr=log, text=True,
+            )  # fmt: skip
+        os.close(answering)
+        self.answers = os.fdopen(answers)
 
     def order(self, text: str) -> float:
         """Seconds that the order took.
 
         Raises:
-            RuntimeError: with the last line of its log when it ended.
+            PeerEndedError: with how it ended and the last lines it wrote.
         """
         assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        try:
+        with suppress(BrokenPipeError):
             self.process.stdin.write(text + "\n")
             self.process.stdin.flush()
-            answer = self.process.stdout.readline()
-        except BrokenPipeError:
-            answer = ""
+        answer = self.answers.readline()
         if not answer:
-            lines = (self.folder / "log").read_text(errors="replace").strip().splitlines() or ["no reason given"]
-            raise RuntimeError(f"{self.name}: {lines[-1][:200]}")
+            lines = (self.folder / "log").read_text(errors="replace").strip().splitlines()[-3:] or ["nothing"]
+            how = f"{self.name} ended with status {self.process.wait()} at the order '{text}'"  # -9: killed, as for want of memory
+            raise PeerEndedError(f"{how}; its last words: {' / '.join(line.strip()[-200:] for line in lines)}")
         return float(json.loads(answer)["seconds"])
 
     def end(self) -> None:
         """Let it go."""
         self.process.kill()
         self.process.communicate()
+        self.answers.close()
 
 
 def products(dtype: torch.dtype) -> Callable[[], None]:
@@ -224,34 +236,35 @@ def compare(space: str, buckets: int | None, asked: argparse.Namespace) -> dict[
         _tell(folder, recipe, train, test)
         peers = {name: Peer(name, asked.peers, folder, asked.threads) for name in asked.there}
         try:
-            others: dict[str, Callable[[int], float]] = {name: _order(peer) for name, peer in peers.items()}
+            others = {f"{name} {WAYS[way]}": _order(peer, way) for name, peer in peers.items() for way in WAYS}
             for dtype in (torch.float32, torch.bfloat16):
                 others[f"bare products {str(dtype).removeprefix('torch.')}"] = repeated(products(dtype))
             for other in others.values():
                 other(1)
-            turns = Turns(others, *asked.turns)
+            turns = Turns(others, *(QUICK if asked.quick else TURNS)[space])
             turns.begun = time.perf_counter()
             model = fit_network(recipe, train, report=turns)
-            rows = turns.rates()
-            rows["penchant"] |= _quality(model.predict(test), labels)
+            rows = {name: told(space, name, row) for name, row in turns.rates().items()}
+            rows["penchant"] |= _quality(space, "penchant", model.predict(test), labels)
             for name, peer in peers.items() if buckets is None or not asked.quick else ():
-                rows[name]["epoch_seconds"] = peer.order("epoch")
+                row = rows[f"{name} {WAYS['shipped']}"]
+                row["epoch_seconds"] = peer.order("epoch")
                 found = np.load(folder / name / "predictions.npy")
-                rows[name] |= _quality({task: found[:, column] for column, task in enumerate(TASKS)}, labels)
+                row |= _quality(space, name, {task: found[:, column] for column, task in enumerate(TASKS)}, labels)
         finally:
             for peer in peers.values():
                 peer.end()
-    for name, row in rows.items():
-        told(space, name, row)
     return rows
 
 
-def _order(peer: Peer) -> Callable[[int], float]:
-    return lambda batches: peer.order(f"time {batches}")
+def _order(peer: Peer, way: str) -> Callable[[int], float]:
+    return lambda batches: peer.order(f"{way} {batches}")
 
 
-def _quality(found: Mapping[str, NDArray[np.floating]], labels: Mapping[str, NDArray[np.floating]]) -> Row:
-    return {"auc": {name: auc(labels[name], found[name].astype(np.float64)) for name in labels}}
+def _quality(space: str, name: str, found: Mapping[str, NDArray[np.floating]], labels: Mapping[str, NDArray[np.floating]]) -> Row:
+    judged = {task: auc(labels[task], found[task].astype(np.float64)) for task in labels}
+    print(f"{space:14} {name:24} " + "   ".join(f"AUC {task} {value:.4f}" for task, value in judged.items()), flush=True)
+    return {"auc": judged}
 
 
 def _tell(folder: Path, recipe: Recipe, train: Dataset, test: Dataset) -> None:
@@ -266,20 +279,22 @@ def _tell(folder: Path, recipe: Recipe, train: Dataset, test: Dataset) -> None:
     (folder / "settings.json").write_text(json.dumps(settings), encoding="utf8")
 
 
-def told(space: str, name: str, row: Row) -> None:
+def told(space: str, name: str, row: Row) -> Row:
     """A line of the table."""
     low, high = row["quartiles"]
-    quality = "   ".join(f"AUC {task} {value:.4f}" for task, value in row.get("auc", {}).items())
-    print(f"{space:14} {name:24} {row['rows_per_second']:9,.0f} rows/s ({low:,.0f} to {high:,.0f})   {quality}", flush=True)
+    print(f"{space:14} {name:24} {row['rows_per_second']:9,.0f} rows/s ({low:,.0f} to {high:,.0f})", flush=True)
+    return row
 
 
 def headline(spaces: Mapping[str, Mapping[str, Row]]) -> Row:
-    """Ours against the fastest peer and against the bound, in each space."""
+    """Ours against the fastest peer, as shipped and with ready batches, and against the bound, in each space."""
     found = {}
     for space, rows in spaces.items():
-        ours, peers = rows["penchant"]["rows_per_second"], [rows[name]["rows_per_second"] for name in PEERS if name in rows]
+        ours = rows["penchant"]["rows_per_second"]
         found[space] = {"rows_per_second": ours, "share_of_bound": ours / rows["bare products bfloat16"]["rows_per_second"]}
-        found[space] |= {"times_fastest_peer": ours / max(peers)} if peers else {}
+        for way, words in WAYS.items():
+            peers = [row["rows_per_second"] for name, row in rows.items() if name.endswith(words)]
+            found[space] |= {f"times_fastest_{way}": ours / max(peers)} if peers else {}
     return found
 
 
@@ -287,6 +302,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="every twentieth user, few turns")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    parser.add_argument("--only", choices=SPACES, help="one of the spaces of ids (default both)")
     parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data", help="the folder that holds the data sets")
     parser.add_argument("--peers", type=Path, help="a folder with virtual environments named rechub, deepctr and fuxi")
     parser.add_argument("--threads", type=int, default=2, help="of each (default 2)")
@@ -299,8 +315,11 @@ def main() -> int:
     missing = [name for name in PEERS if name not in asked.there]
     if missing:
         print(f"not measured: {', '.join(missing)}: no such environment in --peers")
-    asked.turns = (2, 3) if asked.quick else (10, 10)
-    spaces = {space: compare(space, buckets, asked) for space, buckets in SPACES.items()}
+    try:
+        spaces = {space: compare(space, buckets, asked) for space, buckets in SPACES.items() if asked.only in (None, space)}
+    except PeerEndedError as ended:
+        print(ended)
+        return 1
     found = headline(spaces)
     for space, row in found.items():
         print(f"{space:14} " + "   ".join(f"{name.replace('_', ' ')} {value:,.2f}" for name, value in row.items()))

@@ -1,8 +1,9 @@
-"""DeepCTR-Torch's MMoE for benchmarks/training.py, run in its own environment: python deepctr_mmoe.py FOLDER.
+"""DeepCTR-Torch's MMoE for benchmarks/training.py, run in its own environment.
 
-Its `fit` trains; the loader it would make, which collates row by row, is handed the ready batches.
+Its `fit` trains. It makes its loader itself, of which no one can take a few batches: the same loader is made here and put in its place.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from deepctr_torch.inputs import SparseFeat
 from deepctr_torch.models import basemodel
 from deepctr_torch.models.multitask import MMOE
 from multitask import serve
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, TensorDataset
 
 
 class DeepCTR:
@@ -27,7 +30,7 @@ class DeepCTR:
         self.model.compile(torch.optim.Adam(self.model.parameters(), settings["learning_rate"]), ["binary_crossentropy"] * self.tasks)
         self.names = settings["fields"]
 
-    def train(self, batches: list[Any]) -> None:
+    def train(self, batches: Iterable[Any]) -> None:
         basemodel.DataLoader = lambda **_: batches
         one = np.zeros(1)
         self.model.fit(dict.fromkeys(self.names, one), np.zeros((1, self.tasks)), verbose=0)
@@ -37,9 +40,14 @@ class DeepCTR:
         return self.model(rows.float())
 
 
+def loader_of(settings: dict[str, Any], rows: NDArray[np.int64], labels: NDArray[np.floating]) -> Iterable[Any]:
+    data = TensorDataset(torch.from_numpy(rows), torch.from_numpy(labels))
+    return DataLoader(dataset=data, shuffle=True, batch_size=settings["batch"])
+
+
 def batch_of(settings: dict[str, Any], rows: torch.Tensor, labels: torch.Tensor) -> Any:
     return rows.float(), labels
 
 
 if __name__ == "__main__":
-    serve(DeepCTR, batch_of)
+    serve(DeepCTR, loader_of, batch_of)

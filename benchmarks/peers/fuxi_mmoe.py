@@ -1,17 +1,21 @@
-"""FuxiCTR's MMoE for benchmarks/training.py, run in its own environment: python fuxi_mmoe.py FOLDER.
+"""FuxiCTR's MMoE for benchmarks/training.py, run in its own environment.
 
 The package on the index has the multi-task base, blocks and training step, but not the models of its repository: MMoE (Ma et al. 2018)
-is put together here from those blocks as theirs is.
+is put together here from those blocks as theirs is. Its loader reads a file, and has one process of its own to collate rows.
 """
 
 import tempfile
+from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import torch
 from fuxictr.features import FeatureMap
+from fuxictr.pytorch.dataloaders import RankDataLoader
 from fuxictr.pytorch.layers import FeatureEmbedding, MLP_Block
 from fuxictr.pytorch.models import MultiTaskModel
 from multitask import serve
+from numpy.typing import NDArray
 from torch import nn
 
 
@@ -48,13 +52,9 @@ class Fuxi:
     """The library's `train_epoch`."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        self.settings, told = settings, FeatureMap("benchmark", "")
-        for name, size in zip(settings["fields"], settings["sizes"], strict=True):
-            told.features[name] = {"type": "categorical", "source": "", "vocab_size": size}
-        told.labels, told.num_fields = settings["tasks"], len(settings["fields"])
-        self.model = MMoE(told, settings)
+        self.settings, self.model = settings, MMoE(told(settings), settings)
 
-    def train(self, batches: list[Any]) -> None:
+    def train(self, batches: Iterable[Any]) -> None:
         self.model.train_epoch(batches)
 
     def predict(self, rows: torch.Tensor) -> torch.Tensor:
@@ -63,10 +63,27 @@ class Fuxi:
         return torch.cat([outputs[f"{name}_pred"] for name in self.settings["tasks"]], dim=1)
 
 
+def told(settings: dict[str, Any]) -> FeatureMap:
+    """The fields and tasks as the library describes them."""
+    found = FeatureMap("benchmark", "")
+    for name, size in zip(settings["fields"], settings["sizes"], strict=True):
+        found.features[name] = {"type": "categorical", "source": "", "vocab_size": size}
+    found.labels, found.num_fields = settings["tasks"], len(settings["fields"])
+    found.set_column_index()
+    return found
+
+
+def loader_of(settings: dict[str, Any], rows: NDArray[np.int64], labels: NDArray[np.floating]) -> Iterable[Any]:
+    columns = dict(zip(settings["fields"], rows.T, strict=True)) | dict(zip(settings["tasks"], labels.T, strict=True))
+    np.savez("train.npz", **columns)
+    batches, _ = RankDataLoader(told(settings), stage="train", train_data="train.npz", batch_size=settings["batch"], shuffle=True)
+    return batches
+
+
 def batch_of(settings: dict[str, Any], rows: torch.Tensor, labels: torch.Tensor) -> Any:
-    told = {name: column.contiguous() for name, column in zip(settings["fields"], rows.unbind(1), strict=True)}
-    return told | dict(zip(settings["tasks"], labels.unbind(1), strict=True))
+    values = {name: column.contiguous() for name, column in zip(settings["fields"], rows.unbind(1), strict=True)}
+    return values | dict(zip(settings["tasks"], labels.unbind(1), strict=True))
 
 
 if __name__ == "__main__":
-    serve(Fuxi, batch_of)
+    serve(Fuxi, loader_of, batch_of)
