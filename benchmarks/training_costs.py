@@ -3,9 +3,9 @@
 One thing grows at a time from the network of benchmarks/training.py on MovieLens-1M. Each figure comes from a process of its own, which
 trains some batches and tells its median time and the most memory it held.
 
-    python benchmarks/training_costs.py [--quick] [--json] [--data FOLDER] [--threads N]
+    python benchmarks/training_costs.py [--quick] [--json] [--figure FILE] [--data FOLDER] [--threads N]
 
-`--quick`: the ends of each series, few batches.
+`--quick`: the ends of each series, few batches. `--figure`: where all of it is drawn, as SVG.
 """
 
 import argparse
@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from penchant.fitting.loop import Progress
+from penchant.report.charts import WIDTH, LineChart, Series
 from penchant.schema.recipe import Part, Recipe, TaskPart
 from penchant.training.trainer import fit_network
 from training import read, recipe_of
@@ -36,6 +37,18 @@ SERIES: dict[str, tuple[int, ...]] = {
 }
 CONDITIONS = ("rating >= 4", "rating == 5", "rating >= 2", "rating >= 3", "rating == 1", "rating == 2", "rating == 3", "rating == 4")
 BATCHES, QUICK = 60, 12
+AXES = {
+    "users, one in": "rows learnt",
+    "ids": "ids there is room for, of users and of items each",
+    "history": "past events read",
+    "tasks": "tasks",
+}
+COSTS = {"milliseconds": "ms a batch", "megabytes": "MB at most"}
+HIGH = 270  # of one drawing
+STYLE = (
+    "svg{font:12px sans-serif;background:#fff}.axis{fill:#555}.grid{stroke:#ddd}.tick{stroke:#888}"
+    ".line{fill:none;stroke:#1f6f8b;stroke-width:2}.mark{fill:#fff;stroke:#1f6f8b;stroke-width:2}"
+)
 
 Row = dict[str, Any]
 
@@ -105,10 +118,24 @@ def slopes(rows: dict[str, dict[int, Row]]) -> Row:
     return {"bytes_per_row": of_rows, "bytes_per_id": (most["megabytes"] - some["megabytes"]) * megabyte / 6_000_000}  # two tables
 
 
+def drawn(rows: dict[str, dict[int, Row]]) -> str:
+    """Every cost over every series as one SVG: time on the left, memory on the right."""
+    charts = []
+    for high, (series, sizes) in enumerate(rows.items()):
+        across = [float(row["rows"] if series.startswith("users") else size) for size, row in sizes.items()]
+        for place, (cost, unit) in enumerate(COSTS.items()):
+            line = Series(series, across, [row[cost] for row in sizes.values()], marks=True)
+            chart = LineChart(f"{unit} by {AXES[series]}", AXES[series], unit, [line], from_zero=True).svg()
+            charts.append(f'<svg x="{place * WIDTH}" y="{high * HIGH}" width="{WIDTH}" height="{HIGH}">{chart}</svg>')
+    frame = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * WIDTH} {HIGH * len(rows)}">'
+    return f"{frame}<style>{STYLE}</style>{''.join(charts)}</svg>\n"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="the ends of each series, few batches")
     parser.add_argument("--json", action="store_true", help="end with one JSON object")
+    parser.add_argument("--figure", type=Path, help="where all of it is drawn, as SVG")
     parser.add_argument("--data", type=Path, default=HERE.parents[1] / "shared" / "data", help="the folder that holds the data sets")
     parser.add_argument("--threads", type=int, default=2, help="default 2")
     parser.add_argument("--one", help=argparse.SUPPRESS)
@@ -128,6 +155,8 @@ def main() -> int:
     failed = any("failed" in row for sizes in rows.values() for row in sizes.values())
     found = {} if failed else slopes(rows)
     print("   ".join(f"{name.replace('_', ' ')} {value:,.0f}" for name, value in found.items()))
+    if asked.figure is not None and not failed:
+        asked.figure.write_text(drawn(rows), encoding="utf8")
     if asked.json:
         machine = {"cores": os.cpu_count(), "threads": asked.threads, "load": round(os.getloadavg()[0], 1)}
         print(json.dumps({"benchmark": "training_costs", "quick": asked.quick, **machine, "headline": found, "rows": rows}))

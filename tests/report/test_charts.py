@@ -57,6 +57,15 @@ def test_a_missing_value_breaks_the_line() -> None:
     assert len(of_class(chart, "polyline", "line")) == 2
 
 
+def test_heights_from_zero_are_as_the_values() -> None:
+    chart = LineChart("Cost", "rows", "ms", [Series("cost", [1, 2], [40.0, 80.0])], from_zero=True)
+    (line,) = of_class(chart, "polyline", "line")
+    low, high = (float(point.split(",")[1]) for point in line.get("points").split())
+    floor = max(float(rule.get("y1")) for rule in of_class(chart, "line", "grid"))
+    assert (floor - low) / (floor - high) == pytest.approx(40 / 80, abs=0.01)
+    assert "0" in words(chart)
+
+
 def test_a_legend_names_several_series_but_not_one() -> None:
     one, two = Series("train", [1, 2], [1, 2]), Series("valid", [1, 2], [2, 1])
     assert "train" not in words(LineChart("t", "x", "y", [one]))

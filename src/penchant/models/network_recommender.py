@@ -287,11 +287,11 @@ class NetworkRecommender(Recommender):
     def _rank(self, encoding: Encoding, candidates: Items, standing: dict[str, Tensor]) -> dict[str, Tensor]:
         """As `Network.rank`, of the tasks themselves where the network tells what they are given the step before, and calibrated."""
         outputs = through_steps(self.network.rank(encoding, candidates, standing), self.recipe.tasks)
-        return self.calibration.of(outputs, self._placement(encoding))
+        return self.calibration.of(outputs, self._placement(encoding)) if self.calibration.lines else outputs
 
     def _placement(self, encoding: Encoding) -> Placement:
         """In which scenario each target is asked `[batch, targets]`."""
-        return Placement(self.scenario_codes, encoding.scenario.factors, torch.zeros(encoding.users.shape[:-1], dtype=torch.int64))
+        return Placement(self.scenario_codes, encoding.scenario.factors, encoding.age[..., 0])
 
     def combine(self, outputs: Mapping[str, Tensor], encoding: Encoding) -> NDArray[np.float32]:
         """The final score: the weighted sum of the tasks' utilities `[batch, k]`, by the weights of who asks where.

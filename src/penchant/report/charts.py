@@ -40,6 +40,7 @@ class LineChart:
         x, y: Names of the axes, with units.
         series: At least one point altogether, or a note is drawn instead.
         diagonal: Whether both axes are one scale with y = x drawn in, as for a calibration curve.
+        from_zero: Whether y begins at 0, so that heights may be compared.
         description: The chart in words; written from the numbers when absent.
     """
 
@@ -48,6 +49,7 @@ class LineChart:
     y: str
     series: Sequence[Series]
     diagonal: bool = False
+    from_zero: bool = False
     description: str = ""
 
     def svg(self) -> Markup:
@@ -58,6 +60,7 @@ class LineChart:
         xs, ys = ([point[axis] for point in points] for axis in (0, 1))
         if self.diagonal:
             xs = ys = [0.0, *xs, *ys]
+        ys = [0.0, *ys] if self.from_zero else ys
         legend, legend_height = _legend([series.name for series in self.series])
         x_ticks, y_ticks = nice_ticks(min(xs), max(xs)), nice_ticks(min(ys), max(ys))
         x_span = (min(xs), max(xs)) if min(xs) < max(xs) and not self.diagonal else (x_ticks[0], x_ticks[-1])

@@ -1,5 +1,6 @@
 """Feature arrays to vectors, whatever their form."""
 
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -37,8 +38,10 @@ class FeatureEmbedding(nn.Module):
 
     def _look_up(self, arrays: dict[str, Tensor], names: list[str]) -> Tensor:
         """Several index features of dense tables, `[..., names, width]`."""
-        tables = [self.tables[key(name)].weight for name in names]
-        vectors: Tensor = _Lookups.apply([arrays[name] for name in names], *tables)  # type: ignore[no-untyped-call]
+        indices, tables = [arrays[name] for name in names], [self.tables[key(name)].weight for name in names]
+        if not torch.is_grad_enabled():
+            return _looked_up(indices, tables)  # a request would pay for what only gradients need
+        vectors: Tensor = _Lookups.apply(indices, *tables)  # type: ignore[no-untyped-call]
         return vectors
 
     def start(self, name: str, vectors: Tensor) -> None:
@@ -73,7 +76,7 @@ class _Lookups(torch.autograd.Function):
     def forward(ctx: Any, indices: list[Tensor], *tables: Tensor) -> Tensor:
         ctx.save_for_backward(*indices)
         ctx.sizes = [len(table) for table in tables]
-        return torch.stack([functional.embedding(index, table) for index, table in zip(indices, tables, strict=True)], dim=-2)
+        return _looked_up(indices, tables)
 
     @staticmethod
     @once_differentiable
@@ -83,6 +86,10 @@ class _Lookups(torch.autograd.Function):
         sums = gradient.new_zeros(first[-1], gradient.shape[-1]).index_add_(0, rows, gradient.reshape(len(rows), -1))
         sums[first[:-1]] = 0  # index 0 of each
         return None, *sums.split(ctx.sizes)  # type: ignore[no-untyped-call]
+
+
+def _looked_up(indices: Sequence[Tensor], tables: Sequence[Tensor]) -> Tensor:
+    return torch.stack([functional.embedding(index, table) for index, table in zip(indices, tables, strict=True)], dim=-2)
 
 
 def _table(form: Form, width: int) -> nn.Module:
