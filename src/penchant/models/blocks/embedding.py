@@ -27,13 +27,13 @@ class FeatureEmbedding(nn.Module):
         super().__init__()
         self.forms, self.width = forms, width
         self.tables = nn.ModuleDict({key(name): _table(form, width) for name, form in forms.items()})
+        self.together = [name for name in forms if isinstance(self.tables[key(name)], nn.Embedding)]
 
     def forward(self, arrays: dict[str, Tensor]) -> Tensor:
         """Vectors `[..., features, width]` of feature arrays `{name: [..., *]}`, in the order of the forms."""
-        together = [name for name in self.forms if isinstance(self.tables[key(name)], nn.Embedding)]
-        if len(together) == len(self.forms):
-            return self._look_up(arrays, together)
-        found = dict(zip(together, self._look_up(arrays, together).unbind(-2), strict=True)) if together else {}
+        if len(self.together) == len(self.forms):
+            return self._look_up(arrays, self.together)
+        found = dict(zip(self.together, self._look_up(arrays, self.together).unbind(-2), strict=True)) if self.together else {}
         return torch.stack([found[name] if name in found else self.one(name, arrays[name]) for name in self.forms], dim=-2)
 
     def _look_up(self, arrays: dict[str, Tensor], names: list[str]) -> Tensor:
