@@ -38,7 +38,8 @@ class FeatureEmbedding(nn.Module):
 
     def _look_up(self, arrays: dict[str, Tensor], names: list[str]) -> Tensor:
         """Several index features of dense tables, `[..., names, width]`."""
-        indices, tables = [arrays[name] for name in names], [self.tables[key(name)].weight for name in names]
+        indices = [arrays[name] for name in names]
+        tables = [self.tables[key(name)].get_parameter("weight") for name in names]
         if not torch.is_grad_enabled():
             return _looked_up(indices, tables)  # a request would pay for what only gradients need
         vectors: Tensor = _Lookups.apply(indices, *tables)  # type: ignore[no-untyped-call]
