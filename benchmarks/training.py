@@ -247,7 +247,7 @@ def compare(space: str, buckets: int | None, asked: argparse.Namespace) -> dict[
             for dtype in (torch.float32, torch.bfloat16):
                 others[f"bare products {str(dtype).removeprefix('torch.')}"] = repeated(products(dtype))
             for peer in peers.values():
-                peer.order("ready 0")  # all have started before the first turn
+                peer.order("ready 1")  # all have started before the first turn
             turns = Turns(others, *(QUICK if asked.quick else TURNS)[space])
             model = fit_network(recipe, train, report=turns)
             rows = {name: told(space, name, row) for name, row in turns.rates().items()}
