@@ -69,3 +69,12 @@ def test_that_a_large_bag_is_averaged_as_a_small_one(monkeypatch: pytest.MonkeyP
     large.load_state_dict(small.state_dict())
     asked = {"genres": bags, "job": torch.tensor([[1, 2], [3, 0]])}
     torch.testing.assert_close(large(asked), small(asked))
+
+
+def test_that_lookups_without_gradients_find_the_rows_themselves() -> None:
+    part = embedding(job=Form("index", 5), town=Form("index", 40))
+    with torch.inference_mode():
+        found = part({"job": torch.tensor([2, 0]), "town": torch.tensor([39, 7])})
+    tables = [part.tables[key(name)].weight for name in ("job", "town")]
+    assert found[0].tolist() == [tables[0][2].tolist(), tables[1][39].tolist()]
+    assert found[1].tolist() == [[0.0] * 4, tables[1][7].tolist()]
