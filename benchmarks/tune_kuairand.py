@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from studies.kuairand_days import LABELS, TUNED_ON, Days
+from studies.kuairand_days import LABELS, TUNED_ON, Days, what_is_read
 from studies.kuairand_export import Export
+from studies.study import mark_of
 
 from penchant.evaluation.metrics.auc import auc
 from studies import kuairand_rivals as rivals
@@ -29,7 +30,13 @@ def trial(rival: str, peers: Path, folder: Path, setting: rivals.Setting) -> riv
     label, judged = np.load(folder / "label.npy"), np.load(folder / "judged.npy")
     place = {task: list(LABELS).index(task) for task in rivals.LEARNT}
     reached = {task: round(auc(label[judged, each], found[:, each]), 5) for task, each in place.items()}
-    row: rivals.Trial = {"rival": rival, "setting": dict(setting), "auc": reached, "cpu_seconds": round(spent["cpu_seconds"], 1)}
+    row: rivals.Trial = {
+        "rival": rival,
+        "read": mark_of(what_is_read()),
+        "setting": dict(setting),
+        "auc": reached,
+        "cpu_seconds": round(spent["cpu_seconds"], 1),
+    }
     return row | ({"rounds": spent["rounds"]} if "rounds" in spent else {})
 
 

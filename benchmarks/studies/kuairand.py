@@ -126,7 +126,7 @@ class KuaiRand:
             return mark_of(model)
         if model in rivals.RIVALS:
             settings = rivals.chosen(model) if rivals.trials(model) else {}
-            return mark_of(f"{model} {settings} {what_is_read(self.folder)}")
+            return mark_of(f"{model} {settings} {what_is_read()}")
         variant = NETWORKS[model]
         learnt = recipe_of_day(self.folder, DAYS[0], variant.changes)
         return mark_of(learnt.model_dump_json(exclude={"serving", "directory", "split"}) + f"{variant.apart} {variant.cut}")

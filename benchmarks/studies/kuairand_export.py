@@ -95,7 +95,7 @@ class Export:
 
     def write(self, day: str) -> Path:
         """The day's folder; as it is where it was written whole before from the same data and features of the recipe."""
-        folder = self.root / f"{day}-{mark_of(what_is_read(self.days.folder))}"
+        folder = self.root / f"{day}-{mark_of(what_is_read())}"
         if (folder / "columns.json").is_file():
             return folder
         folder.mkdir(parents=True, exist_ok=True)

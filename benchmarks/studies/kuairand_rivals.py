@@ -16,6 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from studies.kuairand_days import what_is_read
+from studies.study import mark_of
+
 HERE = Path(__file__).resolve().parent
 SCRIPTS = HERE.parent / "peers"
 TRIALS = HERE.parent / "results" / "kuairand-trials.jsonl"
@@ -86,6 +89,8 @@ def _nets(weak: float, strong: float) -> tuple[Setting, ...]:
         _net(1e-2, 2, 0.4, strong, 128),
         _net(3e-3, 3, 0.4, weak, 256, history=False),
         _net(1e-3, 5, 0.5, strong, 256),
+        _net(2e-3, 2, 0.3, strong, 256),
+        _net(3e-3, 1, 0.2, weak, 256, batch=512),
     )
 
 
@@ -128,9 +133,13 @@ def run(rival: str, peers: Path, folder: Path, settings: Setting) -> tuple[NDArr
 
 
 def trials(rival: str) -> list[Trial]:
-    """What was tried on 30 April, oldest first: `setting`, `auc` by task, for trees `rounds` by task, and `cpu_seconds`."""
+    """What was tried on 30 April with today's features, oldest first.
+
+    Each has `rival`, `read` (the mark of the features), `setting`, `auc` by task, for trees `rounds` by task, and `cpu_seconds`.
+    """
     lines = TRIALS.read_text(encoding="utf8").splitlines() if TRIALS.is_file() else []
-    return [trial for trial in map(json.loads, lines) if trial["rival"] == rival]
+    read = mark_of(what_is_read())
+    return [trial for trial in map(json.loads, lines) if (trial["rival"], trial["read"]) == (rival, read)]
 
 
 def untried(rival: str) -> list[Setting]:

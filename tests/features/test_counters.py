@@ -84,6 +84,17 @@ def test_that_the_mean_of_amounts_is_drawn_towards_that_of_training() -> None:
     np.testing.assert_allclose(counters.transform(structs(asked))[0, 2], (60 + 3 * 30) / 4 / 100, rtol=1e-6)
 
 
+def test_that_how_counters_spread_is_told_by_enough_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = CountersSettings(by=("user_id",))
+    part = Counters(settings).fit(structs(PAST))
+    monkeypatch.setattr("penchant.features.counters.ENOUGH", 3)
+    few = Counters(settings).fit(structs(PAST))
+    part.mean_, part.deviation_ = [0.0], [1.0]
+    seen = part.transform(structs(PAST))[:: -(-len(PAST) // 3), 0]
+    assert len(seen) == 3
+    assert (few.mean_, few.deviation_) == ([pytest.approx(seen.mean(), rel=1e-6)], [pytest.approx(seen.std(), rel=1e-6)])
+
+
 KEYS = st.sampled_from(["a", "b", None])
 TIMES = st.sampled_from([NOON + step * DAY / 2 for step in range(6)])
 EVENTS = st.lists(st.tuples(KEYS, TIMES, st.sampled_from([0.0, 1.0, 2.5, float("nan")])), max_size=20)

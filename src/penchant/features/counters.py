@@ -23,6 +23,7 @@ from penchant.schema.settings import ContradictionError, Settings
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 MANY = 65_536  # keys, from which on building a table of the known ones costs less than asking for one after the other
 LARGEST = 1e9  # sums are differences of running sums, in which a larger amount would drown all others
+ENOUGH = 100_000  # events, evenly taken, tell how counters spread
 BOUND = 6.0  # standard deviations
 BETWEEN = "\x1f"  # stands in no id: joins the parts of a key
 CERTAIN = 1e-6  # an overall rate is kept so far from 0 and 1, for its log odds
@@ -97,7 +98,8 @@ class Counters:
         known = told[~np.isnan(told)]
         self.overall_ = float(known.mean()) if len(known) else 0.0
         self.share_ = bool(len(known)) and known.min() >= 0 and known.max() <= 1
-        raw = self._raw(self.keys(frame), _times(frame))
+        few = frame.gather_every(-(-len(frame) // ENOUGH) or 1)
+        raw = self._raw(self.keys(few), _times(few))
         self.mean_ = raw.mean(axis=0).tolist() if len(raw) else [0.0] * raw.shape[1]
         self.deviation_ = [spread if spread > 1e-9 else 1.0 for spread in raw.std(axis=0)] if len(raw) else [1.0] * raw.shape[1]
         return self

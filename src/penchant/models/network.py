@@ -8,7 +8,7 @@ told      u, S, u * S, what S finds in H, context, counts of S; and the fields t
 rank      interaction(told, fields) -> scenario gates -> experts -> one representation per task -> scenario gates -> towers -> heads
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -192,16 +192,35 @@ class Network(nn.Module):
         age = torch.zeros_like(batch.visible).unsqueeze(-1)
         return Encoding(nothing, nothing, nothing, Scenario(nothing, batch.scenario), age, batch.history, None, read)
 
-    def rank(self, encoding: "Encoding", candidates: "Items", standing: dict[str, Tensor]) -> dict[str, Tensor]:
+    def rank(
+        self, encoding: "Encoding", candidates: "Items", standing: dict[str, Tensor], asked: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Raw outputs `{task: [batch, targets, k]}`; of several members in training each by itself, `[members * batch, targets, k]`.
 
         Args:
             encoding: Who asks, when.
             candidates: Items `[batch, targets, k]`.
             standing: What is counted of each candidate as of the target `{name: [batch, targets, k, *]}`; empty where nothing is.
+            asked: Which targets are meant `[batch, targets]`, the others cost nothing and get 0; None for all.
         """
+        found = None
+        if self.interaction.reads_told:
+            found = self.candidate(candidates.vectors, encoding.context, encoding.history, encoding.age)
+        if asked is None or asked.all():
+            return self._judge(encoding, candidates, standing, found)
+        chosen = asked.flatten().nonzero()[:, 0]
+
+        def only(values: Tensor | None) -> Any:
+            return None if values is None else values.flatten(0, 1)[chosen].unsqueeze(0)
+
+        few = Items(only(candidates.vectors), only(candidates.fields))
+        outputs = self._judge(encoding.only(only), few, {name: only(each) for name, each in standing.items()}, only(found))
+        return {name: _in_place(output, chosen, asked) for name, output in outputs.items()}
+
+    def _judge(self, encoding: "Encoding", candidates: "Items", standing: dict[str, Tensor], found: Tensor | None) -> dict[str, Tensor]:
+        """As `rank`, of every target, given what the candidates find in the history `[batch, targets, k, width]`."""
         counts, counted = self.standing(standing) if self.standing is not None else (None, None)
-        told = self._told(encoding, candidates.vectors, counts) if self.interaction.reads_told else None
+        told = _told(encoding, candidates.vectors, found, counts) if found is not None else None
         fields = _beside(encoding.fields, candidates.fields, counted) if self.interaction.reads_fields else None
         joined = self.interaction(told, fields)
         if self.numbers is not None and encoding.numbers is not None:
@@ -214,16 +233,9 @@ class Network(nn.Module):
             outputs[name] = task(own) if self.members is None else self.members.answer(own, place, task)
             if self.discount is not None and encoding.spread is not None:
                 lower = self.discount.at(name, encoding.spread.unsqueeze(2), candidates.vectors)
-                outputs[name] = (outputs[name].reshape(-1, *lower.shape) - lower).flatten(0, 1)  # the same for every member
+                members = len(outputs[name]) // len(lower)  # for each of which it is the same
+                outputs[name] = (outputs[name].unflatten(0, (members, len(lower))) - lower).flatten(0, 1)
         return outputs
-
-    def _told(self, encoding: "Encoding", candidates: Tensor, counts: Tensor | None) -> Tensor:
-        """What is known of each candidate with who asks, `[batch, targets, k, told, width]`."""
-        users = encoding.users.unsqueeze(2).expand_as(candidates)
-        context = encoding.context.unsqueeze(2).expand_as(candidates)
-        found = self.candidate(candidates, encoding.context, encoding.history, encoding.age)
-        told = [users, candidates, users * candidates, found, context] + ([] if counts is None else [counts])
-        return torch.stack(told, dim=-2)
 
 
 @dataclass(frozen=True)
@@ -250,6 +262,20 @@ class Items:
         """Several `[n]` items after one another."""
         fields = [one.fields for one in several if one.fields is not None]
         return Items(torch.cat([one.vectors for one in several]), torch.cat(fields) if fields else None)
+
+
+def _told(encoding: "Encoding", candidates: Tensor, found: Tensor, counts: Tensor | None) -> Tensor:
+    """What is known of each candidate with who asks, `[batch, targets, k, told, width]`."""
+    users = encoding.users.unsqueeze(2).expand_as(candidates)
+    context = encoding.context.unsqueeze(2).expand_as(candidates)
+    told = [users, candidates, users * candidates, found, context] + ([] if counts is None else [counts])
+    return torch.stack(told, dim=-2)
+
+
+def _in_place(outputs: Tensor, chosen: Tensor, asked: Tensor) -> Tensor:
+    """Outputs `[members, n, k]` of the targets `chosen` `[n]` of all, as `[members * batch, targets, k]`, 0 where not `asked`."""
+    members, _, candidates = outputs.shape
+    return outputs.new_zeros(members, asked.numel(), candidates).index_copy(1, chosen, outputs).view(-1, asked.shape[1], candidates)
 
 
 def _beside(asked: Tensor | None, items: Tensor | None, counted: Tensor | None) -> Tensor:
@@ -289,6 +315,19 @@ class Encoding:
     spread: Tensor | None = None
     divergence: Tensor | None = None
     numbers: Tensor | None = None
+
+    def only(self, some: Callable[[Tensor | None], Any]) -> "Encoding":
+        """The same with what is told of each target given by `some` of it; the history is left as it is."""
+        factors = {name: some(index) for name, index in self.scenario.factors.items()}
+        return replace(
+            self,
+            users=some(self.users),
+            context=some(self.context),
+            scenario=Scenario(some(self.scenario.vector), factors),
+            fields=some(self.fields),
+            spread=some(self.spread),
+            numbers=some(self.numbers),
+        )
 
     def draw(self, generator: torch.Generator) -> "Encoding":
         """The same in circumstances as they might be: users and context moved by one draw from the spread; itself where there is none.

@@ -284,9 +284,9 @@ class NetworkRecommender(Recommender):
             outputs[self.network.retrieval.name] = scores
         return outputs
 
-    def _rank(self, encoding: Encoding, candidates: Items, standing: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _rank(self, encoding: Encoding, candidates: Items, standing: dict[str, Tensor], asked: Tensor | None = None) -> dict[str, Tensor]:
         """As `Network.rank`, of the tasks themselves where the network tells what they are given the step before, and calibrated."""
-        outputs = through_steps(self.network.rank(encoding, candidates, standing), self.recipe.tasks)
+        outputs = through_steps(self.network.rank(encoding, candidates, standing, asked), self.recipe.tasks)
         return self.calibration.of(outputs, self._placement(encoding)) if self.calibration.lines else outputs
 
     def _placement(self, encoding: Encoding) -> Placement:
@@ -328,7 +328,7 @@ class NetworkRecommender(Recommender):
             batch = gather(data.log, encoded, windows, order[chosen])
             encoding = self.network.encode(batch, items.vectors)
             candidates = items.at(torch.from_numpy(data.log.item[batch.rows]).unsqueeze(2))
-            outputs = self._rank(encoding, candidates, batch.standing)
+            outputs = self._rank(encoding, candidates, batch.standing, batch.present)
             here = batch.rows[batch.present.numpy()]
             for name, task in self.network.ranking_tasks.items():
                 results[name][here] = said(task, outputs[name][..., 0]).float().numpy()[batch.present.numpy()]

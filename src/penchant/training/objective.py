@@ -117,12 +117,13 @@ class NetworkObjective:
         items = self._items(unique)
         encoding = self.network.encode(read.with_history(in_history), items.vectors)
         self._shared = [items.vectors, items.fields, encoding.users, encoding.history, encoding.context, encoding.fields]
-        outputs = self.network.rank(encoding, items.at(in_targets.unsqueeze(2)), read.standing) if self.network.tasks else {}
+        own = items.at(in_targets.unsqueeze(2))
+        outputs = self.network.rank(encoding, own, read.standing, read.present) if self.network.tasks else {}
         losses = self._ranking_losses(outputs, read)
         for (name, rows), places in zip(against.items(), in_against, strict=True):
-            other = self.network.rank(encoding, items.at(places), self.pairs.standing(read, rows))[name]
-            own, other = (each.reshape(-1, read.size, *each.shape[1:]).mean(0) for each in (outputs[name], other))
-            losses |= self.pairs.loss(name, own[..., 0], other, read, rows)
+            other = self.network.rank(encoding, items.at(places), self.pairs.standing(read, rows), read.present)[name]
+            ours, other = (each.reshape(-1, read.size, *each.shape[1:]).mean(0) for each in (outputs[name], other))
+            losses |= self.pairs.loss(name, ours[..., 0], other, read, rows)
         if retrieval is not None and wanted.any():
             asks = torch.from_numpy(wanted)
             loss = retrieval.loss(

@@ -13,9 +13,10 @@ from penchant.schema.kinds import choose, kinds_in
 from penchant.schema.recipe import Part
 
 
-def test_that_a_mixture_is_its_equation() -> None:
+@pytest.mark.parametrize("width", [4, 96], ids=["written out", "as a product"])
+def test_that_a_mixture_is_its_equation(width: int) -> None:
     torch.manual_seed(0)
-    part = MMoE(MMoESettings(experts=3, hidden=5), 7, 4, 2, 0.0)
+    part = MMoE(MMoESettings(experts=3, hidden=5), 7, width, 2, 0.0)
     values = torch.randn(6, 7)
     enter, bias = part.enter.weight.view(3, 5, 7), part.enter.bias.view(3, 5)
     experts = [functional.gelu(values @ enter[e].T + bias[e]) @ part.leave[e] for e in range(3)]

@@ -15,6 +15,9 @@ from penchant.models.blocks.side_by_side import mixture, rectified
 from penchant.schema.settings import Settings
 
 
+TINY = 400  # products of one pair of matrices, below which torch multiplies a batch of them slower than their sum written out
+
+
 class MMoESettings(Settings):
     """Number and size of the experts."""
 
@@ -59,9 +62,10 @@ class MMoE(nn.Module):
         if self.ends:
             hidden = self.dropout(self.bend(self.enter(values))).unflatten(-1, self.shape)
             experts = torch.einsum("...eh,ehw->...ew", hidden, self.leave)
-            # a product of so small matrices, one pair per value, is slower than their sum written out
-            mixed: Tensor = (weights.unsqueeze(-1) * experts.unsqueeze(-3)).sum(-2)
-            return mixed
+            if weights.shape[-2] * experts.shape[-2:].numel() < TINY:
+                mixed: Tensor = (weights.unsqueeze(-1) * experts.unsqueeze(-3)).sum(-2)
+                return mixed
+            return weights @ experts
         blend = mixture(weights.flatten(0, -3), self._experts(values.flatten(0, -2)))
         return blend.reshape(*values.shape[:-1], self.tasks, blend.shape[-1])
 
