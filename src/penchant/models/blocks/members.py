@@ -30,7 +30,9 @@ class Members(nn.Module):
             place: Which of the tasks it is.
             task: Its head.
         """
-        members = self.scales.shape[1]
-        own = representations.unflatten(-2, (representations.shape[-2] // members, members)) * self.scales[place]
+        members, width = self.scales.shape[1:]
+        own = (
+            representations.reshape(*representations.shape[:-2], representations.shape[-2] // members, members, width) * self.scales[place]
+        )
         each: Tensor = task(own) + self.biases[place]
         return each.movedim(-1, 0).flatten(0, 1) if self.training else each.mean(-1)

@@ -14,7 +14,6 @@ from penchant.models.blocks.feed_forward import BENDS, Activation
 from penchant.models.blocks.side_by_side import mixture, rectified
 from penchant.schema.settings import Settings
 
-
 TINY = 400  # products of one pair of matrices, below which torch multiplies a batch of them slower than their sum written out
 
 
@@ -57,14 +56,13 @@ class MMoE(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """Representations `[..., tasks, width_out]` from `[..., width_in]`."""
-        weights = self.gates(values).unflatten(-1, (self.tasks, -1)).softmax(-1)
+        weights: Tensor = self.gates(values).unflatten(-1, (self.tasks, -1)).softmax(-1)
         self.taken = weights.detach()
         if self.ends:
             hidden = self.dropout(self.bend(self.enter(values))).unflatten(-1, self.shape)
-            experts = torch.einsum("...eh,ehw->...ew", hidden, self.leave)
+            experts: Tensor = torch.einsum("...eh,ehw->...ew", hidden, self.leave)
             if weights.shape[-2] * experts.shape[-2:].numel() < TINY:
-                mixed: Tensor = (weights.unsqueeze(-1) * experts.unsqueeze(-3)).sum(-2)
-                return mixed
+                return (weights.unsqueeze(-1) * experts.unsqueeze(-3)).sum(-2)
             return weights @ experts
         blend = mixture(weights.flatten(0, -3), self._experts(values.flatten(0, -2)))
         return blend.reshape(*values.shape[:-1], self.tasks, blend.shape[-1])
