@@ -1,0 +1,6 @@
+"""What benchmarks import from one another is found beside them."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
