@@ -10,6 +10,7 @@ Inside scenarios: the AUC within each tab; `auc within 0 2 4 6` is the mean of t
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from penchant.evaluation.metrics.auc import auc
 from penchant.evaluation.metrics.grouped_auc import grouped_auc
 from penchant.evaluation.metrics.log_loss import log_loss
 from penchant.features.feature import as_number
+from penchant.features.feature_set import Encoded, FeatureSet
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.schema.errors import RecipeError
 from penchant.studies.baselines import ItemMean
@@ -102,6 +104,23 @@ NETWORKS: dict[str, Variant] = {
 """Further ones and changes to these are lines here; what a recipe already says needs no row of its own."""
 
 
+@dataclass
+class Trainer(NetworkTrainer):
+    """Fits features once for all networks that learn from the same part and read the same."""
+
+    fitted: dict[str, tuple[FeatureSet, Encoded]] = field(default_factory=dict)
+
+    def fit_features(self, recommender: NetworkRecommender, data: Dataset) -> None:
+        """Fit its features in place, or take those of the network before."""
+        told = recommender.recipe.model_dump_json(include={"data", "features", "scenario", "history"})
+        key = mark_of(told + sha256(data.rows.tobytes()).hexdigest())
+        if key not in self.fitted:
+            super().fit_features(recommender, data)
+            self.fitted = dict(list(self.fitted.items())[1 - len(DAYS) :]) | {key: (recommender.features, recommender.encoded(data.log))}
+        recommender.features, encoded = self.fitted[key]
+        recommender.keep(data.log, encoded)
+
+
 class KuaiRand:
     """Click, long view, like and, without a bar, follow.
 
@@ -120,6 +139,7 @@ class KuaiRand:
         self.folder, self.peers, self.say = folder, peers, say
         self.days = Days(folder)
         self.export = Export(self.days, CACHE / "days")
+        self.trainer = Trainer()
 
     def mark(self, model: str) -> str:
         if model == "item_mean":
@@ -226,14 +246,18 @@ class KuaiRand:
         train, judged = (days or self.days).parts(day, _both(variant.changes, seeded))
         train = self._cut(train, variant.cut, day, seed)
         if not variant.apart:
-            return _of_tasks(_fit(train).predict(judged), len(judged))
+            return _of_tasks(self._fit(train).predict(judged), len(judged))
         found = np.full((len(judged), len(LABELS)), np.nan, dtype=np.float32)
         tab = as_number(judged.log.series("tab", judged.rows))
         for scenario in SCENARIOS:
             here = tab == scenario
-            fitted = _fit(_learning_from(train, scenario))
+            fitted = self._fit(_learning_from(train, scenario))
             found[here] = _of_tasks(fitted.predict(judged.part(judged.rows[here])), int(here.sum()))
         return found
+
+    def _fit(self, train: Dataset) -> NetworkRecommender:
+        """All planned epochs."""
+        return NetworkRecommender(train.recipe, self.trainer).fit(train)
 
     def _cut(self, train: Dataset, rows: int | None, day: str, seed: int) -> Dataset:
         """So many of each scenario's training impressions, drawn; the same for every model of the day and seed."""
@@ -295,11 +319,6 @@ class KuaiRand:
         }
         metrics = {name: Numbers(value=value, low=None, high=None, n=len(rows)) for name, value in values.items()}
         return Outcome(f"5 May alone, one user in {QUICK_USERS}, at most {seconds:g} s of training", metrics)
-
-
-def _fit(train: Dataset) -> NetworkRecommender:
-    """All planned epochs."""
-    return NetworkRecommender(train.recipe, NetworkTrainer(None)).fit(train)
 
 
 def _learning_from(train: Dataset, tab: int) -> Dataset:

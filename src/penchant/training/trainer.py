@@ -41,13 +41,17 @@ class NetworkTrainer:
         settings = recommender.recipe.training
         for step in skipped_steps(data):
             logger.info(step.warning if step.too_many else step.sentence)
-        recommender.features.fit(data)
+        self.fit_features(recommender, data)
         torch.manual_seed(settings.seed)
         recommender.build()
         objective = NetworkObjective(recommender, data, self.valid, settings)
         self.progress = train(objective, settings, checkpoint=self.checkpoint, resume=self.resume, report=self.report)
         recommender.refresh()
         self._fit_what_is_said(recommender)
+
+    def fit_features(self, recommender: NetworkRecommender, data: Dataset) -> None:
+        """Fit its features in place; whoever fits many networks to the same part may give each what one has fitted."""
+        recommender.features.fit(data)
 
     def _fit_what_is_said(self, recommender: NetworkRecommender) -> None:
         """Calibration and the final score's weights, where the recipe asks for them and there is a validation part."""
