@@ -47,6 +47,7 @@ class NetworkObjective:
                 self.known[name] = self._given(name)
         drawn = np.random.default_rng((settings.seed, 2)).random(len(train.log), dtype=np.float32)
         self.known = {name: known & (drawn < self.tasks[name].share) for name, known in self.known.items()}
+        self.judged = np.logical_or.reduce([*self.known.values(), np.zeros(len(train.log), dtype=bool)])
         self.wanted = np.zeros(len(train.log), dtype=bool)
         if self.network.retrieval is not None:
             if not len(train.positives):
@@ -83,10 +84,7 @@ class NetworkObjective:
     def _useful_rows(self) -> NDArray[np.int64]:
         """Training rows that at least one task learns from."""
         rows = self.data.rows
-        useful = self.wanted[rows]
-        for known in self.known.values():
-            useful = useful | known[rows]
-        return rows[useful]
+        return rows[self.wanted[rows] | self.judged[rows]]
 
     def weights(self) -> dict[str, float]:
         """The recipe's weight of each task."""
@@ -117,11 +115,11 @@ class NetworkObjective:
         items = self._items(unique)
         encoding = self.network.encode(read.with_history(in_history), items.vectors)
         self._shared = [items.vectors, items.fields, encoding.users, encoding.history, encoding.context, encoding.fields]
-        own = items.at(in_targets.unsqueeze(2))
-        outputs = self.network.rank(encoding, own, read.standing, read.present) if self.network.tasks else {}
+        own, judged = items.at(in_targets.unsqueeze(2)), read.present & torch.from_numpy(self.judged[read.rows])
+        outputs = self.network.rank(encoding, own, read.standing, judged) if self.network.tasks else {}
         losses = self._ranking_losses(outputs, read)
         for (name, rows), places in zip(against.items(), in_against, strict=True):
-            other = self.network.rank(encoding, items.at(places), self.pairs.standing(read, rows), read.present)[name]
+            other = self.network.rank(encoding, items.at(places), self.pairs.standing(read, rows), judged)[name]
             ours, other = (each.reshape(-1, read.size, *each.shape[1:]).mean(0) for each in (outputs[name], other))
             losses |= self.pairs.loss(name, ours[..., 0], other, read, rows)
         if retrieval is not None and wanted.any():
