@@ -84,7 +84,8 @@ class NetworkObjective:
     def _useful_rows(self) -> NDArray[np.int64]:
         """Training rows that at least one task learns from."""
         rows = self.data.rows
-        return rows[self.wanted[rows] | self.judged[rows]]
+        useful: NDArray[np.int64] = rows[self.wanted[rows] | self.judged[rows]]
+        return useful
 
     def weights(self) -> dict[str, float]:
         """The recipe's weight of each task."""
