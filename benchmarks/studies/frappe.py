@@ -10,7 +10,7 @@ apps taken out of every model's list: only there does context have to help by it
 whether CFM's published figures were made so is not verified.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +28,7 @@ from penchant.evaluation.metrics.hits import find_hits
 from penchant.models.collaborative.popularity import Popularity
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
-from penchant.schema.recipe import FeaturePart, FeaturesSettings, Recipe
+from penchant.schema.recipe import FeaturePart, FeaturesSettings, Part, Recipe
 from penchant.training.trainer import fit_network
 from studies.study import BOOTSTRAP, Numbers, Outcome, numbers, recipe_mark, recipe_of
 
@@ -48,7 +48,12 @@ ADDED: Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
 """Kinds of features that the recipe does without, and what the data give them. Times, places and pictures are not in the data."""
 TAKEN = ("context", "category", "text")
 """Kinds that the recipe has, beside ids."""
-KINDS = (*(f"network_without_{kind}" for kind in TAKEN), *(f"network_with_{kind}" for kind in ADDED))
+KINDS = (
+    *(f"network_without_{kind}" for kind in TAKEN),
+    *(f"network_with_{kind}" for kind in ADDED),
+    "network_gaussian_context",
+    *(f"network_without_{column}" for column in CONTEXT),
+)
 WORTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 FULL = 5  # training rows of a user in a context from which one is held out: the test part took its rows where it left at least as many
 
@@ -131,10 +136,15 @@ class FrappeContext:
         return Counts(self.worth if model == "counts_in_context" else 0.0).fit(train)
 
     def _changed(self, recipe: Recipe, change: str) -> Recipe:
-        """The recipe without a kind of features, or with one more."""
+        """The recipe without a kind of features or a circumstance, with one kind more, or with circumstances as distributions."""
         if change == "without_context":
             return _without_context(recipe)
+        if change == "gaussian_context":
+            spread = Part(kind="gaussian", **(recipe.network.context.model_extra or {}))
+            return recipe.model_copy(update={"network": recipe.network.model_copy(update={"context": spread})})
         way, kind = change.split("_")
+        if kind in CONTEXT:
+            return _without_context(recipe, {kind})
         features = {owner: dict(getattr(recipe.features, owner)) for owner in ("user", "item", "context")}
         if way == "without":
             features["item"] = {name: part for name, part in features["item"].items() if name == "item_id" or part.kind != kind}
@@ -224,10 +234,13 @@ def _agreeing(queries: Queries, query: Rows, rows: Rows) -> Rows:
     return total
 
 
-def _without_context(recipe: Recipe) -> Recipe:
-    """The same network blind to the circumstances, those of the past included."""
-    features = FeaturesSettings(user=recipe.features.user, item=recipe.features.item)
-    return recipe.model_copy(update={"features": features, "history": recipe.history.model_copy(update={"columns": {}})})
+def _without_context(recipe: Recipe, columns: Collection[str] = CONTEXT) -> Recipe:
+    """The same network blind to circumstances, those of the past included."""
+    now, past = (
+        {name: part for name, part in parts.items() if name not in columns} for parts in (recipe.features.context, recipe.history.columns)
+    )
+    features = recipe.features.model_copy(update={"context": now})
+    return recipe.model_copy(update={"features": features, "history": recipe.history.model_copy(update={"columns": past})})
 
 
 def _rows(path: Path) -> pl.DataFrame:
