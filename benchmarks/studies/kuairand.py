@@ -4,6 +4,8 @@ Settings are tuned on 30 April alone; no fit of the five days stops early. Metri
 predicted by its own day's model. Predictions are kept in benchmarks/cache/kuairand, so that a stopped run goes on where it was and
 `--again` makes rows anew, with differences to whatever has been predicted since.
 
+What single parts are worth is judged on 5 May alone, each part by the network without it of the same day and seed.
+
 Inside scenarios: the AUC within each tab; `auc within 0 2 4 6` is the mean of the AUC within those four, weighted by their impressions.
 """
 
@@ -19,8 +21,6 @@ from numpy.typing import NDArray
 
 from penchant.data.dataset import Dataset
 from penchant.evaluation.metrics.auc import auc
-from penchant.evaluation.metrics.grouped_auc import grouped_auc
-from penchant.evaluation.metrics.log_loss import log_loss
 from penchant.features.feature import as_number
 from penchant.features.feature_set import Encoded, FeatureSet
 from penchant.models.network_recommender import NetworkRecommender
@@ -30,21 +30,16 @@ from penchant.training.trainer import NetworkTrainer
 from studies import kuairand_rivals as rivals
 from studies.kuairand_days import DAYS, LABELS, Changes, Days, recipe_of_day, what_is_read
 from studies.kuairand_export import Export
-from studies.paired import Drawn, Draws, interval, weighted
+from studies.kuairand_judged import SCENARIOS, Judged, Predictions
+from studies.paired import Drawn
 from studies.study import Numbers, Outcome, mark_of
 
 CACHE = Path(__file__).resolve().parents[1] / "cache" / "kuairand"
-TABS = (0, 1, 2, 4, 6)
-SCENARIOS = (0, 2, 4, 6)
-WITHIN = "auc within 0 2 4 6"
 CUTS = (3000, 1000, 300)
 EARLIER = ("was_long", "was_liked")
 """Tasks that learn what the sequences before 25 April tell."""
 QUICK_USERS = 8
 """The quick look reads one user in so many."""
-
-Predictions = NDArray[np.float32]
-"""`[impressions, tasks]` in the order of `LABELS`; NaN where a model says nothing."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +80,9 @@ NETWORKS: dict[str, Variant] = {
     "without_numbers": Variant({"network": {"numbers": False}}),
     "without_mean_weights": Variant({"training": {"average": 0.0}}),
     "without_scenario": _part("scenario", "none"),
-    "scenario_gates": _part("scenario", "gates"),
     "scenario_star": _part("scenario", "star"),
     "scenario_adapters": _part("scenario", "adapters"),
     "experts_shared_bottom": _part("experts", "shared_bottom"),
-    "experts_mmoe": _part("experts", "mmoe"),
     "experts_ple": _part("experts", "ple"),
     "experts_aitm": _part("experts", "aitm"),
     **{
@@ -98,10 +91,11 @@ NETWORKS: dict[str, Variant] = {
     },
     "without_cross_attention": _part("candidate", "none"),
     "without_self_attention": _part("history", "transformer", layers=0),
-    "context_point": _part("context", "point"),
     "context_gaussian": _part("context", "gaussian"),
 }
 """Further ones and changes to these are lines here; what a recipe already says needs no row of its own."""
+WHOLE = ("network", *(name for name in NETWORKS if name.startswith("network_")))
+"""Those that are judged on all five days; the others, single parts, on the last."""
 
 
 @dataclass
@@ -165,14 +159,15 @@ class KuaiRand:
     def run(self, model: str, seed: int, seconds: float | None) -> Outcome:
         if seconds is not None:
             return self._capped(model, seed, seconds)
-        self._predictions(model, seed)
-        drawn = self._drawn(model, seed)
+        days = self._days_of(model)
+        scores, judged = self._predictions(model, seed), self.judged[days]
+        drawn = self._drawn(model, seed, days)
         others = {name: 0 if self._kept(name, seed) is None else seed for name in self._rivals_of(model)}
-        gaps = {name: _gaps(drawn, self._drawn(name, other), self._count) for name, other in others.items() if name != model}
-        notes: dict[str, Any] = {"days": _by_day(self, model, seed), "rivals' seeds": others}
+        gaps = {name: judged.gaps(drawn, self._drawn(name, other, days)) for name, other in others.items()}
+        notes: dict[str, Any] = {"days": judged.by_day(scores), "rivals' seeds": others}
         if model in rivals.RIVALS:
             notes |= {"trials": rivals.trials(model)}
-        return Outcome(self._setting(model), self._told(drawn), gaps, notes)
+        return Outcome(self._setting(model), judged.metrics(drawn), gaps, notes)
 
     def _setting(self, model: str) -> str:
         if model == "item_mean":
@@ -181,44 +176,35 @@ class KuaiRand:
             return f"{rivals.chosen(model)}, best of {len(rivals.trials(model))} on 30 April"
         return f"recipes/kuairand.toml, {NETWORKS[model]}"
 
+    @staticmethod
+    def _days_of(model: str) -> tuple[str, ...]:
+        return DAYS if model in WHOLE or model not in NETWORKS else DAYS[-1:]
+
     def _rivals_of(self, model: str) -> list[str]:
-        """What a model is compared with: item mean, the rivals, and for ours the network and its forms, where they have been predicted."""
+        """What has predicted and a model is compared with: item mean, the rivals, the network's forms; a part with the network."""
         names = ["item_mean", *rivals.RIVALS]
         if model in NETWORKS:
-            names += [name for name in NETWORKS if name == "network" or (name.startswith("network_") and model.startswith("network"))]
-        return [name for name in dict.fromkeys(names) if name != model and self._kept(name, 0) is not None]
+            names = [*names, *(WHOLE if model in WHOLE else ["network"])]
+        return [name for name in names if name != model and self._kept(name, 0) is not None]
 
     @cached_property
-    def judged(self) -> Dataset:
-        """The impressions of the five days, day after day."""
-        return self.days.judged(DAYS)
-
-    @cached_property
-    def labels(self) -> dict[str, NDArray[np.float32]]:
-        return self.days.labels(self.judged.rows)
-
-    @cached_property
-    def tab(self) -> NDArray[np.float64]:
-        tab: NDArray[np.float64] = as_number(self.judged.log.series("tab", self.judged.rows))
-        return tab
-
-    @cached_property
-    def draws(self) -> Draws:
-        return Draws(self.judged.log.user[self.judged.rows])
+    def judged(self) -> dict[tuple[str, ...], Judged]:
+        """The impressions of the five days, and of the last."""
+        return {chosen: Judged(self.days, chosen) for chosen in (DAYS, DAYS[-1:])}
 
     def _folder(self, model: str, seed: int) -> Path:
         return CACHE / "predictions" / f"{model}-{self.mark(model)}-{seed}"
 
-    def _kept(self, model: str, seed: int) -> Predictions | None:
-        """What has been predicted of all five days; None where a day is missing."""
-        files = [self._folder(model, seed) / f"{day}.npy" for day in DAYS]
+    def _kept(self, model: str, seed: int, days: tuple[str, ...] | None = None) -> Predictions | None:
+        """What has been predicted of the model's days, or of these; None where a day is missing."""
+        files = [self._folder(model, seed) / f"{day}.npy" for day in days or self._days_of(model)]
         return np.concatenate([np.load(file) for file in files]) if all(file.is_file() for file in files) else None
 
     def _predictions(self, model: str, seed: int) -> Predictions:
-        """Of the five days; what is missing is fitted now."""
+        """Of the model's days; what is missing is fitted now."""
         folder = self._folder(model, seed)
         folder.mkdir(parents=True, exist_ok=True)
-        for day in DAYS:
+        for day in self._days_of(model):
             file = folder / f"{day}.npy"
             if not file.is_file():
                 np.save(file, self._fitted(model, day, seed))
@@ -271,40 +257,15 @@ class KuaiRand:
             dropped.append(random.permutation(there)[rows:])
         return train.part(np.setdiff1d(train.rows, np.concatenate(dropped)))
 
-    def _drawn(self, model: str, seed: int) -> dict[str, Drawn]:
-        """Every metric of a model under every draw of users; kept beside its predictions."""
-        file = self._folder(model, seed) / "draws.npz"
+    def _drawn(self, model: str, seed: int, days: tuple[str, ...]) -> dict[str, Drawn]:
+        """Every metric of a model on these days under every draw of users; kept beside its predictions."""
+        file = self._folder(model, seed) / f"draws of {len(days)}.npz"
         if not file.is_file():
-            kept = self._kept(model, seed)
+            kept = self._kept(model, seed, days)
             assert kept is not None
-            np.savez(file, **self._measured(kept))
+            np.savez(file, **self.judged[days].drawn(kept))
         with np.load(file) as found:
             return dict(found)
-
-    def _measured(self, scores: Predictions) -> dict[str, Drawn]:
-        found: dict[str, Drawn] = {}
-        everything = np.ones(len(scores), dtype=bool)
-        for place, (task, label) in enumerate(self.labels.items()):
-            score = scores[:, place]
-            if not np.isnan(score).any():
-                for name, metric in (("auc", auc), ("grouped_auc", grouped_auc), ("log_loss", log_loss)):
-                    found[f"{task}.{name}"] = self.draws.of(metric, label, score, everything)
-            inside = {tab: self.tab == tab for tab in TABS}
-            whole = {tab: rows for tab, rows in inside.items() if not np.isnan(score[rows]).any()}
-            found |= {f"{task}.auc tab {tab}": self.draws.of(auc, label, score, rows) for tab, rows in whole.items()}
-            if whole.keys() >= set(SCENARIOS):
-                parts = [found[f"{task}.auc tab {tab}"] for tab in SCENARIOS]
-                found[f"{task}.{WITHIN}"] = weighted(parts, [int(inside[tab].sum()) for tab in SCENARIOS])
-        return found
-
-    def _count(self, metric: str) -> int:
-        """How many impressions a metric is of."""
-        if "tab" in metric:
-            return int((self.tab == int(metric.split()[-1])).sum())
-        return int(np.isin(self.tab, SCENARIOS).sum()) if metric.endswith(WITHIN) else len(self.judged)
-
-    def _told(self, drawn: Mapping[str, Drawn]) -> dict[str, Numbers]:
-        return {name: interval(each, self._count(name)) for name, each in drawn.items()}
 
     def _capped(self, model: str, seed: int, seconds: float) -> Outcome:
         """One day of some users, so many seconds of training; shown, never recorded."""
@@ -335,26 +296,6 @@ def _both(changes: Changes, more: Changes) -> Changes:
 def _of_tasks(predictions: Mapping[str, NDArray[np.float32]], rows: int) -> Predictions:
     nothing = np.full(rows, np.nan, dtype=np.float32)
     return np.stack([predictions.get(task, nothing) for task in LABELS], axis=1)
-
-
-def _gaps(drawn: Mapping[str, Drawn], other: Mapping[str, Drawn], count: Callable[[str], int]) -> dict[str, Numbers]:
-    """This model minus the other, pooled and within the scenarios, draw by draw."""
-    names = [name for name in drawn if name in other and " tab " not in name]
-    return {name: interval(drawn[name] - other[name], count(name)) for name in names}
-
-
-def _by_day(study: KuaiRand, model: str, seed: int) -> dict[str, dict[str, float]]:
-    """The AUC of each day by itself."""
-    scores = study._kept(model, seed)
-    assert scores is not None
-    date = study.days.dates[study.judged.rows]
-    found: dict[str, dict[str, float]] = {}
-    for place, (task, label) in enumerate(study.labels.items()):
-        for day in DAYS:
-            here = date == float(day)
-            if not np.isnan(scores[here, place]).any():
-                found.setdefault(day, {})[f"{task}.auc"] = round(auc(label[here], scores[here, place]), 5)
-    return found
 
 
 def study(split: str, data: Path, peers: Path | None = None) -> KuaiRand:

@@ -100,7 +100,8 @@ def test_that_the_best_of_what_was_tried_with_these_features_is_taken(tmp_path: 
 
 
 def test_that_each_scenario_keeps_as_many_training_rows_as_told(days: Any) -> None:
-    from studies.kuairand import SCENARIOS, KuaiRand
+    from studies.kuairand import KuaiRand
+    from studies.kuairand_judged import SCENARIOS
 
     train, _ = days.parts(DAY)
     study = KuaiRand(real_data("kuairand"))
