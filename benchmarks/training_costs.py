@@ -43,7 +43,8 @@ AXES = {
     "history": "past events read",
     "tasks": "tasks",
 }
-COSTS = {"milliseconds": "ms a batch", "megabytes": "MB at most"}
+COSTS = {"milliseconds": ("ms a batch", 1), "megabytes": ("GB at most", 1000)}
+"""The unit each is drawn in, and how many of what was measured it is."""
 HIGH = 270  # of one drawing
 STYLE = (
     "svg{font:12px sans-serif;background:#fff}.axis{fill:#555}.grid{stroke:#ddd}.tick{stroke:#888}"
@@ -123,8 +124,8 @@ def drawn(rows: dict[str, dict[int, Row]]) -> str:
     charts = []
     for high, (series, sizes) in enumerate(rows.items()):
         across = [float(row["rows"] if series.startswith("users") else size) for size, row in sizes.items()]
-        for place, (cost, unit) in enumerate(COSTS.items()):
-            line = Series(series, across, [row[cost] for row in sizes.values()], marks=True)
+        for place, (cost, (unit, many)) in enumerate(COSTS.items()):
+            line = Series(series, across, [row[cost] / many for row in sizes.values()], marks=True)
             chart = LineChart(f"{unit} by {AXES[series]}", AXES[series], unit, [line], from_zero=True).svg()
             charts.append(f'<svg x="{place * WIDTH}" y="{high * HIGH}" width="{WIDTH}" height="{HIGH}">{chart}</svg>')
     frame = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * WIDTH} {HIGH * len(rows)}">'
@@ -156,6 +157,7 @@ def main() -> int:
     found = {} if failed else slopes(rows)
     print("   ".join(f"{name.replace('_', ' ')} {value:,.0f}" for name, value in found.items()))
     if asked.figure is not None and not failed:
+        asked.figure.parent.mkdir(parents=True, exist_ok=True)
         asked.figure.write_text(drawn(rows), encoding="utf8")
     if asked.json:
         machine = {"cores": os.cpu_count(), "threads": asked.threads, "load": round(os.getloadavg()[0], 1)}
