@@ -9,6 +9,7 @@ from penchant.features.feature_set import FeatureSet
 from penchant.models.by_scenario import ByScenario, Placement, Scenarios, dumped, loaded
 from penchant.models.calibration import Calibration
 from penchant.models.final_score import FinalScore
+from penchant.training.trainer import fit_network
 from tests.small_data import NOON, dataset
 
 LIKE = '[tasks.like]\nkind = "binary"\nlabel = "liked"\n'
@@ -100,6 +101,16 @@ def test_that_the_final_score_weighs_tasks_by_scenario() -> None:
     assert score.tasks == ["click", "like"]
     assert score.told(named)["search"] == {"click": 0.5, "like": 3.0}
     assert score.sentences(named)[:2] == ["everywhere: click 1, like 0", "search: click 0.5, like 3"]
+
+
+def test_that_weights_for_a_scenario_that_is_in_no_training_event_are_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    brief = '[scenario]\ncolumn = "tab"\n[training]\nepochs = 1\n[serving]\nrank_by = { like = 1 }\n[serving.rank_by_scenario]\n'
+    for lines, warnings in (("search = { like = 2 }\n", 0), ("search = { like = 2 }\nserach = { like = 3 }\n", 1)):
+        caplog.clear()
+        fit_network((data := dataset(EVENTS, LIKE + brief + lines)).recipe, data)
+        told = [record.getMessage() for record in caplog.records if "rank_by_scenario" in record.getMessage()]
+        assert len(told) == warnings
+    assert "no training event's tab is 'serach'; requests from there are ranked by serving.rank_by" in told[0]
 
 
 def test_that_a_final_score_of_the_recipe_alone_needs_no_scenario() -> None:

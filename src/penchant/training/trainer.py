@@ -42,6 +42,7 @@ class NetworkTrainer:
         for step in skipped_steps(data):
             logger.info(step.warning if step.too_many else step.sentence)
         self.fit_features(recommender, data)
+        _tell_of_strange_scenarios(recommender)
         torch.manual_seed(settings.seed)
         recommender.build()
         objective = NetworkObjective(recommender, data, self.valid, settings)
@@ -62,6 +63,19 @@ class NetworkTrainer:
             recommender.calibration = fit_calibration(recommender, valid)
         if recipe.serving.rank_by_learnt is not None:
             recommender.learnt_score = fit_final_score(recommender, valid, recipe.serving.rank_by_learnt)
+
+
+def _tell_of_strange_scenarios(recommender: NetworkRecommender) -> None:
+    """Warn of weights for scenarios that no request can be known to come from."""
+    named = recommender.scenario_codes
+    strange = [name for name in recommender.recipe.serving.rank_by_scenario if named.code_of(named.named(name)) is None]
+    if strange:
+        told, columns = ", ".join(f"'{name}'" for name in strange), ", ".join(named.columns)
+        logger.warning(
+            "serving.rank_by_scenario: no training event's %s is %s; requests from there are ranked by serving.rank_by. "
+            "Check the spelling, or train on events from there.",
+            columns, told,
+        )  # fmt: skip
 
 
 def fit_network(
