@@ -6,7 +6,8 @@ predicted by its own day's model. Predictions are kept in benchmarks/cache/kuair
 
 What single parts are worth is judged on 5 May alone, each part by the network without it of the same day and seed.
 
-Inside scenarios: the AUC within each tab; `auc within 0 2 4 6` is the mean of the AUC within those four, weighted by their impressions.
+Inside scenarios: the AUC within each tab; `auc within 0 2 4 6` is the mean of the AUC within those four, weighted by their impressions,
+and `auc pooled 0 2 4 6` one AUC of all of them.
 """
 
 from collections.abc import Callable, Mapping

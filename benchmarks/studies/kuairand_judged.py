@@ -17,7 +17,8 @@ from studies.study import Numbers
 
 TABS = (0, 1, 2, 4, 6)
 SCENARIOS = (0, 2, 4, 6)
-WITHIN = "auc within 0 2 4 6"
+WITHIN, POOLED = "auc within 0 2 4 6", "auc pooled 0 2 4 6"
+"""The mean of the AUC within each of `SCENARIOS`, weighted by impressions; and one AUC of all their impressions."""
 
 Predictions = NDArray[np.float32]
 """`[impressions, tasks]` in the order of `LABELS`; NaN where a model says nothing."""
@@ -66,6 +67,7 @@ class Judged:
             if whole.keys() >= set(SCENARIOS):
                 parts = [found[f"{task}.auc tab {tab}"] for tab in SCENARIOS]
                 found[f"{task}.{WITHIN}"] = weighted(parts, [int(inside[tab].sum()) for tab in SCENARIOS])
+                found[f"{task}.{POOLED}"] = self.draws.of(auc, label, score, np.isin(self.tab, SCENARIOS))
         return found
 
     def metrics(self, drawn: Mapping[str, Drawn]) -> dict[str, Numbers]:
@@ -92,4 +94,4 @@ class Judged:
         """How many impressions a metric is of."""
         if " tab " in metric:
             return int((self.tab == int(metric.split()[-1])).sum())
-        return int(np.isin(self.tab, SCENARIOS).sum()) if metric.endswith(WITHIN) else len(self.data)
+        return int(np.isin(self.tab, SCENARIOS).sum()) if metric.endswith((WITHIN, POOLED)) else len(self.data)
