@@ -33,10 +33,11 @@ class Day:
     def task(self, name: str) -> int:
         return self.columns["tasks"].index(name)
 
-    def numbers(self, history: bool) -> np.ndarray:
-        """The numbers [n, columns]; without `history` those of the recipe alone."""
-        kept = [place for place, name in enumerate(self.columns["numbers"]) if history or not name.startswith("past.")]
-        return self.read("number")[:, kept]
+    def numbers(self, history: bool, counters: bool = True) -> np.ndarray:
+        """The numbers [n, columns]; without `history` those of the recipe alone, without `counters` none that the recipe counts."""
+        left_out = () if history else ("past.",)
+        left_out += () if counters else ("context.", "candidate.")
+        return self.read("number")[:, [place for place, name in enumerate(self.columns["numbers"]) if not name.startswith(left_out)]]
 
 
 def run(fit: Callable[[Day, dict], tuple[np.ndarray, dict]]) -> None:
