@@ -90,7 +90,9 @@ class Overheard:
         judge, rank = recommender.judge, recommender.network.rank
         monkeypatch.setattr(recommender, "judge", lambda encoding, rows, moments: self.rows.append(rows) or judge(encoding, rows, moments))
         monkeypatch.setattr(
-            recommender.network, "rank", lambda encoding, items, told: self.standing.append(told) or rank(encoding, items, told)
+            recommender.network,
+            "rank",
+            lambda encoding, items, told, *asked: self.standing.append(told) or rank(encoding, items, told, *asked),
         )
 
     def last(self, query: int, item: int) -> dict[str, Any]:
