@@ -10,19 +10,17 @@ import argparse
 import json
 import os
 import shlex
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from studies.study import Study
+from studies.study import Study, commit, processor_seconds
 
 from penchant.schema.errors import PenchantError
 
@@ -87,21 +85,6 @@ def fit(study: Study, split: str, model: str, seed: int, seconds: float | None =
     run = {"split": split, "model": model, "seed": seed, "recipe": study.mark(model), "commit": commit(), "command": command}
     spent = {"seconds": round(time.perf_counter() - begin, 1), "cpu_seconds": round(processor_seconds() - cpu, 1)}
     return run | spent | asdict(outcome)
-
-
-def processor_seconds() -> float:
-    """What this program and the ones it ran have taken."""
-    return sum(os.times()[:4])
-
-
-@cache
-def commit() -> str:
-    """The commit the code was at when the program started, marked when files other than results had changed on top."""
-    found, changed = (
-        subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
-        for words in (["describe", "--always"], ["status", "--porcelain", "--untracked-files=no", "--", ":!benchmarks/results"])
-    )
-    return (found or "unknown") + ("-dirty" if changed else "")
 
 
 def wanted(study: Study, only: str | None, seeds: int) -> Iterator[tuple[str, int]]:

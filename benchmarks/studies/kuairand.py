@@ -10,6 +10,8 @@ Inside scenarios: the AUC within each tab; `auc within 0 2 4 6` is the mean of t
 and `auc pooled 0 2 4 6` one AUC of all of them.
 """
 
+import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -33,12 +35,14 @@ from studies.kuairand_days import DAYS, LABELS, Changes, Days, recipe_of_day, wh
 from studies.kuairand_export import Export
 from studies.kuairand_judged import SCENARIOS, Judged, Predictions
 from studies.paired import Drawn
-from studies.study import Numbers, Outcome, mark_of
+from studies.study import Numbers, Outcome, commit, mark_of, processor_seconds
 
 CACHE = Path(__file__).resolve().parents[1] / "cache" / "kuairand"
 CUTS = (3000, 1000, 300)
 EARLIER = ("was_long", "was_liked")
 """Tasks that learn what the sequences before 25 April tell."""
+FITS = "fits.jsonl"
+"""Beside predictions: of each day's fit the commit and the seconds, for a row may be made anew from predictions of before."""
 QUICK_USERS = 8
 """The quick look reads one user in so many."""
 
@@ -165,7 +169,8 @@ class KuaiRand:
         drawn = self._drawn(model, seed, days)
         others = {name: 0 if self._kept(name, seed) is None else seed for name in self._rivals_of(model)}
         gaps = {name: judged.gaps(drawn, self._drawn(name, other, days)) for name, other in others.items()}
-        notes: dict[str, Any] = {"days": judged.by_day(scores), "rivals' seeds": others}
+        fits = [json.loads(line) for line in (self._folder(model, seed) / FITS).read_text(encoding="utf8").splitlines()]
+        notes: dict[str, Any] = {"days": judged.by_day(scores), "rivals' seeds": others, "fits": fits}
         if model in rivals.RIVALS:
             notes |= {"trials": rivals.trials(model)}
         return Outcome(self._setting(model), judged.metrics(drawn), gaps, notes)
@@ -208,7 +213,11 @@ class KuaiRand:
         for day in self._days_of(model):
             file = folder / f"{day}.npy"
             if not file.is_file():
+                begun, spent = time.perf_counter(), processor_seconds()
                 np.save(file, self._fitted(model, day, seed))
+                told = {"seconds": round(time.perf_counter() - begun, 1), "cpu_seconds": round(processor_seconds() - spent, 1)}
+                with (folder / FITS).open("a", encoding="utf8") as fits:
+                    fits.write(json.dumps({"day": day, "commit": commit(), **told}) + "\n")
                 self.say(f"{model} · seed {seed} · {day}")
         kept = self._kept(model, seed)
         assert kept is not None

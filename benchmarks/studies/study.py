@@ -1,8 +1,11 @@
 """What every published split shares: rows of results, and how a recipe, a folder and a seed become fitted models."""
 
 import hashlib
+import os
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from math import isnan
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +17,8 @@ from penchant.models.network_recommender import NetworkRecommender
 from penchant.schema.recipe import Recipe
 from penchant.training.trainer import NetworkTrainer
 
-READY = Path(__file__).resolve().parents[2] / "src" / "penchant" / "cli" / "recipes"
+ROOT = Path(__file__).resolve().parents[2]
+READY = ROOT / "src" / "penchant" / "cli" / "recipes"
 OWN = Path(__file__).resolve().parents[1] / "recipes"
 BOOTSTRAP = Bootstrap(draws=2000)
 
@@ -62,6 +66,21 @@ class Study(Protocol):
 
     def run(self, model: str, seed: int, seconds: float | None) -> Outcome:
         """Fit and measure one model; `seconds` caps training that takes steps."""
+
+
+def processor_seconds() -> float:
+    """What this program and the ones it ran have taken."""
+    return sum(os.times()[:4])
+
+
+@cache
+def commit() -> str:
+    """The commit the code was at when the program started, marked when files other than results had changed on top."""
+    found, changed = (
+        subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+        for words in (["describe", "--always"], ["status", "--porcelain", "--untracked-files=no", "--", ":!benchmarks/results"])
+    )
+    return (found or "unknown") + ("-dirty" if changed else "")
 
 
 def mark_of(settings: str) -> str:

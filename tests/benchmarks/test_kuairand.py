@@ -111,3 +111,19 @@ def test_that_each_scenario_keeps_as_many_training_rows_as_told(days: Any) -> No
         assert (tab[1] == scenario).sum() == min((tab[0] == scenario).sum(), 20)
     others = [~np.isin(each, SCENARIOS) for each in tab]
     assert np.array_equal(train.rows[others[0]], cut.rows[others[1]])
+
+
+def test_that_predictions_say_where_they_come_from_and_are_made_once(days: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from studies import kuairand
+
+    monkeypatch.setattr(kuairand, "CACHE", tmp_path)
+    study = kuairand.KuaiRand(real_data("kuairand"), say=lambda text: None)
+    study.days = days
+    first = study._predictions("item_mean", 0)
+    file = study._folder("item_mean", 0) / kuairand.FITS
+    fits = [json.loads(line) for line in file.read_text(encoding="utf8").splitlines()]
+    assert [fit["day"] for fit in fits] == list(kuairand.DAYS)
+    assert all(fit["commit"] and fit["cpu_seconds"] >= 0 for fit in fits)
+    monkeypatch.setattr(study, "_fitted", None)
+    assert np.array_equal(study._predictions("item_mean", 0), first)
+    assert len(first) == len(study.judged[kuairand.DAYS].data)

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
+from penchant.models.network import Encoding, Items
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.training.objective import NetworkObjective
 from penchant.training.trainer import NetworkTrainer
@@ -30,7 +32,7 @@ def test_that_tasks_of_one_share_learn_from_the_same_part_of_their_rows() -> Non
     assert np.array_equal(part, learnt.known["rain"][rows])
     assert learnt.known["all"][rows].all()
     assert not np.array_equal(part, objective(OUTSIDE + "share = 0.3\n", seed=1).known["outside"][rows])
-    (alone,) = (objective(OUTSIDE + "share = 0.3\n"),)
+    alone = objective(OUTSIDE + "share = 0.3\n")
     assert alone.windows.targets.sum() == alone.known["outside"][rows].sum()  # rows that nobody learns from are no targets
 
 
@@ -39,9 +41,9 @@ def test_that_only_targets_with_a_label_are_ranked(monkeypatch: pytest.MonkeyPat
     asked: list[int] = []
     rank = learnt.network.rank
 
-    def watched(*given: object) -> object:
-        asked.append(int(given[3].sum()))  # type: ignore[attr-defined]
-        return rank(*given)  # type: ignore[arg-type]
+    def watched(encoding: Encoding, items: Items, standing: dict[str, Tensor], judged: Tensor) -> dict[str, Tensor]:
+        asked.append(int(judged.sum()))
+        return rank(encoding, items, standing, judged)
 
     monkeypatch.setattr(learnt.network, "rank", watched)
     losses = [learnt.losses(batch, step) for step, batch in enumerate(learnt.epoch(0))]

@@ -42,7 +42,7 @@ class FeatureEmbedding(nn.Module):
         tables = [self.tables[key(name)].get_parameter("weight") for name in names]
         if not torch.is_grad_enabled():
             return _looked_up(indices, tables)  # a request would pay for what only gradients need
-        vectors: Tensor = _Lookups.apply(indices, *tables)  # type: ignore[no-untyped-call]
+        vectors: Tensor = _Lookups.apply(indices, *tables)  # type: ignore[no-untyped-call]  # torch does not type it
         return vectors
 
     def start(self, name: str, vectors: Tensor) -> None:
