@@ -53,13 +53,14 @@ class Variant:
 
     Attributes:
         changes: Of the recipe; see `recipe_of_day`.
-        apart: Whether each of `SCENARIOS` has a network of its own, which learns from that tab's impressions alone; the features and the
-            histories are those of all.
+        apart: Whether each of `SCENARIOS` has a network of its own, which learns from that tab's impressions alone.
+        own_log: Whether what these networks read, features and histories, is without the other tabs' impressions too.
         cut: Training impressions left in each of `SCENARIOS`, drawn by the seed; None leaves all.
     """
 
     changes: Changes = field(default_factory=dict)
     apart: bool = False
+    own_log: bool = False
     cut: int | None = None
 
 
@@ -79,6 +80,7 @@ NETWORKS: dict[str, Variant] = {
     "network_like": _only("like"),
     "without_earlier": Variant({"tasks": dict.fromkeys(EARLIER)}),
     "network_per_scenario": Variant(apart=True),
+    "network_per_scenario_own_log": Variant(apart=True, own_log=True),
     **{f"network_cut_{rows}": Variant(cut=rows) for rows in CUTS},
     **{f"network_per_scenario_cut_{rows}": Variant(apart=True, cut=rows) for rows in CUTS},
     "one_answer": Variant({"network": {"members": 1}}),
@@ -148,7 +150,8 @@ class KuaiRand:
             return mark_of(f"{model} {settings} {what_is_read()}")
         variant = NETWORKS[model]
         learnt = recipe_of_day(self.folder, DAYS[0], variant.changes)
-        return mark_of(learnt.model_dump_json(exclude={"serving", "directory", "split"}) + f"{variant.apart} {variant.cut}")
+        form = f"{variant.apart} {variant.cut}" + (" own log" if variant.own_log else "")
+        return mark_of(learnt.model_dump_json(exclude={"serving", "directory", "split"}) + form)
 
     def skipped(self, model: str) -> str | None:
         """Why a model cannot be run here; None where it can."""
@@ -247,9 +250,16 @@ class KuaiRand:
         tab = as_number(judged.log.series("tab", judged.rows))
         for scenario in SCENARIOS:
             here = tab == scenario
-            fitted = self._fit(_learning_from(train, scenario))
-            found[here] = _of_tasks(fitted.predict(judged.part(judged.rows[here])), int(here.sum()))
+            asked = judged.part(judged.rows[here])
+            if variant.own_log:
+                train, asked = self.of_tab[scenario].parts(day, _both(variant.changes, seeded))
+            found[here] = _of_tasks(self._fit(_learning_from(train, scenario)).predict(asked), len(asked))
         return found
+
+    @cached_property
+    def of_tab(self) -> dict[int, Days]:
+        """The log of each of `SCENARIOS` by itself."""
+        return {scenario: Days(self.folder, self.days.one_in, scenario) for scenario in SCENARIOS}
 
     def _fit(self, train: Dataset) -> NetworkRecommender:
         """All planned epochs."""

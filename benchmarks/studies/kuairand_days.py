@@ -64,10 +64,11 @@ class Days:
     Args:
         folder: The data.
         one_in: Of so many users one is read, drawn by hash; 1 reads all.
+        tab: The only one whose impressions are in the log, beside the earlier sequences, which belong to none; None reads all.
     """
 
-    def __init__(self, folder: Path, one_in: int = 1) -> None:
-        self.folder, self.one_in = folder, one_in
+    def __init__(self, folder: Path, one_in: int = 1, tab: int | None = None) -> None:
+        self.folder, self.one_in, self.tab = folder, one_in, tab
 
     @cached_property
     def data(self) -> Dataset:
@@ -77,6 +78,8 @@ class Days:
         recipe = recipe_of_day(self.folder, DAYS[0], {"history": {"columns": columns}})
         tables = Tables.read(recipe)
         events = tables.events.filter(pl.col("user_id").hash(seed=0) % self.one_in == 0)
+        if self.tab is not None:
+            events = events.filter((pl.col("tab").cast(pl.Float64) == self.tab).fill_null(True))
         return Dataset.from_frames(events, tables.users, tables.items, recipe, notes=tables.notes)
 
     @cached_property

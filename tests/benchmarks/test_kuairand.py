@@ -113,6 +113,20 @@ def test_that_each_scenario_keeps_as_many_training_rows_as_told(days: Any) -> No
     assert np.array_equal(train.rows[others[0]], cut.rows[others[1]])
 
 
+def test_that_a_tabs_own_log_has_its_impressions_in_order_and_no_other_tabs(days: Any) -> None:
+    from studies.kuairand_days import Days
+
+    own = Days(real_data("kuairand"), FEW, 4)
+    judged, everywhere = (each.parts(DAY)[1] for each in (own, days))
+    tab = own.data.log.series("tab").cast(pl.Float64)
+    assert set(tab.drop_nulls()) == {4.0}
+    assert tab.is_null().sum() == (np.isnan(days.dates)).sum()
+    here = everywhere.rows[everywhere.log.series("tab", everywhere.rows).cast(pl.Float64).to_numpy() == 4]
+    assert np.array_equal(judged.log.time[judged.rows], days.data.log.time[here])
+    named = [log.users["user_id"].gather(log.user[rows]).to_list() for log, rows in ((judged.log, judged.rows), (days.data.log, here))]
+    assert named[0] == named[1]
+
+
 def test_that_predictions_say_where_they_come_from_and_are_made_once(days: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from studies import kuairand
 
