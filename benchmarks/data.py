@@ -355,7 +355,7 @@ def sources(asked: argparse.Namespace) -> Iterator[Measured]:
 
 def by_settings(settings: dict[str, Any], bare: str) -> dict[str, Load]:
     """A source of a recipe."""
-    imports = "from penchant.data.sources import read_table\nfrom penchant.schema.recipe import SourceSettings"
+    imports = "from penchant.data.sources import read_table\nfrom penchant.schema.sections.data import SourceSettings"
     ours = Load(imports, {"read": f"frame = read_table(SourceSettings(**{settings!r}), at, 'events').frame"}, "frame.height")
     return {"penchant": ours, "polars": Load("import polars as pl", {"read": f"frame = {bare}"}, "frame.height")}
 

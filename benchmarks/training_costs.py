@@ -24,7 +24,9 @@ import torch
 
 from penchant.fitting.loop import Progress
 from penchant.report.charts import WIDTH, LineChart, Series
-from penchant.schema.recipe import Part, Recipe, TaskPart
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.part import Part
+from penchant.schema.sections.tasks import TaskPart
 from penchant.training.trainer import fit_network
 from training import read, recipe_of
 

@@ -24,7 +24,8 @@ from penchant.models.collaborative.attributes import attributes
 from penchant.models.collaborative.interactions import past, past_ratings, ratings
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
-from penchant.schema.recipe import Part, Recipe
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.part import Part
 from studies.portrait import RECIPE, films, people
 from studies.study import BOOTSTRAP, Outcome, mark_of, numbers
 

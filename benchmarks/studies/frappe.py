@@ -28,7 +28,9 @@ from penchant.evaluation.metrics.hits import find_hits
 from penchant.models.collaborative.popularity import Popularity
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
-from penchant.schema.recipe import FeaturePart, FeaturesSettings, Part, Recipe
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.features import FeaturePart, FeaturesSettings
+from penchant.schema.sections.part import Part
 from penchant.training.trainer import fit_network
 from studies.study import BOOTSTRAP, Numbers, Outcome, numbers, recipe_mark, recipe_of
 

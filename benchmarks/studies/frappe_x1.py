@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from penchant.data.dataset import Dataset, labels_of
 from penchant.evaluation.metrics.auc import auc
 from penchant.evaluation.metrics.log_loss import log_loss
-from penchant.schema.recipe import Part
+from penchant.schema.sections.part import Part
 from studies.study import BOOTSTRAP, Numbers, Outcome, fit_counting, gap, numbers, recipe_mark, recipe_of
 
 CONTEXT = ("daytime", "weekday", "isweekend", "homework", "cost", "weather", "country", "city")

@@ -12,7 +12,7 @@ from penchant.data.dataset import Dataset, labels_of
 from penchant.models.collaborative.item_knn import ItemKNN
 from penchant.models.collaborative.popularity import Popularity
 from penchant.models.recommender import Recommender
-from penchant.schema.recipe import Part
+from penchant.schema.sections.part import Part
 from penchant.studies.lists import measure_lists
 from studies.study import BOOTSTRAP, Outcome, fit_counting, gap, numbers, recipe_mark, recipe_of
 

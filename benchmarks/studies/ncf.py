@@ -21,7 +21,8 @@ from penchant.data.log import Log
 from penchant.models.classic import classic
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
-from penchant.schema.recipe import Part, Recipe
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.part import Part
 from studies.study import BOOTSTRAP, Outcome, mark_of, numbers
 
 K = 10

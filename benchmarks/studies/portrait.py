@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from penchant.data.dataset import Dataset
 from penchant.models.classic import classic
 from penchant.models.recommender import Recommender
-from penchant.schema.recipe import Part, Recipe
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.part import Part
 from penchant.studies.lists import measure_lists
 from studies.study import BOOTSTRAP, Outcome, gap, mark_of, numbers
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from penchant.data.dataset import Dataset, labels_of
 from penchant.evaluation.metrics.regression import rmse
 from penchant.models.classic import classic
-from penchant.schema.recipe import Part, Recipe
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.part import Part
 from penchant.studies.baselines import ItemMean
 from penchant.studies.protocols.rating_prediction import Predicts, RatingPrediction
 from studies.study import BOOTSTRAP, Outcome, gap, mark_of, numbers

@@ -12,7 +12,7 @@ from penchant.cli import movielens
 from penchant.cli.movielens import FILES, GENRES, PACKAGE, fetch
 from penchant.data.sources import read_table
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import SourceSettings
+from penchant.schema.sections.data import SourceSettings
 
 RATINGS = "196\t242\t3\t881250949\n186\t302\t3\t891717742\n"
 PEOPLE = "1|24|M|technician|85711\n2|53|F|other|94043\n"

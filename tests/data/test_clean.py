@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from penchant.data.check import check
 from penchant.data.clean import clean, write_rejected
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import CleanSettings
+from penchant.schema.sections.data import CleanSettings
 from tests.data.defects.given import NOON, NOW, events
 
 

@@ -19,7 +19,7 @@ from penchant.data.log import Log
 from penchant.data.pack import append, pack
 from penchant.data.segments import Merged
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import CleanSettings
+from penchant.schema.sections.data import CleanSettings
 
 DAY = 86_400.0
 NOW = 100 * DAY

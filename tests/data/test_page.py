@@ -4,7 +4,7 @@ from penchant.data.check import check
 from penchant.data.clean import clean
 from penchant.data.page import page
 from penchant.report.page import render
-from penchant.schema.recipe import CleanSettings
+from penchant.schema.sections.data import CleanSettings
 from tests.data.defects.given import NOON, NOW, events
 from tests.data.test_check import dirty
 

@@ -9,7 +9,8 @@ import pytest
 from penchant.data.check import check
 from penchant.data.guess import guess
 from penchant.data.sources import read_events, read_table
-from penchant.schema.recipe import Recipe, SourceSettings
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.data import SourceSettings
 from tests.real_data import real_data
 
 NOW = 1_750_000_000.0

@@ -7,7 +7,7 @@ import pytest
 
 from penchant.data.scenario import scenario_names
 from penchant.schema.errors import RecipeError, TargetError
-from penchant.schema.recipe import ScenarioSettings
+from penchant.schema.sections.scenario import ScenarioSettings
 from tests.small_data import recipe
 
 ONE, TWO = ScenarioSettings(column="tab"), ScenarioSettings(columns=("device", "tab"), buckets={"hour": 4})

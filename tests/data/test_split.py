@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from penchant.data.split import seconds, split, split_by_time, split_by_time_share, split_last
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import SplitSettings
+from penchant.schema.sections.split import SplitSettings
 from tests.small_data import log_of
 
 EVENTS = st.lists(st.tuples(st.sampled_from("abcd"), st.just("x"), st.integers(0, 15).map(float)), min_size=1, max_size=60)

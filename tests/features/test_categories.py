@@ -7,7 +7,7 @@ from penchant.data.log import Column
 from penchant.features.categories import Categories, CategoriesSettings
 from penchant.features.contract import FeatureContract
 from penchant.features.feature import Form
-from penchant.schema.recipe import FeaturePart
+from penchant.schema.sections.features import FeaturePart
 
 
 class TestCategoriesOfTexts(FeatureContract):

@@ -10,7 +10,7 @@ from penchant.features.category import Category, CategorySettings
 from penchant.features.contract import FeatureContract
 from penchant.features.feature import Form
 from penchant.schema.errors import RecipeError
-from penchant.schema.recipe import FeaturePart
+from penchant.schema.sections.features import FeaturePart
 
 
 class TestCategoryOfTexts(FeatureContract):

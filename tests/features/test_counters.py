@@ -15,7 +15,7 @@ from penchant.features.feature import Array, Feature
 from penchant.features.feature_set import FeatureSet
 from penchant.models.queries import Queries, moment_columns
 from penchant.schema.errors import DataError, RecipeError
-from penchant.schema.recipe import FeaturePart
+from penchant.schema.sections.features import FeaturePart
 from tests.small_data import DAY, NOON, dataset, recipe
 
 LIKES = {"kind": "counters", "of": "liked", "by": ["user_id"], "windows": ["1d", "all"], "rate": True}

@@ -7,7 +7,7 @@ import polars as pl
 
 from penchant.features.contract import FeatureContract
 from penchant.features.gaussian import Gaussian, GaussianSettings
-from penchant.schema.recipe import FeaturePart
+from penchant.schema.sections.features import FeaturePart
 
 
 def weather(amounts: list[float | None], *places: list[str | None]) -> pl.Series:

@@ -12,7 +12,8 @@ from penchant.features.feature import build
 from penchant.features.feature_set import FeatureSet
 from penchant.features.graph import Graph, GraphSettings, spectral
 from penchant.schema.errors import DataError, RecipeError
-from penchant.schema.recipe import FeaturePart, Recipe
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.features import FeaturePart
 
 #   a - b - c - d - e    and a relation of f with itself, and one without an end
 PATH = "who,whom,times\na,b,1\nb,c,2\nc,d,1\nd,e,1\nf,f,1\ng,,1\n"

@@ -14,7 +14,7 @@ from penchant.features.contract import FeatureContract
 from penchant.features.efficientnet import WIDTH, EfficientNet, UnreadableImageError, convert, decoded
 from penchant.features.image import Image, ImageSettings
 from penchant.schema.errors import DataError, RecipeError
-from penchant.schema.recipe import FeaturePart
+from penchant.schema.sections.features import FeaturePart
 from tests.real_data import real_data
 
 pillow = pytest.importorskip("PIL.Image")

@@ -9,7 +9,7 @@ import pytest
 from penchant.features.contract import FeatureContract
 from penchant.features.number import Number, NumberSettings
 from penchant.schema.errors import RecipeError
-from penchant.schema.recipe import FeaturePart
+from penchant.schema.sections.features import FeaturePart
 
 
 class TestNumber(FeatureContract):

@@ -7,7 +7,7 @@ import pytest
 
 from penchant.features.contract import FeatureContract
 from penchant.features.period import Period, PeriodSettings
-from penchant.schema.recipe import FeaturePart
+from penchant.schema.sections.features import FeaturePart
 
 SUNDAY = datetime(2022, 4, 24, tzinfo=UTC)
 

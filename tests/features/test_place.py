@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from penchant.features.contract import FeatureContract
 from penchant.features.place import Place, PlaceSettings, cells, haversine
 from penchant.schema.errors import RecipeError
-from penchant.schema.recipe import FeaturePart
+from penchant.schema.sections.features import FeaturePart
 
 PARIS, LONDON = (48.8566, 2.3522), (51.5074, -0.1278)
 latitudes, longitudes = st.floats(-90, 90), st.floats(-180, 180)

@@ -14,7 +14,7 @@ from penchant.features.feature import Feature, build
 from penchant.features.language_model import LanguageModel
 from penchant.features.text import Text, TextSettings
 from penchant.schema.errors import RecipeError
-from penchant.schema.recipe import FeaturePart
+from penchant.schema.sections.features import FeaturePart
 
 MODEL = "all-MiniLM-L6-v2"
 

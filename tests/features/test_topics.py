@@ -8,7 +8,7 @@ from scipy.optimize import nnls
 from penchant.features.contract import FeatureContract
 from penchant.features.feature import build
 from penchant.features.topics import Topics, TopicsSettings, words_of
-from penchant.schema.recipe import FeaturePart
+from penchant.schema.sections.features import FeaturePart
 
 WAR, LOVE, FOOD = "war soldier army battle", "love wedding kiss bride", "rice soup kitchen recipe"
 

@@ -9,7 +9,7 @@ import pytest
 from penchant.features.contract import FeatureContract
 from penchant.features.vector import Vector, VectorSettings
 from penchant.schema.errors import DataError, RecipeError
-from penchant.schema.recipe import FeaturePart
+from penchant.schema.sections.features import FeaturePart
 
 
 class TestVectorOfLists(FeatureContract):

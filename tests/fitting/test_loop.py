@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from penchant.fitting.loop import Interrupted, Progress, train
 from penchant.models.blocks.row_table import RowTable
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import TrainingSettings
+from penchant.schema.sections.training import TrainingSettings
 
 
 class Line:

@@ -19,7 +19,8 @@ from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 from penchant.models.saved import read, write
 from penchant.schema.errors import BundleError, RecipeError
-from penchant.schema.recipe import Part, Recipe
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.part import Part
 from penchant.storage.bundles import BundleStore, Metadata
 from penchant.studies.fit import fit
 from penchant.training.trainer import NetworkTrainer

@@ -18,7 +18,7 @@ from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender, usual_factors
 from penchant.models.saved import write
 from penchant.schema.errors import RecipeError, TargetError
-from penchant.schema.recipe import Part
+from penchant.schema.sections.part import Part
 from penchant.training.trainer import NetworkTrainer, fit_network
 from tests.small_data import DAY, NEXT, NOON, SMALL, dataset, ring, two_worlds, weather
 

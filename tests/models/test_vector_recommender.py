@@ -13,7 +13,7 @@ from penchant.models.contract import check_recommender
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 from penchant.models.vector_recommender import VectorRecommender
-from penchant.schema.recipe import Part
+from penchant.schema.sections.part import Part
 from tests.small_data import NOON, dataset, two_worlds
 
 KINDS = [kind for kind, found in classic_kinds().items() if issubclass(found, VectorRecommender)]

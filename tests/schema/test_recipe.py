@@ -8,7 +8,9 @@ from pydantic import Field, model_validator
 
 from penchant.schema.errors import RecipeError, did_you_mean
 from penchant.schema.kinds import choose
-from penchant.schema.recipe import FeaturePart, Part, Recipe
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.features import FeaturePart
+from penchant.schema.sections.part import Part
 from penchant.schema.settings import Settings, read_settings
 
 BASE = '[data.events]\npath = "a.csv"\n[tasks.click]\nkind = "binary"\nlabel = "is_click"\n'

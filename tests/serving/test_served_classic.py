@@ -17,7 +17,7 @@ from penchant.models.recommender import Recommender
 from penchant.models.saved import read, write
 from penchant.schema.errors import TargetError
 from penchant.schema.event import Event
-from penchant.schema.recipe import Part
+from penchant.schema.sections.part import Part
 from penchant.serving.engine import BundleEngine
 from penchant.serving.protocol import RankRequest, RecommendationRequest
 

@@ -7,7 +7,8 @@ import pytest
 from penchant.data.dataset import Dataset
 from penchant.models.classic import classic_kinds
 from penchant.schema.errors import DataError, RecipeError
-from penchant.schema.recipe import Part, Recipe
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.part import Part
 from penchant.schema.settings import settings_of
 from penchant.studies.fit import fit
 from penchant.studies.tune import Trial, own_settings, placed, quality, space_of, table, target, tune, with_settings

@@ -6,7 +6,7 @@ import torch
 from scipy.stats import nbinom
 
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import TaskPart
+from penchant.schema.sections.tasks import TaskPart
 from penchant.tasks.contract import RankingTaskContract
 from penchant.tasks.task import build
 

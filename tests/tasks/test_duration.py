@@ -6,7 +6,7 @@ import torch
 from scipy.stats import lognorm
 
 from penchant.schema.errors import DataError, RecipeError
-from penchant.schema.recipe import TaskPart
+from penchant.schema.sections.tasks import TaskPart
 from penchant.tasks.contract import RankingTaskContract
 from penchant.tasks.task import build, labelled
 from tests.small_data import NOON, dataset

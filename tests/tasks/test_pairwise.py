@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from penchant.schema.errors import RecipeError
-from penchant.schema.recipe import TaskPart
+from penchant.schema.sections.tasks import TaskPart
 from penchant.tasks.contract import RankingTaskContract
 from penchant.tasks.pairwise import Pairwise
 from penchant.tasks.task import build

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from penchant.schema.errors import DataError, RecipeError
-from penchant.schema.recipe import TaskPart
+from penchant.schema.sections.tasks import TaskPart
 from penchant.tasks.relation import Relation
 from penchant.tasks.task import build
 

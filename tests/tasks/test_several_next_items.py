@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from penchant.schema.recipe import TaskPart
+from penchant.schema.sections.tasks import TaskPart
 from penchant.tasks.task import build
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from penchant.schema.errors import RecipeError
-from penchant.schema.recipe import TaskPart
+from penchant.schema.sections.tasks import TaskPart
 from penchant.tasks.steps import both, through_steps
 from tests.small_data import recipe
 

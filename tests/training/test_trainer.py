@@ -13,7 +13,8 @@ from penchant.models.blocks import embedding
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.sequential.sasrec import NextEvent, SASRec
 from penchant.schema.errors import DataError, RecipeError
-from penchant.schema.recipe import Part, TrainingSettings
+from penchant.schema.sections.part import Part
+from penchant.schema.sections.training import TrainingSettings
 from penchant.training.objective import NetworkObjective
 from penchant.training.trainer import NetworkTrainer, fit_network
 from tests.small_data import NEXT, NOON, SMALL, dataset, weather

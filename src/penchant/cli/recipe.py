@@ -5,7 +5,8 @@ from pathlib import Path
 from penchant.features.feature_set import FeatureSet
 from penchant.models.classic import NETWORK, classic, sources
 from penchant.schema.kinds import choose
-from penchant.schema.recipe import Part, Recipe
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.part import Part
 
 
 def read_recipe(path: Path) -> Recipe:

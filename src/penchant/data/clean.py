@@ -18,7 +18,7 @@ from penchant.data.defects.spellings import rarer_spellings
 from penchant.data.defects.times import is_early, is_future, stands_for_none, unit_factor
 from penchant.data.spelling import casefolded, stripped
 from penchant.schema.errors import DataError, did_you_mean
-from penchant.schema.recipe import CleanSettings, LimitSettings
+from penchant.schema.sections.data import CleanSettings, LimitSettings
 
 _IDS: dict[TableName, tuple[str, ...]] = {"events": ("user_id", "item_id"), "users": ("user_id",), "items": ("item_id",)}
 

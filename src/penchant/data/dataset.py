@@ -25,7 +25,8 @@ from penchant.data.spill import RULES, Events
 from penchant.data.split import seconds, split, split_by_time, split_last
 from penchant.schema.errors import DataError, RecipeError, did_you_mean
 from penchant.schema.expression import Expression
-from penchant.schema.recipe import CleanSettings, Recipe
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.data import CleanSettings
 
 ROLES = ("user_id", "item_id", "timestamp")
 ROWS_AT_ONCE = 1_000_000

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from penchant.data.sources.places import open_source
 from penchant.schema.errors import RecipeError, did_you_mean
-from penchant.schema.recipe import SourceSettings
+from penchant.schema.sections.data import SourceSettings
 from penchant.schema.settings import Settings
 
 

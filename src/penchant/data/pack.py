@@ -22,7 +22,7 @@ from penchant.data.log import Array, Log, write_tables
 from penchant.data.segments import folders, places_in
 from penchant.data.spill import KIND, Events, Spill, nothing_left
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import CleanSettings
+from penchant.schema.sections.data import CleanSettings
 
 Rows = NDArray[np.int64]
 PARTITIONS = 32

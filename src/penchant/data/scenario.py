@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from penchant.schema.recipe import ScenarioSettings
+from penchant.schema.sections.scenario import ScenarioSettings
 
 
 def scenario_names(settings: ScenarioSettings, frame: pl.DataFrame) -> pl.Series:

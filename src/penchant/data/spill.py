@@ -16,7 +16,7 @@ from penchant.data.defects.times import is_future
 from penchant.data.log import Array, Column, Log, numbers_of, texts_of
 from penchant.data.rejected import RejectedRows
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import CleanSettings
+from penchant.schema.sections.data import CleanSettings
 
 Events = Iterable[pl.DataFrame] | pl.LazyFrame
 """Frames with `user_id` and `item_id` (text), `timestamp` (seconds) and further columns, the same in each; any order."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from penchant.data.log import Log
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import SplitSettings
+from penchant.schema.sections.split import SplitSettings
 
 Part = NDArray[np.int64]
 COLD = {"cold_user": (True, False), "cold_item": (False, True), "cold_both": (True, True)}

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from penchant.features.feature import Array, Feature, Form, build, names_of
-from penchant.schema.recipe import FeaturePart
+from penchant.schema.sections.features import FeaturePart
 
 STRANGERS = (
     pl.Series(["never seen", "", " ", "🎬 用户", "a|b", "\x1fa\x1fb", "1e999", "nan", "x" * 10_000, None]),

@@ -17,7 +17,7 @@ from penchant.features.category import FIRST, lookup
 from penchant.features.feature import Array, Form, as_number, as_text
 from penchant.schema.errors import DataError
 from penchant.schema.expression import Expression
-from penchant.schema.recipe import ExpressionText
+from penchant.schema.sections.part import ExpressionText
 from penchant.schema.settings import ContradictionError, Settings
 
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}

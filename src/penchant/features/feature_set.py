@@ -16,7 +16,8 @@ from penchant.data.dataset import Dataset
 from penchant.data.log import Log
 from penchant.features.feature import Array, AsOf, Feature, Form, as_number, as_text, build
 from penchant.schema.errors import RecipeError
-from penchant.schema.recipe import FeaturePart, Recipe
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.features import FeaturePart
 
 Owner = Literal["user", "item", "context", "history", "scenario", "candidate"]
 OWNERS: tuple[Owner, ...] = get_args(Owner)

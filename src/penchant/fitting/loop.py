@@ -20,7 +20,7 @@ from penchant.fitting.balance.balance import Balance, cosines, gradients
 from penchant.fitting.memory import give_back_freed_memory, keep_freed_memory
 from penchant.schema.errors import DataError, RecipeError
 from penchant.schema.kinds import choose
-from penchant.schema.recipe import TrainingSettings
+from penchant.schema.sections.training import TrainingSettings
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,8 @@
 from penchant.models.recommender import Recommender
 from penchant.schema.errors import RecipeError, did_you_mean
 from penchant.schema.kinds import kinds_in
-from penchant.schema.recipe import Part, Recipe
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.part import Part
 from penchant.schema.settings import settings_of
 
 PLACES = ("penchant.models.collaborative", "penchant.models.sequential")

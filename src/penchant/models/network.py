@@ -29,7 +29,8 @@ from penchant.models.blocks.scenario.scenario import Scenario
 from penchant.models.blocks.standing import Standing
 from penchant.schema.errors import RecipeError
 from penchant.schema.kinds import choose
-from penchant.schema.recipe import Part, Recipe
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.part import Part
 from penchant.tasks.next_item import NextItem
 from penchant.tasks.relation import Relation
 from penchant.tasks.task import RankingTask, build

@@ -21,7 +21,8 @@ from penchant.models.final_score import FinalScore
 from penchant.models.network import Items
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.recommender import Recommender
-from penchant.schema.recipe import Part, Recipe
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.part import Part
 
 ROLES = ("user", "item", "time", "in_history")
 CLASSIC = "model.json"

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from penchant.schema.errors import RecipeError, did_you_mean
-from penchant.schema.recipe import Part
+from penchant.schema.sections.part import Part
 
 
 @cache

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from penchant.schema.errors import TargetError
-from penchant.schema.recipe import ScenarioSettings
+from penchant.schema.sections.scenario import ScenarioSettings
 from penchant.serving.problems import ProblemError
 from penchant.serving.protocol import Description
 

@@ -20,7 +20,7 @@ from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.queries import Queries
 from penchant.schema.event import Event
 from penchant.schema.expression import Expression
-from penchant.schema.recipe import COUNTERS
+from penchant.schema.sections.features import COUNTERS
 from penchant.serving.memory import Memory, UserPast, frame_of
 from penchant.serving.pasts import WholePast
 from penchant.serving.protocol import ColumnDescription, TaskDescription

@@ -19,7 +19,10 @@ from penchant.models.classic import NETWORK, classic, classic_kinds
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.recommender import Recommender
 from penchant.schema.errors import DataError, RecipeError, did_you_mean
-from penchant.schema.recipe import NetworkSettings, Part, Recipe, TrainingSettings
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.network import NetworkSettings
+from penchant.schema.sections.part import Part
+from penchant.schema.sections.training import TrainingSettings
 from penchant.schema.settings import Settings, read_settings
 from penchant.schema.space import Range
 from penchant.studies.fit import fit

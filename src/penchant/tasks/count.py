@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from penchant.evaluation.metrics.deviance import deviance
 from penchant.evaluation.metrics.regression import mae, rmse
 from penchant.evaluation.metrics.rows import RowMetric
-from penchant.schema.recipe import TaskPart
+from penchant.schema.sections.tasks import TaskPart
 from penchant.schema.settings import Settings
 from penchant.tasks.task import RankingTask
 

@@ -17,7 +17,7 @@ from penchant.data.dataset import Dataset, labels_of
 from penchant.evaluation.metrics.concordance import concordance
 from penchant.evaluation.metrics.durations import ended_mae
 from penchant.evaluation.metrics.rows import RowMetric
-from penchant.schema.recipe import TaskPart
+from penchant.schema.sections.tasks import TaskPart
 from penchant.schema.settings import Settings
 from penchant.tasks.task import RankingTask
 

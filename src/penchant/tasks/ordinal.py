@@ -16,7 +16,7 @@ from penchant.evaluation.metrics.nearest_class import nearest_class
 from penchant.evaluation.metrics.regression import mae, rmse
 from penchant.evaluation.metrics.rows import RowMetric
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import TaskPart
+from penchant.schema.sections.tasks import TaskPart
 from penchant.schema.settings import Settings
 from penchant.tasks.task import RankingTask
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from penchant.data.edges import EdgesSettings, read_edges
 from penchant.data.sources.ids import as_ids
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import TaskPart
+from penchant.schema.sections.tasks import TaskPart
 from penchant.schema.settings import Settings
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from penchant.schema.recipe import TaskPart
+from penchant.schema.sections.tasks import TaskPart
 
 
 def through_steps(outputs: Mapping[str, Tensor], parts: Mapping[str, TaskPart]) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from penchant.data.dataset import Dataset, labels_of
 from penchant.evaluation.metrics.rows import RowMetric
 from penchant.schema.errors import DataError
 from penchant.schema.kinds import choose, kinds_in
-from penchant.schema.recipe import TaskPart
+from penchant.schema.sections.tasks import TaskPart
 
 
 class RankingTask(nn.Module):

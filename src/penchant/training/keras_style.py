@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from penchant.data.dataset import Dataset
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.schema.errors import NotFittedError, TargetError, did_you_mean
-from penchant.schema.recipe import Recipe, TrainingSettings
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.training import TrainingSettings
 from penchant.schema.settings import read_settings
 from penchant.training.trainer import NetworkTrainer
 

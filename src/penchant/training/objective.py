@@ -13,7 +13,7 @@ from penchant.models.network import Encoding, Items
 from penchant.models.network_recommender import NetworkRecommender, mixed_packs
 from penchant.models.validation import list_quality
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import TrainingSettings
+from penchant.schema.sections.training import TrainingSettings
 from penchant.tasks.steps import through_steps
 from penchant.tasks.task import labelled
 from penchant.training.drawn_pairs import DrawnPairs

@@ -7,7 +7,8 @@ import pytest
 from penchant.data.guess import guess
 from penchant.data.sources import read_events, read_table
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import Recipe, SourceSettings
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.data import SourceSettings
 from tests.data.sources.given import written
 
 DAY = 86_400

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from penchant.data.sources import Role, Table, read_table
-from penchant.schema.recipe import SourceSettings
+from penchant.schema.sections.data import SourceSettings
 
 
 def written(folder: Path, name: str, content: str | bytes) -> Path:

@@ -8,7 +8,7 @@ import pytest
 
 from penchant.data.sources import duckdb_file, read_table
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import SourceSettings
+from penchant.schema.sections.data import SourceSettings
 from tests.data.sources.given import written
 
 

@@ -8,7 +8,7 @@ from backports import zstd
 
 from penchant.data.sources.formats import format_of, formats, open_file
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import SourceSettings
+from penchant.schema.sections.data import SourceSettings
 from tests.data.sources.given import read, written
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from penchant.data.sources import Role, read_table
-from penchant.schema.recipe import SourceSettings
+from penchant.schema.sections.data import SourceSettings
 from tests.data.sources.given import read, written
 
 JSONL = {

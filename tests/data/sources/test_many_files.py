@@ -11,7 +11,7 @@ from backports import zstd
 
 from penchant.data.sources import Role, Table, read_table
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import SourceSettings
+from penchant.schema.sections.data import SourceSettings
 from tests.data.sources.given import written
 
 

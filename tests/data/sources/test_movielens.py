@@ -7,7 +7,7 @@ import pytest
 from penchant.data.sources import Role, movielens, read_table
 from penchant.data.sources.movielens import GENRES
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import SourceSettings
+from penchant.schema.sections.data import SourceSettings
 from tests.data.sources.given import written
 
 FLAGS = ["1" if genre in ("Comedy", "Drama") else "0" for genre in GENRES]

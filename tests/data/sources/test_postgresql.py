@@ -10,7 +10,7 @@ import pytest
 
 from penchant.data.sources import Table, read_table, sql
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import SourceSettings
+from penchant.schema.sections.data import SourceSettings
 from tests.data.sources.postgresql import PASSWORD, USER, server
 
 pytestmark = pytest.mark.database

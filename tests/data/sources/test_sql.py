@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from penchant.data.sources import Role, Table, read_table
 from penchant.data.sources import sql as module
 from penchant.schema.errors import DataError, RecipeError
-from penchant.schema.recipe import Recipe, SourceSettings, public_url
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.data import SourceSettings, public_url
 
 ROWS = [(1, "a", "2024-05-01 00:00:01", None), ("x", "b", "2024-05-01T02:00:02+02:00", 2.5), (3, "c", None, 3)]
 

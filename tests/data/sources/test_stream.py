@@ -10,7 +10,7 @@ import pytest
 from penchant.data.sources import delimited, parquet, read_events, sql
 from penchant.data.sources.stream import EventStream
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import SourceSettings
+from penchant.schema.sections.data import SourceSettings
 
 ROWS = 2000
 EVENTS = pl.DataFrame(

@@ -9,7 +9,7 @@ import pytest
 
 from penchant.data.sources import read_events, read_table
 from penchant.schema.errors import DataError, RecipeError
-from penchant.schema.recipe import SourceSettings
+from penchant.schema.sections.data import SourceSettings
 from penchant.schema.settings import read_settings
 from tests.data.sources.given import read, written
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from penchant.fitting.balance.balance import Balance, cosines, gradients
 from penchant.fitting.balance.pcgrad import projected
 from penchant.schema.kinds import choose, kinds_in
-from penchant.schema.recipe import Part
+from penchant.schema.sections.part import Part
 
 KINDS = ("equal", "famo", "fixed", "gradnorm", "pcgrad", "uncertainty")
 

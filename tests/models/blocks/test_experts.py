@@ -10,7 +10,7 @@ from penchant.models.blocks.experts.mmoe import MMoE, MMoESettings
 from penchant.models.blocks.experts.ple import PLE, PLESettings
 from penchant.models.blocks.experts.shared_bottom import SharedBottom, SharedBottomSettings
 from penchant.schema.kinds import choose, kinds_in
-from penchant.schema.recipe import Part
+from penchant.schema.sections.part import Part
 
 
 @pytest.mark.parametrize("width", [4, 96], ids=["written out", "as a product"])

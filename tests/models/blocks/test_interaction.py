@@ -15,7 +15,7 @@ from penchant.models.blocks.interaction.fm import FM
 from penchant.models.blocks.interaction.mlp import MLP, MLPSettings
 from penchant.models.blocks.interaction.self_attention import SelfAttention, SelfAttentionSettings
 from penchant.schema.kinds import choose, kinds_in
-from penchant.schema.recipe import Part
+from penchant.schema.sections.part import Part
 
 PLACE = "penchant.models.blocks.interaction"
 READ_FIELDS = sorted(kinds_in(PLACE).keys() - {"concat"})

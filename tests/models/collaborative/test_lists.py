@@ -19,7 +19,7 @@ from penchant.models.collaborative.towers import Tower, scaled_rows
 from penchant.models.contract import check_recommender
 from penchant.models.queries import Queries
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import TrainingSettings
+from penchant.schema.sections.training import TrainingSettings
 from tests.models.collaborative.worlds import LINES, told_worlds, world_of
 from tests.small_data import NEXT, NOON, dataset, two_worlds
 

@@ -18,7 +18,8 @@ from penchant.data.segments import folders
 from penchant.data.sources import Role, read_table
 from penchant.data.sources.stream import EventStream
 from penchant.schema.errors import DataError, RecipeError
-from penchant.schema.recipe import Recipe, SourceSettings
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.data import SourceSettings
 
 
 def run(terminal: Terminal, recipe: Path, home: Path | None, out: Path | None, append: Sequence[str], force: bool) -> None:

@@ -8,7 +8,7 @@ from penchant.data.defects.coded import mask_of
 from penchant.data.defects.defect import Defect, Tables, located
 from penchant.data.defects.duplicates import event_keys
 from penchant.schema.expression import Expression
-from penchant.schema.recipe import TaskPart
+from penchant.schema.sections.tasks import TaskPart
 
 _SOON = 3600.0
 _PAIR = ("user_id", "item_id")

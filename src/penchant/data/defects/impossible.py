@@ -8,7 +8,9 @@ from typing import Any
 import polars as pl
 
 from penchant.data.defects.defect import Defect, TableName, Tables, finite_of, located
-from penchant.schema.recipe import LimitSettings, Part, Recipe
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.data import LimitSettings
+from penchant.schema.sections.part import Part
 
 _SENSIBLE: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("age", "ages"), (0, 120)),

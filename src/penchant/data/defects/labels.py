@@ -6,7 +6,7 @@ import polars as pl
 
 from penchant.data.defects.defect import Defect, Tables, located
 from penchant.schema.expression import Expression
-from penchant.schema.recipe import TaskPart
+from penchant.schema.sections.tasks import TaskPart
 
 
 def find(tables: Tables) -> Iterator[Defect]:

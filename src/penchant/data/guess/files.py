@@ -22,7 +22,7 @@ from penchant.data.sources.places import open_source
 from penchant.data.sources.table import Table, read_table
 from penchant.data.sources.times import as_seconds
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import SourceSettings
+from penchant.schema.sections.data import SourceSettings
 
 SAMPLE_ROWS = 2_000_000
 """Rows looked at of each file."""

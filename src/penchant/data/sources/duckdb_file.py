@@ -12,7 +12,7 @@ from penchant.data.sources.names import Role
 from penchant.data.sources.places import Place
 from penchant.data.sources.sql import BATCH_ROWS, Query, absent, not_a_table, not_understood, unlike
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import SourceSettings
+from penchant.schema.sections.data import SourceSettings
 
 _SCHEME = "duckdb:"
 

@@ -14,7 +14,7 @@ from backports import zstd
 
 from penchant.data.sources.folder import gathered
 from penchant.schema.errors import DataError, did_you_mean
-from penchant.schema.recipe import SourceSettings
+from penchant.schema.sections.data import SourceSettings
 
 HEAD_BYTES = 1 << 16
 _PIECE_BYTES = 1 << 24

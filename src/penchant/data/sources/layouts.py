@@ -11,7 +11,7 @@ from penchant.data.sources.many_files import ManyFiles, in_folder
 from penchant.data.sources.names import Role, listed
 from penchant.data.sources.places import Place
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import SourceSettings
+from penchant.schema.sections.data import SourceSettings
 
 
 @dataclass(frozen=True)

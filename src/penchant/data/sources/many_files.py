@@ -14,7 +14,7 @@ from penchant.data.sources.names import Role
 from penchant.data.sources.places import Place
 from penchant.data.sources.unified import differences, unified
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import SourceSettings
+from penchant.schema.sections.data import SourceSettings
 
 
 @dataclass(frozen=True)

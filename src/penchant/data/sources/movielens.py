@@ -16,7 +16,7 @@ from penchant.data.sources.layouts import Layout
 from penchant.data.sources.names import Role, listed
 from penchant.data.sources.separated import read_separated
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import SourceSettings
+from penchant.schema.sections.data import SourceSettings
 
 GENRES = (
     "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama", "Fantasy", "Film-Noir",

@@ -11,7 +11,7 @@ import polars as pl
 from penchant.data.sources.folder import gathered
 from penchant.data.sources.formats import Keep, open_file
 from penchant.data.sources.names import Role
-from penchant.schema.recipe import SourceSettings
+from penchant.schema.sections.data import SourceSettings
 
 
 class Source(Protocol):

@@ -12,7 +12,7 @@ from penchant.data.sources.places import Source, open_source
 from penchant.data.sources.table import converted, keep_wanted, one_event_each
 from penchant.data.sources.times import guess_of
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import SourceSettings
+from penchant.schema.sections.data import SourceSettings
 
 
 class EventStream:

@@ -15,7 +15,7 @@ from penchant.data.sources.times import as_seconds
 from penchant.data.sources.unified import unified
 from penchant.schema.errors import DataError, did_you_mean
 from penchant.schema.expression import Expression
-from penchant.schema.recipe import SourceSettings
+from penchant.schema.sections.data import SourceSettings
 
 _NEEDED: dict[Role, tuple[str, ...]] = {"events": ("user_id", "item_id"), "users": ("user_id",), "items": ("item_id",)}
 _CONVERTED = frozenset({"user_id", "item_id", "timestamp"})

@@ -11,7 +11,7 @@ from penchant.data.dataset import Dataset
 from penchant.models.classic import classic
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
-from penchant.schema.recipe import Part
+from penchant.schema.sections.part import Part
 
 
 class Blend(Recommender):

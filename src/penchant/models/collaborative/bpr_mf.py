@@ -19,7 +19,7 @@ from penchant.models.collaborative.interactions import had, interactions
 from penchant.models.collaborative.mf_bpr import pairwise
 from penchant.models.collaborative.towers import scaled_rows
 from penchant.models.queries import Queries
-from penchant.schema.recipe import TrainingSettings
+from penchant.schema.sections.training import TrainingSettings
 from penchant.schema.space import Range
 
 PRICE = 1.0  # of the map from histories to vectors

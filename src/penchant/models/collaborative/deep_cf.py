@@ -25,7 +25,7 @@ from penchant.models.collaborative.interactions import interactions, past, spars
 from penchant.models.collaborative.pure_svd import right_singular_vectors
 from penchant.models.collaborative.towers import SparseLinear, Tower, rows_or_none, scaled_rows
 from penchant.models.queries import Queries
-from penchant.schema.recipe import TrainingSettings
+from penchant.schema.sections.training import TrainingSettings
 
 PAIRS = 500_000  # user-item pairs in the matching tower at one time while answering
 ROUNDS = 6  # of power iterations to the directions that training starts from

@@ -22,7 +22,7 @@ from penchant.models.collaborative.interactions import interactions, past, spars
 from penchant.models.collaborative.towers import Tower, rows_or_none
 from penchant.models.queries import Queries
 from penchant.models.vector_recommender import VectorRecommender
-from penchant.schema.recipe import TrainingSettings
+from penchant.schema.sections.training import TrainingSettings
 
 
 class DLCMF(ListModel, VectorRecommender):

@@ -24,7 +24,7 @@ from penchant.models.collaborative.interactions import interactions
 from penchant.models.recommender import Recommender
 from penchant.models.validation import list_quality
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import TrainingSettings
+from penchant.schema.sections.training import TrainingSettings
 
 WATCHED = "ndcg@10"
 Hidden = Literal["any", "later"]

@@ -27,7 +27,7 @@ from penchant.models.collaborative.held_back import Hidden, Hiding, Learning, Li
 from penchant.models.collaborative.interactions import interactions, past, sparse_from, sparse_state
 from penchant.models.collaborative.towers import SparseLinear, product, rows_or_none, scaled_rows
 from penchant.models.queries import Queries
-from penchant.schema.recipe import TrainingSettings
+from penchant.schema.sections.training import TrainingSettings
 
 ITEMS_AT_ONCE = 2048  # descriptions read together while answering
 POOL = 4  # words that become one step of the LSTM

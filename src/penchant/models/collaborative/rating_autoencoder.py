@@ -20,7 +20,7 @@ from penchant.models.blocks.embedding import SCALE
 from penchant.models.collaborative.rating_model import RatingModel
 from penchant.models.collaborative.towers import SparseLinear
 from penchant.models.queries import Queries
-from penchant.schema.recipe import TrainingSettings
+from penchant.schema.sections.training import TrainingSettings
 from penchant.schema.space import Range
 
 DAMPING = 5.0  # ratings of no deviation that every bias begins with

@@ -31,7 +31,7 @@ from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 from penchant.models.validation import list_quality
 from penchant.schema.errors import DataError
-from penchant.schema.recipe import TrainingSettings
+from penchant.schema.sections.training import TrainingSettings
 
 TOGETHER = 20  # events in a row that count as used together, for the vectors' start
 WATCHED = "ndcg@10"

@@ -29,7 +29,11 @@ from penchant.models.sequential.sasrec import sampled_softmax
 from penchant.models.validation import list_quality
 from penchant.models.vector_recommender import VectorRecommender
 from penchant.schema.errors import DataError, RecipeError
-from penchant.schema.recipe import FeaturePart, Part, Recipe, TaskPart, TrainingSettings
+from penchant.schema.recipe import Recipe
+from penchant.schema.sections.features import FeaturePart
+from penchant.schema.sections.part import Part
+from penchant.schema.sections.tasks import TaskPart
+from penchant.schema.sections.training import TrainingSettings
 from penchant.schema.space import Range
 
 WATCHED = "ndcg@10"

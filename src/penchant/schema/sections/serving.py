@@ -1,0 +1,47 @@
+"""[serving]: how a request is answered."""
+
+import re
+
+from pydantic import Field, field_validator
+
+from penchant.schema.sections.part import ExpressionText, Part
+from penchant.schema.settings import ContradictionError, Settings
+
+
+class SourcePart(Part):
+    """A classic model that proposes items for the network to rank; its settings are the other keys."""
+
+    candidates: int = Field(100, ge=1, le=10_000)
+    """The most it proposes for one request."""
+
+
+_SOURCE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+
+
+class ServingSettings(Settings):
+    """How a request is answered."""
+
+    candidates: int = Field(200, ge=1, le=10_000)
+    """Items retrieved for ranking by the next_item task; sources propose theirs beside them."""
+    sources: dict[str, SourcePart] = Field({})
+    """Classic models that propose candidates too, by name. Without a next_item task only what they propose is ranked."""
+    rank_by: dict[str, float] = Field({})
+    """Weight of each task in the final score; the next_item task alone when absent, else the first task."""
+    rank_by_scenario: dict[str, dict[str, float]] = Field({})
+    """The same for scenarios that weigh tasks otherwise, `"1" = { click = 1.0, like = 3.0 }`; `rank_by` counts in all others."""
+    rank_by_learnt: ExpressionText | None = None
+    """What a good item is, yes or no (`"is_like or long_view"`): the weights of the ranking tasks are learnt from it on the validation
+    part, for each scenario with enough such events. `rank_by` counts where there is no such part."""
+    exclude_seen: bool = True
+    events: dict[str, dict[str, float | str]] = Field({})
+    """What an incoming event says of the log's columns: `click = {is_click = 1}`; "value" stands for the event's value."""
+
+    @field_validator("sources")
+    @classmethod
+    def _names_of_folders(cls, sources: dict[str, SourcePart]) -> dict[str, SourcePart]:
+        """A bundle keeps each in a folder of its name."""
+        strange = next((name for name in sources if not _SOURCE_NAME.fullmatch(name)), None)
+        if strange is not None:
+            must = "of names of small letters, digits, '_' and '-' that begin with a letter, 40 at most"
+            raise ContradictionError(must, f"'{strange[:60]}'", "For example [serving.sources.neighbours].")
+        return sources
