@@ -36,4 +36,5 @@ __all__ = ["__version__", *_PLACES]
 def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'penchant' has no attribute '{name}'")
-    return getattr(import_module(_PLACES[name]), name)
+    found = globals()[name] = getattr(import_module(_PLACES[name]), name)  # asked for once
+    return found
