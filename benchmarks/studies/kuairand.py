@@ -96,6 +96,10 @@ NETWORKS: dict[str, Variant] = {
         f"balance_{kind}": Variant({"training": {"balance": {"kind": kind}}})
         for kind in ("equal", "uncertainty", "gradnorm", "famo", "pcgrad")
     },
+    **{
+        f"funnel_{way}": Variant({"tasks": {"long_view": {"kind": "binary", "label": "long_view", "after": "click", "funnel": way}}})
+        for way in ("whole_space", "masked")
+    },
     "without_cross_attention": _part("candidate", "none"),
     "without_self_attention": _part("history", "transformer", layers=0),
     "context_gaussian": _part("context", "gaussian"),
