@@ -79,16 +79,7 @@ class BPRMF(ListModel):
         self.map_ = np.zeros((self.width, self.width), dtype=np.float32)
         torch.manual_seed(self.seed)
         self.network_ = FreeVectors(matrix.shape[0], matrix.shape[1], self.width, torch.from_numpy(matrix.sum(axis=0) > 0))
-        training = TrainingSettings(
-            epochs=self.epochs,
-            seconds=self.seconds,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            patience=self.patience,
-            negatives=self.negatives,
-            seed=self.seed,
-        )
-        self.learn_lists(data, Learning(training, self.batch_users, Hiding("any", self.share, 1.0), self.judged))
+        self.learn_lists(data, Learning(TrainingSettings.of(self), self.batch_users, Hiding("any", self.share, 1.0), self.judged))
         self.map_ = fitted_map(scaled_rows(matrix) @ self.items_, self.users_)
 
     def list_loss(self, lists: Lists, draw: np.random.Generator) -> Tensor:

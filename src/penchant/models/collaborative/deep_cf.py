@@ -105,17 +105,8 @@ class DeepCF(ListModel):
         self._build()
         if self.start == "spectral":
             self.network_.start(csr_array(self.audience_.T), self.seed)
-        training = TrainingSettings(
-            epochs=self.epochs,
-            seconds=self.seconds,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            patience=self.patience,
-            negatives=self.negatives,
-            seed=self.seed,
-        )
         hiding = Hiding(self.hidden_items, self.hide, self.recency)
-        self.learn_lists(data, Learning(training, self.batch_users, hiding, self.judged))
+        self.learn_lists(data, Learning(TrainingSettings.of(self), self.batch_users, hiding, self.judged))
 
     def _build(self) -> None:
         shapes = (len(self.items), self.portraits_.shape[1]), (len(self.log_.users), self.contents_.shape[1])

@@ -87,17 +87,8 @@ class DLCMF(ListModel, VectorRecommender):
         self.audience_ = csr_array(interactions(data).T)
         torch.manual_seed(self.seed)
         self._build()
-        training = TrainingSettings(
-            epochs=self.epochs,
-            seconds=self.seconds,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            patience=self.patience,
-            negatives=self.negatives,
-            seed=self.seed,
-        )
         hiding = Hiding(self.hidden_items, self.hide, self.recency)
-        self.learn_lists(data, Learning(training, self.batch_users, hiding, self.judged))
+        self.learn_lists(data, Learning(TrainingSettings.of(self), self.batch_users, hiding, self.judged))
 
     def _build(self) -> None:
         user, item = (len(self.items), self.portraits_.shape[1]), (len(self.log_.users), self.contents_.shape[1])

@@ -93,17 +93,8 @@ class MFBPR(ListModel):
         self.warm_ = interactions(data).sum(axis=0) > 0
         torch.manual_seed(self.seed)
         self._build()
-        training = TrainingSettings(
-            epochs=self.epochs,
-            seconds=self.seconds,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            patience=self.patience,
-            negatives=self.negatives,
-            seed=self.seed,
-        )
         hiding = Hiding(self.hidden_items, self.hide, self.recency)
-        self.learn_lists(data, Learning(training, self.batch_users, hiding, self.judged))
+        self.learn_lists(data, Learning(TrainingSettings.of(self), self.batch_users, hiding, self.judged))
 
     def _build(self) -> None:
         shapes = self.portraits_.shape[1], self.contents_.shape[1]

@@ -103,7 +103,7 @@ class SASRec(Recommender):
         self._build()
         if self.start == "together":
             self._start_together(data)
-        self.progress_ = train(NextEvent(self, data), self._training())
+        self.progress_ = train(NextEvent(self, data), TrainingSettings.of(self))
         self.network_.eval()
 
     def _build(self) -> None:
@@ -116,17 +116,6 @@ class SASRec(Recommender):
         vectors = cooccurrence_vectors(user * len(rows) + stretch, item, len(self.items), self.width)
         with torch.no_grad():
             self.network_.items.weight.add_(vectors)
-
-    def _training(self) -> TrainingSettings:
-        return TrainingSettings(
-            epochs=self.epochs,
-            seconds=self.seconds,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            patience=self.patience,
-            precision=self.precision,
-            seed=self.seed,
-        )
 
     @torch.inference_mode()
     def scores(self, queries: Queries) -> NDArray[np.float32]:

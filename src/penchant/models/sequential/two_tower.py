@@ -117,7 +117,8 @@ class TwoTower(VectorRecommender):
         torch.manual_seed(self.seed)
         self.towers_.build()
         self._start_items(data)
-        self.progress_ = train(WantedAmongOthers(self, data), self._training())
+        training = TrainingSettings.of(self, negatives=max(1, self.negatives))  # it may draw none
+        self.progress_ = train(WantedAmongOthers(self, data), training)
         self.settle()
 
     def _start_items(self, data: Dataset) -> None:
@@ -143,18 +144,6 @@ class TwoTower(VectorRecommender):
         features = given.features.model_copy(update={"item": ids | given.features.item, "candidate": {}})
         network = given.network.model_copy(update=parts | {"history": history})
         return given.model_copy(update={"tasks": {name: task}, "features": features, "network": network})
-
-    def _training(self) -> TrainingSettings:
-        return TrainingSettings(
-            epochs=self.epochs,
-            seconds=self.seconds,
-            batch_events=self.batch_events,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            patience=self.patience,
-            precision=self.precision,
-            seed=self.seed,
-        )
 
     @property
     def features(self) -> FeatureSet:

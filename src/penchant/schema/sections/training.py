@@ -1,6 +1,6 @@
 """[training]: the loop."""
 
-from typing import Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
@@ -36,3 +36,8 @@ class TrainingSettings(Settings):
     """How the losses of several tasks become one step. `fixed`: the tasks' weights; `equal`: 1 each, whatever they are."""
     precision: Literal["float32", "bfloat16"] = "float32"
     seed: int = Field(0, ge=0, lt=2**31)
+
+    @classmethod
+    def of(cls, model: object, **other: Any) -> Self:
+        """What a model with settings of its own has under the same names, but for `other`; the rest as it is by default."""
+        return cls(**{name: getattr(model, name) for name in cls.model_fields if hasattr(model, name)} | other)
