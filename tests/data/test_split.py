@@ -59,6 +59,12 @@ def test_that_a_user_with_fewer_than_three_events_stays_in_training_whole() -> N
     assert lists(split_last(log, np.arange(5), 0.4, 0.4)) == [[0, 1, 2], [3], [4]]
 
 
+@pytest.mark.parametrize(("valid", "test", "expected"), [(0.375, 0.375, [[0], [1], [2, 3]]), (0.0, 0.9, [[0], [], [1, 2, 3]])])
+def test_that_the_oldest_event_stays_in_training_however_shares_are_rounded(valid: float, test: float, expected: list[list[int]]) -> None:
+    log = log_of(*[("a", "x", float(time)) for time in range(4)])
+    assert lists(split_last(log, np.arange(4), valid, test)) == expected
+
+
 def test_that_a_split_divides_only_the_rows_it_is_given() -> None:
     assert lists(split_last(TEN, np.array([0, 2, 4, 6]), 1, 1)) == [[0, 2], [4], [6]]
 

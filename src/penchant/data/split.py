@@ -52,7 +52,7 @@ def split_last(log: Log, rows: Part, valid: float | int, test: float | int) -> t
         log: The log.
         rows: Event rows, ascending.
         valid, test: A share of each user's events (float, rounded to the nearest count) or a number of events (int: leave-n-out).
-            A user with fewer than three events stays in training whole.
+            A user with fewer than three events stays in training whole; of any other the oldest event does.
     """
     user = log.user[rows]
     count = np.bincount(user, minlength=len(log.users))[user]
@@ -62,8 +62,8 @@ def split_last(log: Log, rows: Part, valid: float | int, test: float | int) -> t
     def amount(part: float | int) -> NDArray[np.float64]:
         return np.where(count < 3, 0, np.rint(count * part) if isinstance(part, float) else np.minimum(part, count // 3))
 
-    in_test = place >= count - amount(test)
-    in_valid = ~in_test & (place >= count - amount(test) - amount(valid))
+    in_test = (place >= count - amount(test)) & (place > 0)
+    in_valid = ~in_test & (place >= count - amount(test) - amount(valid)) & (place > 0)
     return rows[~in_test & ~in_valid], rows[in_valid], rows[in_test]
 
 
