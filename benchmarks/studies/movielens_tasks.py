@@ -3,6 +3,7 @@
 Each user's last 10 % of events in order is the test part, the 10 % before it the validation part; all films are ranked. Every network
 keeps the weights of the epoch that was best for its own first task on the validation part. Costs are of the same run: processor seconds
 of fitting, weights, and milliseconds to answer one request (200 candidates, then the tasks' predictions for them) with one thread.
+What has been predicted is kept in benchmarks/cache/ml-1m-tasks, so that a network of all tasks need not wait for the others again.
 """
 
 import time
@@ -22,14 +23,20 @@ from penchant.models.collaborative.popularity import Popularity
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.queries import Queries
 from penchant.schema.recipe import Recipe
+from penchant.schema.sections.part import Part
 from penchant.studies.baselines import ItemMean
 from penchant.studies.lists import measure_lists
-from studies.study import BOOTSTRAP, Numbers, Outcome, fit_counting, gap, numbers, recipe_mark, recipe_of
+from studies.study import BOOTSTRAP, Numbers, Outcome, fit_counting, gap, mark_of, numbers, recipe_mark, recipe_of
 
 NAME = "movielens-1m"
 LIST, ROWS = "ndcg@10", {"stars": {"rmse": rmse, "mae": mae}, "like": {"auc": auc, "log_loss": log_loss}}
 WATCHED = {"next": "next.ndcg@10", "stars": "stars.rmse", "like": "like.auc"}
 CANDIDATES, REQUESTS = 200, 50
+
+CACHE = Path(__file__).resolve().parents[1] / "cache" / "ml-1m-tasks"
+ALONE = tuple(f"network_{task}" for task in WATCHED)
+BALANCED = {f"network_{kind}": {"balance": Part(kind=kind)} for kind in ("equal", "uncertainty", "famo")}
+"""One network of all tasks as the recipe has it, and with other balances of their losses."""
 
 Found = dict[str, NDArray[np.float64]]
 """By task: NDCG per user of `next`, predictions per row of the others."""
@@ -39,14 +46,13 @@ class MovieLensTasks:
     """Whether tasks learnt together are worse than each alone, and what each way costs."""
 
     headline = "next.ndcg@10"
-    models = ("baseline", "network_next", "network_stars", "network_like", "network")
+    models = ("baseline", *ALONE, "network", *BALANCED)
     seeded = models[1:]
 
     quick = "network"
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.found: dict[tuple[str, int], Found] = {}
 
     @cached_property
     def parts(self) -> tuple[Dataset, Dataset, Dataset]:
@@ -54,24 +60,36 @@ class MovieLensTasks:
         return Dataset.read(recipe_of(NAME, self.folder, {})).split()
 
     def mark(self, model: str) -> str:
-        return recipe_mark(NAME)
+        return mark_of(f"{recipe_mark(NAME)} {BALANCED[model]}") if model in BALANCED else recipe_mark(NAME)
 
     def run(self, model: str, seed: int, seconds: float | None) -> Outcome:
         if model == "baseline":
             return Outcome("popularity; each film's mean", self._metrics(self._baseline))
         fitted, notes = self._fitted(model, seed, seconds)
-        own = self.found[model, seed] = self._asked(fitted)
-        alone = {} if seconds or model != "network" else {name: self._alone(name, seed) for name in self.models[1:4]}
+        own = self._asked(fitted)
+        if not seconds:
+            self._keep(model, seed, own)
+        together = not seconds and model not in ALONE
+        alone = {name: self._alone(name, seed) for name in ALONE} if together else {}
         gaps = {name: self._gaps(own, other) for name, other in ({"baseline": self._baseline} | alone).items()}
         return Outcome(f"recipes/{NAME}.toml" + (f", at most {seconds:g} s" if seconds else ""), self._metrics(own), gaps, notes)
 
     def _alone(self, model: str, seed: int) -> Found:
-        if (model, seed) not in self.found:
-            self.found[model, seed] = self._asked(self._fitted(model, seed, None)[0])
-        return self.found[model, seed]
+        if not self._file(model, seed).is_file():
+            self._keep(model, seed, self._asked(self._fitted(model, seed, None)[0]))
+        with np.load(self._file(model, seed)) as kept:
+            return dict(kept)
+
+    def _file(self, model: str, seed: int) -> Path:
+        return CACHE / f"{model}-{self.mark(model)}-{seed}.npz"
+
+    def _keep(self, model: str, seed: int, found: Found) -> None:
+        CACHE.mkdir(parents=True, exist_ok=True)
+        np.savez(self._file(model, seed), **found)
 
     def _fitted(self, model: str, seed: int, seconds: float | None) -> tuple[NetworkRecommender, dict[str, Any]]:
-        recipe = _for_task(recipe_of(NAME, self.folder, {"seed": seed, "seconds": seconds}), model.partition("_")[2])
+        changed = recipe_of(NAME, self.folder, {"seed": seed, "seconds": seconds} | BALANCED.get(model, {}))
+        recipe = _for_task(changed, model.partition("_")[2] if model in ALONE else "")
         train, valid = (Dataset(recipe, part.log, part.rows) for part in self.parts[:2])
         begin = time.process_time()
         fitted, best = fit_counting(recipe, train, valid)
