@@ -1,4 +1,4 @@
-"""Our numbers on published splits beside their rivals: python benchmarks/published.py [SPLIT] [--model M] [--seeds N] [--quick] [--json].
+"""Our numbers on published splits beside their rivals: python benchmarks/published.py [SPLIT] [--model M …] [--seeds N] [--quick] [--json].
 
 Rivals that need an environment of their own are found by `--peers FOLDER` (or PENCHANT_PEERS); what is skipped is said in one line. Every
 fitted model appends one JSON row to benchmarks/results/SPLIT.jsonl (commit, command, seconds, metrics with intervals, paired
@@ -87,15 +87,15 @@ def fit(study: Study, split: str, model: str, seed: int, seconds: float | None =
     return run | spent | asdict(outcome)
 
 
-def wanted(study: Study, only: str | None, seeds: int) -> Iterator[tuple[str, int]]:
+def wanted(study: Study, only: list[str] | None, seeds: int) -> Iterator[tuple[str, int]]:
     """Models and seeds to run, baselines first and ablations last."""
     for model in study.models:
-        if only in (None, model):
+        if only is None or model in only:
             for seed in range(seeds if model in study.seeded else 1):
                 yield model, seed
 
 
-def run(study: Study, split: str, only: str | None, seeds: int, say: Callable[[str], None], again: bool = False) -> list[Row]:
+def run(study: Study, split: str, only: list[str] | None, seeds: int, say: Callable[[str], None], again: bool = False) -> list[Row]:
     """Run what is not on record yet, or everything again; return the rows of this recipe."""
     skipped = study.skipped if split in PEERED else lambda model: None
     for model, seed in wanted(study, only, seeds):
@@ -178,7 +178,7 @@ def main() -> int:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("split", nargs="?", choices=SPLITS, default="ml-100k", help="ml-100k unless told")
-    parser.add_argument("--model", help="only this one")
+    parser.add_argument("--model", nargs="+", help="only these")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="within a minute")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
@@ -190,8 +190,8 @@ def main() -> int:
     commit()  # now, for it may have moved on by the time a long fit ends
     try:
         study = study_of(given.split, given.data, given.peers)
-        if given.model is not None and given.model not in study.models:
-            parser.error(f"--model must be one of {', '.join(study.models)}; found {given.model}")
+        if unknown := [model for model in given.model or () if model not in study.models]:
+            parser.error(f"--model must be of {', '.join(study.models)}; found {', '.join(unknown)}")
         say = Console(stderr=True).print
         rows = quick(study, given.split, say) if given.quick else run(study, given.split, given.model, given.seeds, say, given.again)
     except PenchantError as error:
