@@ -35,8 +35,14 @@ CANDIDATES, REQUESTS = 200, 50
 
 CACHE = Path(__file__).resolve().parents[1] / "cache" / "ml-1m-tasks"
 ALONE = tuple(f"network_{task}" for task in WATCHED)
-BALANCED = {f"network_{kind}": {"balance": Part(kind=kind)} for kind in ("equal", "uncertainty", "famo")}
-"""One network of all tasks as the recipe has it, and with other balances of their losses."""
+LONGER = 6
+"""Epochs of the longer ways; the recipe has 4."""
+CHANGED: dict[str, dict[str, Any]] = {
+    **{f"network_{kind}": {"balance": Part(kind=kind)} for kind in ("equal", "uncertainty", "famo")},
+    "network_equal_longer": {"balance": Part(kind="equal"), "epochs": LONGER},
+    **{f"{name}_longer": {"epochs": LONGER} for name in ALONE},
+}
+"""Training of one network of all tasks with other balances of their losses; and of all or one for longer."""
 
 Found = dict[str, NDArray[np.float64]]
 """By task: NDCG per user of `next`, predictions per row of the others."""
@@ -46,7 +52,7 @@ class MovieLensTasks:
     """Whether tasks learnt together are worse than each alone, and what each way costs."""
 
     headline = "next.ndcg@10"
-    models = ("baseline", *ALONE, "network", *BALANCED)
+    models = ("baseline", *ALONE, "network", *CHANGED)
     seeded = models[1:]
 
     quick = "network"
@@ -60,7 +66,7 @@ class MovieLensTasks:
         return Dataset.read(recipe_of(NAME, self.folder, {})).split()
 
     def mark(self, model: str) -> str:
-        return mark_of(f"{recipe_mark(NAME)} {BALANCED[model]}") if model in BALANCED else recipe_mark(NAME)
+        return mark_of(f"{recipe_mark(NAME)} {CHANGED[model]}") if model in CHANGED else recipe_mark(NAME)
 
     def run(self, model: str, seed: int, seconds: float | None) -> Outcome:
         if model == "baseline":
@@ -69,7 +75,7 @@ class MovieLensTasks:
         own = self._asked(fitted)
         if not seconds:
             self._keep(model, seed, own)
-        together = not seconds and model not in ALONE
+        together = not seconds and not _task_of(model)
         alone = {name: self._alone(name, seed) for name in ALONE} if together else {}
         gaps = {name: self._gaps(own, other) for name, other in ({"baseline": self._baseline} | alone).items()}
         return Outcome(f"recipes/{NAME}.toml" + (f", at most {seconds:g} s" if seconds else ""), self._metrics(own), gaps, notes)
@@ -88,14 +94,15 @@ class MovieLensTasks:
         np.savez(self._file(model, seed), **found)
 
     def _fitted(self, model: str, seed: int, seconds: float | None) -> tuple[NetworkRecommender, dict[str, Any]]:
-        changed = recipe_of(NAME, self.folder, {"seed": seed, "seconds": seconds} | BALANCED.get(model, {}))
-        recipe = _for_task(changed, model.partition("_")[2] if model in ALONE else "")
+        changed = recipe_of(NAME, self.folder, {"seed": seed, "seconds": seconds} | CHANGED.get(model, {}))
+        recipe = _for_task(changed, _task_of(model))
         train, valid = (Dataset(recipe, part.log, part.rows) for part in self.parts[:2])
         begin = time.process_time()
         fitted, best = fit_counting(recipe, train, valid)
         weights = sum(parameter.numel() for parameter in fitted.network.parameters())
         spent = round(time.process_time() - begin, 1)
-        return fitted, {"best_epoch": best, "fit_cpu_seconds": spent, "weights": weights, "request_ms": self._request_ms(fitted)}
+        notes = {"best_epoch": best, "fit_cpu_seconds": spent, "weights": weights, "request_ms": self._request_ms(fitted)}
+        return fitted, notes | {"validation": {name: told["value"] for name, told in self._metrics(self._asked(fitted, 1), 1).items()}}
 
     def _request_ms(self, fitted: NetworkRecommender) -> float:
         """Median milliseconds to answer one user: encode, retrieve where it can, and judge the candidates where it has tasks for it."""
@@ -117,10 +124,10 @@ class MovieLensTasks:
         torch.set_num_threads(threads)
         return round(float(np.median(spent)), 3)
 
-    def _asked(self, fitted: NetworkRecommender) -> Found:
-        test = self.parts[2]
-        lists = {"next": measure_lists({"m": fitted}, test, (10,)).values["m"][LIST]} if fitted.network.retrieval is not None else {}
-        rows = {name: values.astype(np.float64) for name, values in fitted.predict(test).items()} if fitted.network.tasks else {}
+    def _asked(self, fitted: NetworkRecommender, part: int = 2) -> Found:
+        asked = self.parts[part]
+        lists = {"next": measure_lists({"m": fitted}, asked, (10,)).values["m"][LIST]} if fitted.network.retrieval is not None else {}
+        rows = {name: values.astype(np.float64) for name, values in fitted.predict(asked).items()} if fitted.network.tasks else {}
         return lists | rows
 
     @cached_property
@@ -129,13 +136,13 @@ class MovieLensTasks:
         lists = measure_lists({"m": Popularity().fit(train)}, test, (10,)).values["m"][LIST]
         return {"next": lists} | {task: ItemMean(train, task).predict(test) for task in ROWS}
 
-    def _metrics(self, found: Found) -> dict[str, Numbers]:
+    def _metrics(self, found: Found, part: int = 2) -> dict[str, Numbers]:
         """Of the tasks there are, with intervals that draw users."""
-        test = self.parts[2]
-        user = test.log.user[test.rows]
+        asked = self.parts[part]
+        user = asked.log.user[asked.rows]
         lists = {self.headline: numbers(BOOTSTRAP.mean(found["next"]))} if "next" in found else {self.headline: {"value": float("nan")}}
         return lists | {
-            f"{task}.{name}": numbers(BOOTSTRAP.metric(metric, labels_of(test, task).astype(float), found[task], user))
+            f"{task}.{name}": numbers(BOOTSTRAP.metric(metric, labels_of(asked, task).astype(float), found[task], user))
             for task, metrics in ROWS.items() if task in found
             for name, metric in metrics.items()
         }  # fmt: skip
@@ -153,6 +160,11 @@ class MovieLensTasks:
                 label = labels_of(test, task).astype(float)
                 found[f"{task}.{name}"] = gap(BOOTSTRAP.metric_difference(metric, label, own[task], other[task], user))
         return found
+
+
+def _task_of(model: str) -> str:
+    """The task a network is alone with; nothing where it learns all."""
+    return next((task for task in WATCHED if model.startswith(f"network_{task}")), "")
 
 
 def _for_task(recipe: Recipe, task: str) -> Recipe:

@@ -22,14 +22,20 @@ def test_that_predictions_of_one_task_are_kept_by_recipe_and_seed(tmp_path: Path
     assert fits[2:] == [("network_next", 1)]
 
 
-def test_that_every_balance_is_another_model_of_all_tasks() -> None:
-    from studies.movielens_tasks import ALONE, BALANCED, NAME, MovieLensTasks, _for_task
+def test_that_every_change_is_another_model() -> None:
+    from studies.movielens_tasks import ALONE, CHANGED, NAME, MovieLensTasks, _for_task, _task_of
     from studies.study import recipe_of
 
     study = MovieLensTasks(Path())
-    assert len({study.mark(model) for model in ("network", *BALANCED)}) == 1 + len(BALANCED)
+    assert len({study.mark(model) for model in ("network", *CHANGED)}) == len({str(change) for change in CHANGED.values()}) + 1
     assert {study.mark(model) for model in ALONE} == {study.mark("network")}
-    for change in BALANCED.values():
-        assert _for_task(recipe_of(NAME, Path(), change), "").training.balance == change["balance"]
+    assert _for_task(recipe_of(NAME, Path(), CHANGED["network_famo"]), "").training.balance.kind == "famo"
+    assert _for_task(recipe_of(NAME, Path(), CHANGED["network_like_longer"]), "like").training.epochs == 6
+    assert [_task_of(model) for model in ("network", "network_equal_longer", "network_next", "network_stars_longer")] == [
+        "",
+        "",
+        "next",
+        "stars",
+    ]
     alone = _for_task(recipe_of(NAME, Path(), {}), "stars")
     assert (list(alone.tasks), alone.tasks["stars"].weight, alone.training.watch) == (["stars"], 1.0, "stars.rmse")
