@@ -1,5 +1,10 @@
 """The demo from its data to its last line, on a small log in MovieLens' form with the films' tastes of `tests.small_data`."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +157,24 @@ def test_that_the_printed_curl_asks_what_the_demo_asks() -> None:
     assert shown.startswith("curl -s http://127.0.0.1:1/v1/recommendations ")
     assert "Bearer secret" in shown
     assert '{"user_id": "42", "n": 5}' in shown
+
+
+def test_that_whoever_ends_the_demo_ends_its_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[subprocess.Popen[str]] = []
+    start = subprocess.Popen
+
+    def ended() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    def server(command: list[str], **how: Any) -> subprocess.Popen[str]:
+        served.append(start([sys.executable, "-c", 'print(\'{"url": ""}\', flush=True); import time; time.sleep(60)'], **how))
+        return served[0]
+
+    monkeypatch.setattr(demo.subprocess, "Popen", server)
+    monkeypatch.setattr(demo, "_until_ready", lambda url: None)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), demo._server(tmp_path / "recipe.toml", tmp_path, 0):
+        ended()
+    assert served[0].poll() is not None
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -1,6 +1,7 @@
 """`penchant demo`: MovieLens-100K from download to served recommendations."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -66,6 +67,7 @@ def _server(recipe: Path, home: Path, port: int) -> Iterator[dict[str, Any]]:
         name.unlink()
     command = [sys.executable, "-m", "penchant", "serve", str(recipe), "--home", str(home), "--port", str(port), "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    before = signal.signal(signal.SIGTERM, _interrupted)  # else the demo ends at once, and the server goes on without it
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -78,6 +80,11 @@ def _server(recipe: Path, home: Path, port: int) -> Iterator[dict[str, Any]]:
     finally:
         process.terminate()
         process.wait(timeout=15)
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _until_ready(url: str) -> None:
