@@ -31,7 +31,7 @@ from penchant.schema.errors import RecipeError
 from penchant.studies.baselines import ItemMean
 from penchant.training.trainer import NetworkTrainer
 from studies import kuairand_rivals as rivals
-from studies.kuairand_days import DAYS, LABELS, Changes, Days, recipe_of_day, what_is_read
+from studies.kuairand_days import DAYS, LABELS, Changes, Days, what_is_learnt, what_is_read
 from studies.kuairand_export import Export
 from studies.kuairand_judged import SCENARIOS, Judged, Predictions
 from studies.paired import Drawn
@@ -153,9 +153,8 @@ class KuaiRand:
             settings = rivals.chosen(model) if rivals.trials(model) else {}
             return mark_of(f"{model} {settings} {what_is_read()}")
         variant = NETWORKS[model]
-        learnt = recipe_of_day(self.folder, DAYS[0], variant.changes)
         form = f"{variant.apart} {variant.cut}" + (" own log" if variant.own_log else "")
-        return mark_of(learnt.model_dump_json(exclude={"serving", "directory", "split"}) + form)
+        return mark_of(what_is_learnt(variant.changes) + form)
 
     def skipped(self, model: str) -> str | None:
         """Why a model cannot be run here; None where it can."""

@@ -1,5 +1,6 @@
 """KuaiRand by rolling origin: each of 1–5 May 2022 learnt from all days before; settings are tuned on 30 April alone (local days)."""
 
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -31,6 +32,16 @@ def recipe_of_day(folder: Path, day: str, changes: Changes | None = None) -> Rec
     Args:
         folder: The data.
         day: As the column `date` has it.
+        changes: See `told_of_day`.
+    """
+    return read_settings(Recipe, told_of_day(day, changes) | {"directory": folder}, "kuairand")
+
+
+def told_of_day(day: str, changes: Changes | None = None) -> dict[str, Any]:
+    """What its file says, with changes.
+
+    Args:
+        day: As the column `date` has it.
         changes: Tables and keys to replace, nested as in the file; a part (a table with a `kind`) is replaced whole, None takes a key out.
     """
     raw = tomllib.loads(text_of("kuairand"))
@@ -38,12 +49,19 @@ def recipe_of_day(folder: Path, day: str, changes: Changes | None = None) -> Rec
     merged = _changed(_changed(raw, changes or {}), {"split": split})
     known = merged["tasks"]
     merged["serving"] = {"rank_by": {name: weight for name, weight in raw["serving"]["rank_by"].items() if name in known}}
-    return read_settings(Recipe, merged | {"directory": folder}, "kuairand")
+    return merged
+
+
+def what_is_learnt(changes: Changes | None = None) -> str:
+    """The recipe as told, as text; what serves it is not part of it, nor is a default, so that a new setting makes no row old."""
+    told = told_of_day(DAYS[0], changes)
+    return json.dumps({name: table for name, table in told.items() if name not in ("serving", "split")})
 
 
 def what_is_read() -> str:
     """The data and the features of the recipe as text: another one, and the rivals read something else."""
-    return recipe_of_day(Path(), DAYS[0]).model_dump_json(include={"data", "features"})
+    told = told_of_day(DAYS[0])
+    return json.dumps({name: told[name] for name in ("data", "features")})
 
 
 def _changed(raw: Mapping[str, Any], changes: Changes) -> dict[str, Any]:
