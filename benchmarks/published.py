@@ -39,6 +39,7 @@ SPLITS = {
     "s3rec-beauty": "beauty",
     "ml-1m-portrait": "portrait",
     "ml-1m-cold": "cold",
+    "ml-1m-content": "content",
     "ml-100k-u1": "ratings",
     "douban": "ratings",
 }

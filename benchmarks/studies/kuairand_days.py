@@ -2,7 +2,6 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -15,15 +14,13 @@ from numpy.typing import NDArray
 from penchant.data.dataset import Dataset, Tables
 from penchant.schema.recipe import Recipe
 from penchant.schema.settings import read_settings
-from studies.study import text_of
+from studies.study import Changes, changed, text_of
 
 TUNED_ON = "20220430"
 DAYS = ("20220501", "20220502", "20220503", "20220504", "20220505")
 LABELS = {"click": "is_click", "long_view": "long_view", "like": "is_like", "follow": "is_follow"}
 ALSO_READ = ("watch_ratio", "duration_ms", "freshness_days", "hourmin", *LABELS.values())
 """Event columns that the recipe may not speak of and the rivals' features are made of."""
-
-Changes = Mapping[str, Any]
 
 
 def recipe_of_day(folder: Path, day: str, changes: Changes | None = None) -> Recipe:
@@ -46,7 +43,7 @@ def told_of_day(day: str, changes: Changes | None = None) -> dict[str, Any]:
     """
     raw = tomllib.loads(text_of("kuairand"))
     split = {"kind": "time", "column": "date", "valid_from": day, "test_from": day}
-    merged = _changed(_changed(raw, changes or {}), {"split": split})
+    merged = changed(changed(raw, changes or {}), {"split": split})
     known = merged["tasks"]
     merged["serving"] = {"rank_by": {name: weight for name, weight in raw["serving"]["rank_by"].items() if name in known}}
     return merged
@@ -62,18 +59,6 @@ def what_is_read() -> str:
     """The data and the features of the recipe as text: another one, and the rivals read something else."""
     told = told_of_day(DAYS[0])
     return json.dumps({name: told[name] for name in ("data", "features")})
-
-
-def _changed(raw: Mapping[str, Any], changes: Changes) -> dict[str, Any]:
-    merged = dict(raw)
-    for key, value in changes.items():
-        if value is None:
-            merged.pop(key, None)
-        elif isinstance(value, Mapping) and "kind" not in value:
-            merged[key] = _changed(merged.get(key, {}), value)
-        else:
-            merged[key] = value
-    return merged
 
 
 class Days:

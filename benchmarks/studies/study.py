@@ -23,6 +23,8 @@ OWN = Path(__file__).resolve().parents[1] / "recipes"
 BOOTSTRAP = Bootstrap(draws=2000)
 
 Numbers = dict[str, float | None]
+Changes = Mapping[str, Any]
+"""Tables and keys of a recipe to replace, nested as in its file; a part (a table with a `kind`) is replaced whole, None takes a key out."""
 
 
 @dataclass
@@ -121,6 +123,19 @@ def recipe_of(name: str, folder: Path, training: Mapping[str, Any], network: Map
             "network": recipe.network.model_copy(update=dict(network or {})),
         }
     )
+
+
+def changed(raw: Mapping[str, Any], changes: Changes) -> dict[str, Any]:
+    """What a recipe's file says, with changes."""
+    merged = dict(raw)
+    for key, value in changes.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, Mapping) and "kind" not in value:
+            merged[key] = changed(merged.get(key, {}), value)
+        else:
+            merged[key] = value
+    return merged
 
 
 def fit_counting(recipe: Recipe, train: Dataset, valid: Dataset) -> tuple[NetworkRecommender, int]:
