@@ -1,6 +1,6 @@
 """MovieLens-1M with plots and abstracts: what an item's words, picture and movement are worth, for films people know and for new ones.
 
-One film in ten, drawn, is new: its ratings in the first nine tenths of every user's events are taken out of the log. Each user's last tenth is
+One film in ten, drawn, is new: its ratings in the first nine tenths of each user's events are taken out. Each user's last tenth is
 the test part, the tenth before it the validation part. `warm.ndcg@10` ranks the other films for those of them in a user's test part,
 `cold.ndcg@10` the new films for the new ones; a query stands at the user's first such event and knows everything before it.
 What every model reaches per user is kept in benchmarks/cache/ml-1m-content, so that differences are to all that ran before.
