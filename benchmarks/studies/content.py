@@ -1,13 +1,22 @@
-"""MovieLens-1M with plots and abstracts: what an item's words, picture and movement are worth, for films people know and for new ones.
+"""What an item's words, picture and movement are worth, for items people know and for new ones.
 
-One film in ten, drawn, is new: its ratings in the first nine tenths of each user's events are taken out. Each user's last tenth is
-the test part, the tenth before it the validation part. `warm.ndcg@10` ranks the other films for those of them in a user's test part,
-`cold.ndcg@10` the new films for the new ones; a query stands at the user's first such event and knows everything before it.
-What every model reaches per user is kept in benchmarks/cache/ml-1m-content, so that differences are to all that ran before.
+MovieLens-1M with plots and abstracts, Frappe with descriptions.
+
+One item in ten, drawn, is new: nothing is learnt of it but what it is about. `warm.ndcg@10` ranks the other items for those of them that are
+asked, `cold.ndcg@10` the new items for the new ones. Intervals draw users.
+
+MovieLens: each user's last tenth of events is the test part, the tenth before it the validation part; the new films' earlier events are taken
+out of the log. A query stands at a user's first such event in the test part, knows everything before it, and wants all of the part.
+Frappe: the rows of CFM's leave-one-out split, without order; a query is a row with its circumstances and knows the user's training rows;
+apps used before stay in. All rows of new apps are asked, those of the training part too. All ten epochs are taken.
+
+What every model reaches is kept in benchmarks/cache/content, so that differences are to all that ran before.
 """
 
 import json
 import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +26,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from penchant.data.dataset import Dataset
+from penchant.data.sources import read_table
 from penchant.features.text import Text, TextSettings
 from penchant.models.collaborative.popularity import Popularity
 from penchant.models.queries import Queries
@@ -24,44 +34,125 @@ from penchant.models.recommender import Recommender
 from penchant.schema.recipe import Recipe
 from penchant.schema.settings import read_settings
 from penchant.studies.lists import Asked, measure
+from penchant.training.trainer import fit_network
+from studies.frappe import table
 from studies.portrait import films, people
-from studies.study import BOOTSTRAP, Changes, Numbers, Outcome, changed, fit_counting, gap, mark_of, numbers, text_of
+from studies.study import BOOTSTRAP, Changes, Numbers, Outcome, changed, fit_counting, mark_of, numbers, text_of
 
-NAME = "movielens-1m-content"
-CACHE = Path(__file__).resolve().parents[1] / "cache" / "ml-1m-content"
+CACHE = Path(__file__).resolve().parents[1] / "cache" / "content"
 NEW = 0.1
-"""Share of the films that are new."""
+"""Share of the items that are new."""
 LEARNT, VALIDATION, TEST = 0.0, 1.0, 2.0
 METRIC = "ndcg@10"
-TEXT = {"kind": "text", "columns": ["title", "plot"]}
-CONTENT = ("genres", "decade", "about")
-LAYERS = {**TEXT, "whitening": "full", "layers": [2, 4, 6]}
+IDS_ALONE: Changes = {"kind": "content_and_id"}
+LAYERS = [2, 4, 6]
 
-NETWORKS: dict[str, Changes] = {
-    "network_id_only": {"features": {"item": dict.fromkeys(CONTENT)}, "network": {"item": {"kind": "content_and_id"}}},
-    "network_content_only": {"features": {"item": {"item_id": None}}},
-    "network": {},
-    "network_unbounded": {"network": {"item": {"kind": "content_and_id"}}},
-    "network_scaled": {"features": {"item": {"about": TEXT}}},
-    "network_linear": {"network": {"adaptor": {"kind": "linear"}}},
-    "network_side": {"features": {"item": {"about": LAYERS}}, "network": {"adaptor": {"kind": "side"}}},
-    "network_static": {"network": {"dynamic": {"kind": "static"}}},
-    "network_dynamic": {"network": {"dynamic": {"kind": "facets"}}},
-    "network_low_rank": {"network": {"dynamic": {"kind": "low_rank"}}},
-    "network_with_image": {"features": {"item": {"poster": {"kind": "image", "column": "item_id", "path": "poster_thumbs_w96.zip"}}}},
+Frames = tuple[pl.DataFrame, pl.DataFrame | None, pl.DataFrame]
+Found = dict[str, NDArray[np.float64]]
+"""NDCG@10 of every query, `{"warm" | "cold": [queries]}`."""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Data whose items have texts.
+
+    Attributes:
+        recipe: Its name.
+        columns: Those of the text.
+        content: Features of items beside their ids.
+        frames: Events with their `stage`, users and items of a folder, given the recipe.
+        asked: Whether all events of new items are asked, or those of the test part alone.
+        more: Networks that only these data can show.
+    """
+
+    recipe: str
+    columns: tuple[str, ...]
+    content: tuple[str, ...]
+    frames: Callable[[Path, Recipe], Frames]
+    asked: bool
+    more: Mapping[str, Changes]
+
+    @property
+    def networks(self) -> dict[str, Changes]:
+        """Our network, and it with one change."""
+        text = {"kind": "text", "columns": list(self.columns)}
+        return {
+            "network_id_only": {"features": {"item": dict.fromkeys(self.content)}, "network": {"item": IDS_ALONE}},
+            "network_content_only": {"features": {"item": {"item_id": None}}, "network": {"item": IDS_ALONE}},
+            "network": {},
+            "network_unbounded": {"network": {"item": IDS_ALONE}},
+            "network_scaled": {"features": {"item": {"about": text}}},
+            "network_linear": {"network": {"adaptor": {"kind": "linear"}}},
+            "network_side": {
+                "features": {"item": {"about": text | {"whitening": "full", "layers": LAYERS}}},
+                "network": {"adaptor": {"kind": "side"}},
+            },
+            "network_static": {"network": {"dynamic": {"kind": "static"}}},
+            "network_dynamic": {"network": {"dynamic": {"kind": "facets"}}},
+            "network_low_rank": {"network": {"dynamic": {"kind": "low_rank"}}},
+            **self.more,
+        }
+
+
+def rated_films(folder: Path, recipe: Recipe) -> Frames:
+    """MovieLens-1M."""
+    events = pl.read_parquet(folder / "ratings_rebuilt.parquet").rename({"userID": "user_id", "movieID": "item_id"})
+    known = events.filter(pl.col("chron_rank").is_not_null()).with_columns(timestamp=pl.col("chron_rank").cast(pl.Float64))
+    place = pl.col("timestamp").rank("ordinal").over("user_id") / pl.len().over("user_id")
+    stage = pl.when(place <= 0.8).then(LEARNT).when(place <= 0.9).then(VALIDATION).otherwise(TEST)
+    return known.select("user_id", pl.col("item_id").cast(pl.String), "timestamp", "rating", stage=stage), people(folder), films(folder)
+
+
+def used_apps(folder: Path, recipe: Recipe) -> Frames:
+    """Frappe."""
+    assert recipe.data.items is not None
+    before, after = (table(folder, name) for name in ("train", "test"))
+    order = pl.int_range(pl.len()).cast(pl.Float64)
+    learnt = before.with_columns(timestamp=order, stage=LEARNT)
+    asked = after.with_columns(timestamp=pl.lit(float(len(before))), stage=TEST)
+    return pl.concat([learnt, asked]), None, read_table(recipe.data.items, folder, "items").frame
+
+
+CATALOGUES = {
+    "ml-1m-content": Catalogue(
+        "movielens-1m-content",
+        ("title", "plot"),
+        ("genres", "decade", "about"),
+        rated_films,
+        asked=False,
+        more={
+            "network_with_image": {
+                "features": {"item": {"poster": {"kind": "image", "column": "item_id", "path": "poster_thumbs_w96.zip"}}}
+            }
+        },
+    ),
+    "frappe-content": Catalogue(
+        "frappe-content",
+        ("name", "description"),
+        ("category", "downloads", "price", "language", "about"),
+        used_apps,
+        asked=True,
+        more={
+            "network_lora": {"features": {"item": {"about": {"tuning": {"kind": "lora"}}}}},
+            "network_full": {"features": {"item": {"about": {"tuning": {"kind": "full"}}}}},
+        },
+    ),
 }
-
-PerUser = dict[str, NDArray[np.float64]]
-"""NDCG@10 of every user who is asked, `{"warm" | "cold": [users]}`."""
 
 
 class Cosine(Recommender):
-    """How alike a film's text is to the mean of those of the history, by the cosine of the frozen encoder's vectors."""
+    """How alike an item's text is to the mean of those of the history, by the cosine of the frozen encoder's vectors.
+
+    Args:
+        columns: Those of the text.
+    """
+
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        self.columns = columns
 
     def _learn(self, data: Dataset) -> None:
-        told = data.log.items.select(pl.struct("title", "plot").alias("about"))["about"]
-        settings = TextSettings(whitening="none")
-        vectors = Text(settings).fit(told).transform(told)
+        told = data.log.items.select(pl.struct(self.columns).alias("about"))["about"]
+        vectors = Text(TextSettings(whitening="none")).fit(told).transform(told)
         self.vectors_ = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
     def scores(self, queries: Queries) -> NDArray[np.float32]:
@@ -73,47 +164,50 @@ class Cosine(Recommender):
 
 
 class Content:
-    """The next films, known and new.
+    """Which items, known and new.
 
     Args:
-        folder: Where MovieLens-1M lies.
+        split: Of `CATALOGUES`.
+        folder: Where its data lie.
     """
 
     headline = "cold.ndcg@10"
-    models = ("popularity", "cosine", *NETWORKS)
-    seeded = tuple(NETWORKS)
-
     quick = "network"
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, split: str, folder: Path) -> None:
+        self.split, self.folder, self.catalogue = split, folder, CATALOGUES[split]
+        self.networks = self.catalogue.networks
+        self.models, self.seeded = ("popularity", "cosine", *self.networks), tuple(self.networks)
 
     def told(self, changes: Changes) -> dict[str, Any]:
-        return changed(tomllib.loads(text_of(NAME)), changes)
+        """What the recipe says, with changes."""
+        return changed(tomllib.loads(text_of(self.catalogue.recipe)), changes)
 
     def recipe(self, changes: Changes) -> Recipe:
-        return read_settings(Recipe, self.told(changes) | {"directory": self.folder}, NAME)
+        return read_settings(Recipe, self.told(changes) | {"directory": self.folder}, self.catalogue.recipe)
 
     def mark(self, model: str) -> str:
-        return mark_of(json.dumps(self.told(NETWORKS[model]))) if model in NETWORKS else mark_of(model)
+        return mark_of(json.dumps(self.told(self.networks[model]))) if model in self.networks else mark_of(model)
 
     @cached_property
     def data(self) -> Dataset:
-        """All events that are left, with what is told of users and films."""
-        events = pl.read_parquet(self.folder / "ratings_rebuilt.parquet").rename({"userID": "user_id", "movieID": "item_id"})
-        known = events.filter(pl.col("chron_rank").is_not_null()).with_columns(
-            timestamp=pl.col("chron_rank").cast(pl.Float64), item_id=pl.col("item_id").cast(pl.String)
-        )
-        place = pl.col("timestamp").rank("ordinal").over("user_id") / pl.len().over("user_id")
-        stage = pl.when(place <= 0.8).then(LEARNT).when(place <= 0.9).then(VALIDATION).otherwise(TEST)
-        left = known.with_columns(stage=stage).filter((pl.col("stage") == TEST) | ~pl.col("item_id").is_in(self.new))
-        frame = left.select("user_id", "item_id", "timestamp", "rating", "stage")
-        return Dataset.from_frames(frame, people(self.folder), films(self.folder), self.recipe({}))
+        """All events there are for the study, with what is told of users and items."""
+        recipe = self.recipe({"history": {"columns": {"stage": {"kind": "number"}}}})  # so that the column is kept; no model reads it
+        events, users, items = self.catalogue.frames(self.folder, recipe)
+        is_new = pl.col("item_id").is_in(self._drawn(items))
+        if self.catalogue.asked:
+            last = events["timestamp"].max()
+            events = events.with_columns(
+                stage=pl.when(is_new).then(TEST).otherwise("stage"), timestamp=pl.when(is_new).then(last).otherwise("timestamp")
+            )
+        else:
+            events = events.filter((pl.col("stage") == TEST) | ~is_new)
+        return Dataset.from_frames(events, users, items, recipe)
 
-    @cached_property
-    def new(self) -> list[str]:
-        """Ids of the films that are new, the same for every seed."""
-        ids = sorted(films(self.folder)["item_id"].to_list())
+    @staticmethod
+    def _drawn(items: pl.DataFrame) -> list[str]:
+        """Ids of the new items, the same for every seed."""
+        ids = sorted(items["item_id"].cast(pl.String).to_list())
         return [ids[place] for place in np.random.default_rng(0).permutation(len(ids))[: round(NEW * len(ids))]]
 
     def part(self, stage: float, recipe: Recipe | None = None) -> Dataset:
@@ -122,49 +216,62 @@ class Content:
 
     @cached_property
     def asked(self) -> dict[str, Asked]:
-        """What is asked of films people know, and of new ones."""
+        """What is asked of items people know, and of new ones."""
         test = self.part(TEST)
-        is_new = np.isin(np.array(test.log.items["item_id"].to_list()), self.new)
+        is_new = np.isin(np.array(test.log.items["item_id"].to_list()), self._drawn(test.log.items))
         return {
-            name: Asked.at_first_wanted(test.part(test.rows[of[test.log.item[test.rows]]]), of)
-            for name, of in (("warm", ~is_new), ("cold", is_new))
+            name: self._asked(test.part(test.rows[of[test.log.item[test.rows]]]), of) for name, of in (("warm", ~is_new), ("cold", is_new))
         }
+
+    def _asked(self, part: Dataset, ranked: NDArray[np.bool_]) -> Asked:
+        if not self.catalogue.asked:
+            return Asked.at_first_wanted(part, ranked)
+        queries = Queries.at_events(part, part.rows)
+        return Asked(queries, np.arange(len(queries)), part.log.item[part.rows], False, ranked)
 
     def run(self, model: str, seed: int, seconds: float | None) -> Outcome:
         fitted, notes = self._fitted(model, seed, seconds)
         own = {name: measure({"m": fitted}, asked, (10,), {}).values["m"][METRIC] for name, asked in self.asked.items()}
-        metrics = {f"{name}.{METRIC}": numbers(BOOTSTRAP.mean(values)) for name, values in own.items()}
+        metrics = {f"{name}.{METRIC}": self._mean(name, values) for name, values in own.items()}
         if seconds:
-            return Outcome(f"benchmarks/recipes/{NAME}.toml, at most {seconds:g} s", metrics)
+            return Outcome(f"recipes/{self.catalogue.recipe}.toml, at most {seconds:g} s", metrics)
         CACHE.mkdir(parents=True, exist_ok=True)
         np.savez(self._file(model, seed), **own)
-        setting = f"benchmarks/recipes/{NAME}.toml, {NETWORKS[model]}" if model in NETWORKS else "training part"
+        setting = f"recipes/{self.catalogue.recipe}.toml, {self.networks[model]}" if model in self.networks else "training part"
         return Outcome(setting, metrics, self._gaps(own, model, seed), notes)
 
     def _fitted(self, model: str, seed: int, seconds: float | None) -> tuple[Recommender, dict[str, Any]]:
-        if model not in NETWORKS:
-            return {"popularity": Popularity, "cosine": Cosine}[model]().fit(self.part(LEARNT)), {}
+        if model not in self.networks:
+            made = Popularity() if model == "popularity" else Cosine(self.catalogue.columns)
+            return made.fit(self.part(LEARNT)), {}
         training = {"seed": seed, **({"seconds": seconds} if seconds else {})}
-        recipe = self.recipe({**NETWORKS[model], "training": training})
-        fitted, best = fit_counting(recipe, self.part(LEARNT, recipe), self.part(VALIDATION, recipe))
+        recipe = self.recipe({**self.networks[model], "training": training})
+        train, valid = self.part(LEARNT, recipe), self.part(VALIDATION, recipe)
+        fitted, best = fit_counting(recipe, train, valid) if len(valid) else (fit_network(recipe, train), recipe.training.epochs)
         return fitted, {"best_epoch": best, "weights": sum(each.numel() for each in fitted.network.parameters())}
 
     def _file(self, model: str, seed: int) -> Path:
-        return CACHE / f"{model}-{self.mark(model)}-{seed if model in self.seeded else 0}.npz"
+        return CACHE / f"{self.split}-{model}-{self.mark(model)}-{seed if model in self.seeded else 0}.npz"
 
-    def _gaps(self, own: PerUser, model: str, seed: int) -> dict[str, dict[str, Numbers]]:
-        """To all that have run: paired differences, and on new films how many times as good."""
+    def _mean(self, name: str, values: NDArray[np.float64]) -> Numbers:
+        """The mean over queries; the interval draws users, each with all its queries."""
+        _, user = np.unique(self.asked[name].queries.user, return_inverse=True)
+        queries = np.bincount(user)
+        return numbers(BOOTSTRAP.mean(np.bincount(user, weights=values) / queries, queries))
+
+    def _gaps(self, own: Found, model: str, seed: int) -> dict[str, dict[str, Numbers]]:
+        """To all that have run: paired differences, and on new items how many times as good."""
         found: dict[str, dict[str, Numbers]] = {}
         for other in self.models:
             if other == model or not self._file(other, seed).is_file():
                 continue
             with np.load(self._file(other, seed)) as kept:
-                theirs: PerUser = dict(kept)
-            found[other] = {f"{name}.{METRIC}": gap(BOOTSTRAP.mean_difference(own[name], theirs[name])) for name in own}
-            found[other]["cold times"] = {"value": round(float(own["cold"].mean() / theirs["cold"].mean()), 3)}
+                theirs: Found = dict(kept)
+            found[other] = {f"{name}.{METRIC}": self._mean(name, own[name] - theirs[name]) for name in own}
+            found[other]["cold, times"] = {"value": round(float(own["cold"].mean() / theirs["cold"].mean()), 3)}
         return found
 
 
 def study(split: str, data: Path) -> Content:
-    """ml-1m-content."""
-    return Content(data / "ml-1m")
+    """ml-1m-content or frappe-content."""
+    return Content(split, data / ("ml-1m" if split.startswith("ml-1m") else "frappe"))

@@ -79,19 +79,16 @@ class FrappeContext:
     @cached_property
     def parts(self) -> tuple[Dataset, Dataset]:
         """All training rows, and the test rows."""
-        return self._divided(self._table("train"), self._table("test"))
+        return self._divided(table(self.folder, "train"), table(self.folder, "test"))
 
     @cached_property
     def rehearsal(self) -> tuple[Dataset, Dataset]:
         """The split once more within the training rows, for choosing settings: one row drawn from each full (user, context) asks."""
-        drawn = self._table("train").with_row_index("row").sample(fraction=1, shuffle=True, seed=0)
+        drawn = table(self.folder, "train").with_row_index("row").sample(fraction=1, shuffle=True, seed=0)
         group = ("user_id", *CONTEXT)
         held = drawn.filter((pl.len().over(group) >= FULL) & (pl.int_range(pl.len()).over(group) == 0))
         rest = drawn.join(held, on="row", how="anti").sort("row")
         return self._divided(rest.drop("row"), held.drop("row"))
-
-    def _table(self, name: str) -> pl.DataFrame:
-        return _rows(self.folder / "cfm_loo" / f"{name}.csv")
 
     def _divided(self, before: pl.DataFrame, after: pl.DataFrame) -> tuple[Dataset, Dataset]:
         """Rows in order, and rows that share the moment after them."""
@@ -164,7 +161,7 @@ class FrappeContext:
         self._scratch = TemporaryDirectory()  # goes with the study
         path = Path(self._scratch.name) / "edges.csv"
         ends = (pl.format("user {}", "user_id").alias("user"), pl.format("app {}", "item_id").alias("app"))
-        self._table("train").select("user_id", "item_id", *ends).write_csv(path)
+        table(self.folder, "train").select("user_id", "item_id", *ends).write_csv(path)
         return path
 
     @cached_property
@@ -245,9 +242,9 @@ def _without_context(recipe: Recipe, columns: Collection[str] = CONTEXT) -> Reci
     return recipe.model_copy(update={"features": features, "history": recipe.history.model_copy(update={"columns": past})})
 
 
-def _rows(path: Path) -> pl.DataFrame:
-    """Rows coded as `user-…-city,app-cost`, as text columns."""
-    lines = path.read_text(encoding="utf8").split()
+def table(folder: Path, name: str) -> pl.DataFrame:
+    """Rows of CFM's `train` or `test` as text columns `COLUMNS`; the file codes them as `user-…-city,app-cost`."""
+    lines = (folder / "cfm_loo" / f"{name}.csv").read_text(encoding="utf8").split()
     cells = [line.replace(",", "-").split("-") for line in lines]
     return pl.DataFrame(dict(zip(COLUMNS, map(list, zip(*cells, strict=True)), strict=True)))
 
