@@ -2,11 +2,12 @@
 
 MovieLens-1M with plots and abstracts, Frappe with descriptions.
 
-One item in ten, drawn, is new: nothing is learnt of it but what it is about. `warm.ndcg@10` ranks the other items for those of them that are
-asked, `cold.ndcg@10` the new items for the new ones. Intervals draw users.
+One item in ten, drawn, is new: nothing is learnt of it but what it is about. `warm.ndcg@10` ranks the other items for those of them that
+are asked, `cold.ndcg@10` the new items for the new ones. Intervals draw users.
 
-MovieLens: each user's last tenth of events is the test part, the tenth before it the validation part; the new films' earlier events are taken
-out of the log. A query stands at a user's first such event in the test part, knows everything before it, and wants all of the part.
+MovieLens: each user's last tenth of events is the test part, the tenth before it the validation part; earlier events of new films are
+taken out of the log. A query stands at a user's first such event in the test part, knows everything before it, and wants all of the part.
+
 Frappe: the rows of CFM's leave-one-out split, without order; a query is a row with its circumstances and knows the user's training rows;
 apps used before stay in. All rows of new apps are asked, those of the training part too. All ten epochs are taken.
 
