@@ -133,8 +133,19 @@ class NetworkRecommender(Recommender):
 
     @property
     def item_vectors(self) -> Tensor:
-        """Vectors of the catalogue `[items, width]`, after `refresh`."""
+        """Vectors of the catalogue `[items, width]` before anything moves them, as histories read them, after `refresh`."""
         return self.known.vectors
+
+    @property
+    def item_index(self) -> Tensor:
+        """What retrieval's queries are multiplied by `[items, width of the index]`, the same for all users and contexts."""
+        return self.known.searched
+
+    @property
+    @torch.inference_mode()
+    def usual_item_vectors(self) -> Tensor:
+        """Vectors of the catalogue `[items, width]` for nobody in particular, to hold items against each other."""
+        return self.network.usual(self.known)
 
     @torch.inference_mode()
     def items_of(self, features: Mapping[str, NDArray[Any]]) -> Items:
@@ -203,8 +214,8 @@ class NetworkRecommender(Recommender):
         if self.network.retrieval is None:
             rows = np.tile(np.arange(len(self.item_vectors)), (len(encoding.users), 1))
             return self.combine(self.judge(encoding, rows, moments), encoding)
-        scores = encoding.users[:, 0] @ self.item_vectors.T
-        added = self.network.beside(encoding, torch.ones(len(scores), 1, dtype=torch.bool), self.item_vectors)
+        scores = self.network.query(encoding)[:, 0] @ self.item_index.T
+        added = self.network.beside(encoding, torch.ones(len(scores), 1, dtype=torch.bool), self.item_index)
         if added is not None:
             scores = scores + added
         found: NDArray[np.float32] = scores.float().numpy()
@@ -276,11 +287,12 @@ class NetworkRecommender(Recommender):
             standing = {name: torch.from_numpy(array).unsqueeze(1) for name, array in counted.items()}
             outputs = {name: output[:, 0] for name, output in self._rank(encoding, candidates, standing).items()}
         if self.network.retrieval is not None:
-            scores = (candidates.vectors[:, 0] * encoding.users).sum(-1)
+            moved = self.network.move(encoding, candidates).vectors[:, 0]
+            scores = (moved * encoding.users).sum(-1)
             if encoding.repeats is not None:
                 scores = scores + self.network.repeats.at(encoding.past, encoding.repeats[:, 0], rows)
             if self.network.discount is not None and encoding.spread is not None:
-                scores = scores - self.network.discount.at(self.network.retrieval.name, encoding.spread, candidates.vectors[:, 0])
+                scores = scores - self.network.discount.at(self.network.retrieval.name, encoding.spread, moved)
             outputs[self.network.retrieval.name] = scores
         return outputs
 
@@ -359,8 +371,8 @@ class NetworkRecommender(Recommender):
         return relations.best(self, relations.task_of(self, task), users, k)
 
     def item_similarities(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Cosines of some items' vectors with all items', `[rows, items]`."""
-        vectors = torch.nn.functional.normalize(self.item_vectors, dim=1)
+        """Cosines of some items' usual vectors with all items', `[rows, items]`."""
+        vectors = torch.nn.functional.normalize(self.usual_item_vectors, dim=1)
         cosines: NDArray[np.float32] = (vectors[torch.from_numpy(rows)] @ vectors.T).float().numpy()
         return cosines
 
