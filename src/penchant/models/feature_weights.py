@@ -1,8 +1,8 @@
 """What of an item matters for a user in a context: a number for each of its features, which add up to the score.
 
-The weights are Shapley values (Lundberg and Lee 2017, section 3): what a feature adds to the score when it becomes known, on the average over
-all orders in which the item's features may become known. Nothing is read off the network's inside: it is asked again and again as it would
-be about an item of which no more is known, so that the weights hold whatever the network is made of.
+The weights are Shapley values (Lundberg and Lee 2017, section 3): what a feature adds to the score when it becomes known, on the average
+over all orders in which the item's features may become known. Nothing is read off the network's inside: it is asked again and again as it
+would be about an item of which no more is known, so that the weights hold whatever the network is made of.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,8 +37,8 @@ def feature_weights(recommender: "NetworkRecommender", queries: Queries, rows: S
         task: Whose score; that of retrieval, or of the first task where nothing retrieves, when absent.
 
     Returns:
-        `pair` (the query's place), `feature`, `weight`, `share` of the pair's weights without their signs, and `nothing`: the score of an item
-        of which no feature is known, by which the weights fall short of the item's score.
+        `pair` (the query's place), `feature`, `weight`, `share` of the pair's weights without their signs, and `nothing`: the score of an
+        item of which no feature is known, by which the weights fall short of the item's score.
 
     Raises:
         TargetError: for a task that judges no items.
@@ -52,7 +52,9 @@ def feature_weights(recommender: "NetworkRecommender", queries: Queries, rows: S
         share = pl.col("weight").abs() / pl.max_horizontal(pl.col("weight").abs().sum(), 1e-12)
         parts.append(pl.DataFrame(told).with_columns(share=share).sort("share", descending=True, maintain_order=True))
     kinds = {"pair": pl.Int64, "feature": pl.String, "weight": pl.Float64, "share": pl.Float64, "nothing": pl.Float64}
-    return pl.concat([pl.DataFrame(schema=kinds), *(part.select(pl.col(each).cast(kind) for each, kind in kinds.items()) for part in parts)])
+    return pl.concat(
+        [pl.DataFrame(schema=kinds), *(part.select(pl.col(each).cast(kind) for each, kind in kinds.items()) for part in parts)]
+    )
 
 
 def shapley(score: Callable[[Sets], Scores], features: int) -> tuple[Scores, float]:
@@ -103,7 +105,9 @@ def _asked(recommender: "NetworkRecommender", query: Queries, row: int, task: st
 
     def score(sets: Sets) -> Scores:
         # 0 is the unknown value of an index, the padding of a bag, and the mean of a vector
-        shown = {name: array * known.reshape(-1, *[1] * (array.ndim - 1)) for (name, array), known in zip(told.items(), sets.T, strict=True)}
+        shown = {
+            name: array * known.reshape(-1, *[1] * (array.ndim - 1)) for (name, array), known in zip(told.items(), sets.T, strict=True)
+        }
         items = recommender.items_of({name: array.astype(told[name].dtype) for name, array in shown.items()})
         candidates = items.at(torch.arange(len(sets)).view(1, 1, -1))
         judged = recommender.judge_as(encoding, candidates, np.full((1, len(sets)), row), query.moment)

@@ -159,7 +159,7 @@ class Network(nn.Module):
         return Items(vectors, torch.cat(fields, dim=-2) if self.reads_fields else None, None if index is vectors else index)
 
     def query(self, encoding: "Encoding") -> Tensor:
-        """What retrieval multiplies the index of items by, `[batch, targets, width of the index]`: the user, with the movement folded in."""
+        """The user with the movement folded in, `[batch, targets, width of the index]`: retrieval's products are with this."""
         folded: Tensor = self.dynamic.query(encoding.users, encoding.gates)
         return folded
 

@@ -435,7 +435,7 @@ class NetworkRecommender(Recommender):
     ) -> tuple[NDArray[np.int64], Queries]:
         """Item rows `[n]`, and a query for each user beside them."""
         self._check_ready()
-        rows = self._rows_of(users, items)
+        rows = self._item_rows(users, items)
         return rows, Queries.now(self.log_, users, self._moment(len(users), context, scenario))
 
     def item_similarities(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:

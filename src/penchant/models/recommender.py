@@ -163,11 +163,11 @@ class Recommender(ABC):
             NotFittedError: before `fit`.
         """
         self._check_ready()
-        rows = self._rows_of(users, items)
+        rows = self._item_rows(users, items)
         queries = Queries.now(self.log_, users, self._moment(len(users), context, None))
         return self.scores_of(queries, rows[:, None])[:, 0]
 
-    def _rows_of(self, users: Sequence[Any], items: Sequence[Any]) -> NDArray[np.int64]:
+    def _item_rows(self, users: Sequence[Any], items: Sequence[Any]) -> NDArray[np.int64]:
         """The row of each item `[n]`, one beside each user."""
         self._check_users(users, "fallback")
         if len(users) != len(items):

@@ -72,4 +72,5 @@ class Facets(nn.Module):
         return total
 
     def _apart(self, index: Tensor) -> Tensor:
-        return index.unflatten(-1, (self.count, self.width))
+        """Facets `[..., K, width]`."""
+        return index.reshape(*index.shape[:-1], self.count, self.width)

@@ -22,7 +22,7 @@ class MovementGates(nn.Module):
 
     def __init__(self, width: int, start: Tensor, constant: bool = False) -> None:
         super().__init__()
-        self.constant = constant
+        self.constant, self.width = constant, width
         self.register_buffer("start", start, persistent=False)
         self.register_buffer("seen", start.clone())
         self.layers = feed_forward(2 * width, width, len(start))
@@ -46,5 +46,5 @@ class MovementGates(nn.Module):
         """The mean gates `[gates]` of those who asked of late in training."""
         if not self.constant:
             return self.seen
-        found: Tensor = self.start + self.layers(torch.ones(self.layers[0].in_features, device=self.start.device))
+        found: Tensor = self.start + self.layers(torch.ones(2 * self.width, device=self.start.device))
         return found

@@ -59,7 +59,8 @@ class LowRank(nn.Module):
             gates: As `gates` gave them.
             index: Of items `[n, width]`.
         """
-        along, up = self.down(index), self.up.weight  # [n, rank], [width, rank]
+        along: Tensor = self.down(index)  # [n, rank]
+        up: Tensor = self.up.weight  # [width, rank]
         total = weights @ index.square().T
         for place in range(up.shape[1]):
             total = total + 2 * gates[:, place, None] * ((weights * up[:, place]) @ index.T) * along[:, place]
