@@ -126,6 +126,43 @@ def weather(users: int = 40, events: int = 12, seed: int = 0) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp", "sky", "outside"], orient="row")
 
 
+REASONS = 3
+"""Why something may be wanted, in `reasons_dataset`."""
+
+
+def reasons_dataset(network: str = "", users: int = 150, items: int = 64, events: int = 12, seed: int = 0) -> Dataset:
+    """An item is wanted for one of three reasons, which the circumstances name: its kind in that respect is the one the user likes.
+
+    Kinds and likes are drawn from four values each, and the item from all that suit.
+
+    Args:
+        network: More lines of the network's section.
+        users, items, events, seed: How many there are, events of each user, and where chance comes from.
+    """
+    random = np.random.default_rng(seed)
+    kinds, likes = random.integers(4, size=(items, REASONS)), random.integers(4, size=(users, REASONS))
+    rows = []
+    for user in range(users):
+        for step, why in enumerate(random.integers(REASONS, size=events)):
+            item = random.choice(np.flatnonzero(kinds[:, why] == likes[user, why]))
+            rows.append((f"u{user}", f"i{item}", NOON + 7.0 * user + 60.0 * step, f"why{why}"))
+    told = {"user": ("likes", likes), "item": ("kind", kinds)}
+    tables = [
+        {f"{owner}_id": [f"{owner[0]}{row}" for row in range(len(drawn))]}
+        | {f"{name}{reason}": [f"v{value}" for value in drawn[:, reason]] for reason in range(REASONS)}
+        for owner, (name, drawn) in told.items()
+    ]
+    features = [f'{owner}.{name}{reason} = {{ kind = "category" }}' for owner, (name, _) in told.items() for reason in range(REASONS)]
+    lines = [
+        NEXT, '[features]\nitem.item_id = { kind = "category" }\ncontext.why = { kind = "category" }', *features,
+        '[history]\nlength = 12\ncolumns.why = { kind = "category" }',
+        f"[network]\nwidth = 8\ndropout = 0.0\nhistory = {{ kind = 'transformer', layers = 1 }}\n{network}",
+        "[training]\nepochs = 40\nbatch_events = 512\nlearning_rate = 0.01\n",
+    ]  # fmt: skip
+    frame = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp", "why"], orient="row")
+    return dataset(frame, "\n".join(lines), *tables)
+
+
 def film_events() -> pl.DataFrame:
     """A log of two tastes: red viewers want alpha films, blue viewers want beta films.
 

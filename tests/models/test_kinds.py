@@ -15,7 +15,7 @@ from penchant.schema.kinds import kinds_in
 from penchant.training.trainer import fit_network
 from tests.small_data import FILM_RECIPE, film_dataset
 
-SLOTS = ("item", "history", "context", "candidate", "interaction", "scenario", "experts", "repeats")
+SLOTS = ("item", "dynamic", "history", "context", "candidate", "interaction", "scenario", "experts", "repeats")
 KINDS = [(slot, kind) for slot in SLOTS for kind in sorted(kinds_in(f"penchant.models.blocks.{slot}"))]
 BRIEF = FILM_RECIPE.replace("epochs = 8", "epochs = 1")
 

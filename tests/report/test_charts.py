@@ -7,16 +7,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from penchant.report.charts import WIDTH, Bar, BarChart, LineChart, Series, Sketch, Strip, nice_ticks
+from penchant.report.charts import WIDTH, Bar, BarChart, LineChart, Series, Sketch, Strip, Vector, VectorChart, nice_ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def parsed(chart: LineChart | BarChart) -> ElementTree.Element:
+def parsed(chart: LineChart | BarChart | VectorChart) -> ElementTree.Element:
     return ElementTree.fromstring(str(chart.svg()))
 
 
-def words(chart: LineChart | BarChart) -> list[str]:
+def words(chart: LineChart | BarChart | VectorChart) -> list[str]:
     return [element.text or "" for element in parsed(chart).iter(f"{SVG}text")]
 
 
@@ -100,10 +100,30 @@ def test_negative_bars_end_at_zero() -> None:
     assert float(down.get("x")) + float(down.get("width")) == pytest.approx(float(up.get("x")), abs=0.1)
 
 
+def test_that_charts_may_share_a_scale() -> None:
+    """0.5 of a span from -1 to 1 is a quarter of the width, from its middle."""
+    chart = BarChart("t", [Bar("a", 0.5)], span=(-1.0, 1.0))
+    bar = next(element for element in parsed(chart).iter(f"{SVG}rect"))
+    assert (float(bar.get("x", 0)), float(bar.get("width", 0))) == (197.0, 97.5)
+
+
+def test_that_a_vectors_numbers_are_shaded_by_side_and_size() -> None:
+    chart = VectorChart("t", [Vector("one", (1.0, -0.5, 0.0, nan)), Vector("other", (0.5, 0.5, 0.25, -1.0))])
+    cells = [(path.get("class"), path.get("fill-opacity"), path.get("d", "").count("M")) for path in parsed(chart).iter(f"{SVG}path")]
+    assert cells == [("above", "1.0", 1), ("below", "0.5", 1), ("above", "0.25", 1), ("above", "0.5", 2), ("below", "1.0", 1)]
+    assert words(chart)[:2] == ["one", "other"]
+    assert next(parsed(chart).iter(f"{SVG}path")).get("d") == "M2.0 19h99.0v16h-99.0z"
+    assert (parsed(chart).findtext(f"{SVG}desc") or "").startswith("one: 3 numbers from -0.5 to 1; other: 4 numbers from -1 to 0.5")
+
+
 @pytest.mark.parametrize(
-    "chart", [LineChart("t", "x", "y", []), BarChart("t", []), BarChart("t", [Bar("a", nan)]), BarChart("t", [Bar("a", 0.0)])]
-)
-def test_charts_without_values_are_still_charts(chart: LineChart | BarChart) -> None:
+    "chart",
+    [
+        LineChart("t", "x", "y", []), BarChart("t", []), BarChart("t", [Bar("a", nan)]), BarChart("t", [Bar("a", 0.0)]),
+        VectorChart("t", []), VectorChart("t", [Vector("a", ())]), VectorChart("t", [Vector("a", (0.0, nan))]),
+    ],
+)  # fmt: skip
+def test_charts_without_values_are_still_charts(chart: LineChart | BarChart | VectorChart) -> None:
     assert parsed(chart).find(f"{SVG}title").text == "t"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from math import isnan
 
 from penchant.evaluation.metrics.calibration import CalibrationPoint
+from penchant.evaluation.moving_item import moving_item_section
 from penchant.evaluation.slices import ALL
 from penchant.evaluation.summary import Comparison, Difference, Evaluation, Metric, best, number, p_value_text, spread_text
 from penchant.report.charts import Bar, BarChart, LineChart, Series
@@ -25,6 +26,7 @@ def evaluation_page(evaluation: Evaluation, footer: str = "") -> Page:
         *(_task(evaluation, task) for task in evaluation.tasks),
         *_comparisons(evaluation),
         *_runs(evaluation),
+        *([moving_item_section(evaluation.moving_item)] if evaluation.moving_item else []),
         *_training(evaluation),
     ]
     return Page(evaluation.title, sections, lead=_lead(evaluation), figures=_figures(evaluation), footer=footer)

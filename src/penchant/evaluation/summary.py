@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from penchant.evaluation.metrics.calibration import CalibrationPoint
+from penchant.evaluation.moving_item import MovingItem
 from penchant.evaluation.slices import ALL
 from penchant.schema.errors import DataError
 
@@ -128,6 +129,7 @@ class Evaluation:
         facts: Short facts shown first ("users" -> "943").
         warnings: What makes numbers look better, or mean something else, than a reader thinks, in sentences.
         runs: The fits of a comparison.
+        moving_item: How one item moves; None for a model whose items stand still.
     """
 
     title: str
@@ -140,6 +142,7 @@ class Evaluation:
     facts: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     runs: tuple[Run, ...] = ()
+    moving_item: MovingItem | None = None
 
     @property
     def models(self) -> list[str]:

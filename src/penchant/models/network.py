@@ -1,10 +1,11 @@
 """The flagship network: one network for retrieval and ranking, every task, every scenario.
 
 items     S = content + id                                  [items, width]
+moved     S(u, c): what the item is for this user in this context; S itself unless `network.dynamic` says otherwise
 history   H = causal transformer(profile, events)           [batch, 1 + length, width]
 user      u = H at the last visible event, then a layer in which context and scenario query the visible history
-retrieve  u · S, and what it is worth that the user chose the item before
-told      u, S, u * S, what S finds in H, context, counts of S; and the fields they are made of, every feature by itself
+retrieve  u · S(u, c), folded into a query so that one static index serves all; and what it is worth that the user chose the item before
+told      u, S(u, c), their product, what S(u, c) finds in H, context, counts of S; and the fields they are made of, every feature by itself
 rank      interaction(told, fields) -> scenario gates -> experts -> one representation per task -> scenario gates -> towers -> heads
 """
 
@@ -85,6 +86,10 @@ class Network(nn.Module):
             self.gates_out = nn.ModuleList([_part("scenario", gates, width, represented) for _ in self.tasks])
             self.members = Members(settings.members, joined, judged, len(self.tasks)) if settings.members > 1 else None
             self.towers = nn.ModuleList([layers(represented, settings.tower, dropout, settings.activation) for _ in self.tasks])
+        self.dynamic = _part("dynamic", settings.dynamic, width, dropout)
+        if settings.dynamic.kind != "none" and not self._reads_vectors:
+            do = "Add a task of kind 'next_item', let the interaction be told, or take dynamic out."
+            raise RecipeError("network.dynamic", must="'none' where no task reads items' vectors", came=f"'{settings.dynamic.kind}'", do=do)
 
     @staticmethod
     def _shared(features: FeatureSet) -> list[str]:
@@ -110,8 +115,13 @@ class Network(nn.Module):
     @property
     def reads_fields_alone(self) -> bool:
         """Whether no task reads anything else."""
-        sums = self.retrieval is not None or self.interaction.reads_told or self.discount is not None
-        return self.reads_fields and not sums
+        return self.reads_fields and not self._reads_vectors
+
+    @property
+    def _reads_vectors(self) -> bool:
+        """Whether a task reads candidates' vectors."""
+        ranks = bool(self.tasks) and (bool(self.interaction.reads_told) or self.discount is not None)
+        return self.retrieval is not None or ranks
 
     def beside(self, encoding: "Encoding", asks: Tensor, items: Tensor) -> Tensor | None:
         """What retrieval adds to the products of users with items `[m, items]`, for `m` targets; None where it adds nothing.
@@ -119,14 +129,16 @@ class Network(nn.Module):
         Args:
             encoding: Of a batch.
             asks: Which of its targets are meant `[batch, targets]`.
-            items: Vectors of all items that the encoding's past numbers `[items, width]`.
+            items: The index of all items that the encoding's past numbers `[items, width of the index]`.
         """
         added = None
         if encoding.repeats is not None:
             past = encoding.past.unsqueeze(1).expand_as(encoding.repeats)[asks]
             added = self.repeats.everywhere(past, encoding.repeats[asks], len(items))
         if self.retrieval is not None and self.discount is not None and encoding.spread is not None:
-            less = self.discount.everywhere(self.retrieval.name, encoding.spread[asks], items)
+            gates = None if encoding.gates is None else encoding.gates[asks]
+            variance = self.dynamic.squares(encoding.spread[asks].square(), gates, items)
+            less = self.discount.of(self.retrieval.name, variance)
             added = -less if added is None else added - less
         return added
 
@@ -142,7 +154,22 @@ class Network(nn.Module):
             fields = torch.cat(self.item.fields(features), dim=-2)
             return Items(self.nobody.expand(len(fields), -1), fields)
         vectors, fields = self.item(features)
-        return Items(vectors, torch.cat(fields, dim=-2) if self.reads_fields else None)
+        index = self.dynamic.index(vectors)
+        return Items(vectors, torch.cat(fields, dim=-2) if self.reads_fields else None, None if index is vectors else index)
+
+    def query(self, encoding: "Encoding") -> Tensor:
+        """The user with the movement folded in, `[batch, targets, width of the index]`: retrieval's products are with this."""
+        folded: Tensor = self.dynamic.query(encoding.users, encoding.gates)
+        return folded
+
+    def move(self, encoding: "Encoding", candidates: "Items") -> "Items":
+        """Items `[batch, targets, k]` as they are for who asks; nothing is normed from here on, or retrieval's fold would not be these."""
+        return Items(self.dynamic.moved(candidates.searched, encoding.gates), candidates.fields)
+
+    def usual(self, items: "Items") -> Tensor:
+        """Vectors of items `[n, width]` for nobody in particular: as they are moved on the average of training."""
+        vectors: Tensor = self.dynamic.usual(items.searched)
+        return vectors
 
     def encode(self, batch: Batch, items: Tensor) -> "Encoding":
         """Everything that does not depend on a candidate.
@@ -182,6 +209,7 @@ class Network(nn.Module):
             now.spread,
             now.divergence,
             self.numbers.of_who_asks(batch) if self.tasks and self.numbers is not None else None,
+            self.dynamic.gates(users, context + scenario, batch.present),
         )
 
     def _profiles_alone(self, batch: Batch) -> "Encoding":
@@ -203,7 +231,7 @@ class Network(nn.Module):
             standing: What is counted of each candidate as of the target `{name: [batch, targets, k, *]}`; empty where nothing is.
             asked: Which targets are meant `[batch, targets]`, the others cost nothing and get 0; None for all.
         """
-        found = None
+        found, candidates = None, self.move(encoding, candidates)
         if self.interaction.reads_told:
             found = self.candidate(candidates.vectors, encoding.context, encoding.history, encoding.age)
         if asked is None or asked.all():
@@ -245,23 +273,34 @@ class Items:
     Attributes:
         vectors: Their vectors `[..., width]`.
         fields: The vectors of their features `[..., features, width]`; None where the ranking path does not read them.
+        index: What retrieval searches and items are moved from `[..., width of the index]`; None where it is their vectors.
     """
 
     vectors: Tensor
     fields: Tensor | None
+    index: Tensor | None = None
+
+    @property
+    def searched(self) -> Tensor:
+        """The index, whatever it is."""
+        return self.vectors if self.index is None else self.index
 
     def at(self, rows: Tensor) -> "Items":
         """Some of `[n]` items, `[...]` as the rows are."""
+        index = None if self.index is None else self.index[rows]
         if self.fields is None:
-            return Items(self.vectors[rows], None)
+            return Items(self.vectors[rows], None, index)
         fields = nn.functional.embedding(rows, self.fields.flatten(1))
-        return Items(self.vectors[rows], fields.view(*rows.shape, *self.fields.shape[1:]))
+        return Items(self.vectors[rows], fields.view(*rows.shape, *self.fields.shape[1:]), index)
 
     @staticmethod
     def cat(several: "Sequence[Items]") -> "Items":
         """Several `[n]` items after one another."""
         fields = [one.fields for one in several if one.fields is not None]
-        return Items(torch.cat([one.vectors for one in several]), torch.cat(fields) if fields else None)
+        index = [one.index for one in several if one.index is not None]
+        return Items(
+            torch.cat([one.vectors for one in several]), torch.cat(fields) if fields else None, torch.cat(index) if index else None
+        )
 
 
 def _told(encoding: "Encoding", candidates: Tensor, found: Tensor, counts: Tensor | None) -> Tensor:
@@ -302,6 +341,7 @@ class Encoding:
         spread: Standard deviation of the context `[batch, targets, width]`; None where it is a point.
         divergence: What its distribution costs `[batch, targets]`; None where it is a point.
         numbers: Those of profile and context as they are `[batch, targets, numbers]`; None where nothing reads them.
+        gates: How far items move for each target `[batch, targets, gates]`; None where they stand still.
     """
 
     users: Tensor
@@ -315,6 +355,7 @@ class Encoding:
     spread: Tensor | None = None
     divergence: Tensor | None = None
     numbers: Tensor | None = None
+    gates: Tensor | None = None
 
     def only(self, some: Callable[[Tensor | None], Any]) -> "Encoding":
         """The same with what is told of each target given by `some` of it; the history is left as it is."""
@@ -332,7 +373,7 @@ class Encoding:
     def draw(self, generator: torch.Generator) -> "Encoding":
         """The same in circumstances as they might be: users and context moved by one draw from the spread; itself where there is none.
 
-        A user's product with an item then has the variance that `Discount` reckons with, `sum of (spread * item)²`.
+        A user's product with an item then has the variance that `Discount` reckons with, `sum of (spread * item)²`; items move as they did.
         """
         if self.spread is None:
             return self

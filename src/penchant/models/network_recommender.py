@@ -19,6 +19,7 @@ from penchant.models.by_scenario import Placement, Scenarios
 from penchant.models.calibration import Calibration
 from penchant.models.candidate_source import CandidateSource, each_once
 from penchant.models.classic import sources
+from penchant.models.feature_weights import feature_weights
 from penchant.models.final_score import FinalScore
 from penchant.models.network import Encoding, Items, Network
 from penchant.models.queries import Queries
@@ -133,8 +134,19 @@ class NetworkRecommender(Recommender):
 
     @property
     def item_vectors(self) -> Tensor:
-        """Vectors of the catalogue `[items, width]`, after `refresh`."""
+        """Vectors of the catalogue `[items, width]` before anything moves them, as histories read them, after `refresh`."""
         return self.known.vectors
+
+    @property
+    def item_index(self) -> Tensor:
+        """What retrieval's queries are multiplied by `[items, width of the index]`, the same for all users and contexts."""
+        return self.known.searched
+
+    @property
+    @torch.inference_mode()
+    def usual_item_vectors(self) -> Tensor:
+        """Vectors of the catalogue `[items, width]` for nobody in particular, to hold items against each other."""
+        return self.network.usual(self.known)
 
     @torch.inference_mode()
     def items_of(self, features: Mapping[str, NDArray[Any]]) -> Items:
@@ -203,8 +215,8 @@ class NetworkRecommender(Recommender):
         if self.network.retrieval is None:
             rows = np.tile(np.arange(len(self.item_vectors)), (len(encoding.users), 1))
             return self.combine(self.judge(encoding, rows, moments), encoding)
-        scores = encoding.users[:, 0] @ self.item_vectors.T
-        added = self.network.beside(encoding, torch.ones(len(scores), 1, dtype=torch.bool), self.item_vectors)
+        scores = self.network.query(encoding)[:, 0] @ self.item_index.T
+        added = self.network.beside(encoding, torch.ones(len(scores), 1, dtype=torch.bool), self.item_index)
         if added is not None:
             scores = scores + added
         found: NDArray[np.float32] = scores.float().numpy()
@@ -268,19 +280,29 @@ class NetworkRecommender(Recommender):
             items: Candidate rows `[batch, k]`.
             moments: `timestamp`, and the columns beside the item that candidates are counted by, `[batch]`; not read where none are.
         """
-        rows = torch.from_numpy(items)
-        candidates = self.known.at(rows.unsqueeze(1))
-        outputs = {}
+        return self.judge_as(encoding, self.known.at(torch.from_numpy(items).unsqueeze(1)), items, moments)
+
+    @torch.inference_mode()
+    def judge_as(self, encoding: Encoding, candidates: Items, items: NDArray[np.integer], moments: pl.DataFrame) -> dict[str, Tensor]:
+        """As `judge`, of items that are told otherwise than the catalogue tells them.
+
+        Args:
+            encoding, moments: As `judge` takes them.
+            candidates: What they are `[batch, 1, k]`.
+            items: The rows that were chosen before and are counted in their place `[batch, k]`.
+        """
+        rows, outputs = torch.from_numpy(items), {}
         if self.network.tasks:
             counted = self.features.encode_candidates(moments, self.catalogue, items)
             standing = {name: torch.from_numpy(array).unsqueeze(1) for name, array in counted.items()}
             outputs = {name: output[:, 0] for name, output in self._rank(encoding, candidates, standing).items()}
         if self.network.retrieval is not None:
-            scores = (candidates.vectors[:, 0] * encoding.users).sum(-1)
+            moved = self.network.move(encoding, candidates).vectors[:, 0]
+            scores = (moved * encoding.users).sum(-1)
             if encoding.repeats is not None:
                 scores = scores + self.network.repeats.at(encoding.past, encoding.repeats[:, 0], rows)
             if self.network.discount is not None and encoding.spread is not None:
-                scores = scores - self.network.discount.at(self.network.retrieval.name, encoding.spread, candidates.vectors[:, 0])
+                scores = scores - self.network.discount.at(self.network.retrieval.name, encoding.spread, moved)
             outputs[self.network.retrieval.name] = scores
         return outputs
 
@@ -358,9 +380,67 @@ class NetworkRecommender(Recommender):
         self._check_ready()
         return relations.best(self, relations.task_of(self, task), users, k)
 
+    def moved_items(
+        self,
+        users: Sequence[Any],
+        items: Sequence[Any],
+        context: Mapping[str, Any] | None = None,
+        scenario: str | Mapping[str, Any] | None = None,
+    ) -> NDArray[np.float32]:
+        """The vector of each item as it is for the user beside it, in this context, `[n, width]`; for everybody the same unless items move.
+
+        Args:
+            users, items: Ids, pair by pair; a user never seen is a stranger.
+            context, scenario: As `recommend` takes them, the same for all.
+
+        Raises:
+            TargetError: for an item that is not in the catalogue, or not one item per user.
+            NotFittedError: before `fit`.
+        """
+        rows, queries = self._pairs(users, items, context, scenario)
+        encoding = self.encode(self.batch_of(queries))
+        with torch.inference_mode():
+            vectors: NDArray[np.float32] = self.network.move(encoding, self.known.at(torch.from_numpy(rows)[:, None, None])).vectors.numpy()
+        return vectors[:, 0, 0]
+
+    def feature_weights(
+        self,
+        users: Sequence[Any],
+        items: Sequence[Any],
+        context: Mapping[str, Any] | None = None,
+        scenario: str | Mapping[str, Any] | None = None,
+        task: str | None = None,
+    ) -> pl.DataFrame:
+        """What of each item matters for the user beside it, in this context: how much each feature adds to the score.
+
+        Args:
+            users, items, context, scenario: As `moved_items` takes them.
+            task: Whose score: raw, a logit for most tasks. That of `next_item` when absent, or of the first task without one.
+
+        Returns:
+            `user_id, item_id, feature, weight, share, nothing`, the strongest of each pair first: the weights of a pair and `nothing`, the
+            score of an item of which nothing is known, add up to the item's score; `share` is of the weights without their signs.
+
+        Raises:
+            TargetError: as `moved_items`, and for a task that judges no items.
+            NotFittedError: before `fit`.
+        """
+        rows, queries = self._pairs(users, items, context, scenario)
+        names = pl.DataFrame({"user_id": [str(user) for user in users], "item_id": [str(item) for item in items]})
+        found = feature_weights(self, queries, rows.tolist(), task)
+        return pl.concat([names[found["pair"]], found.drop("pair")], how="horizontal")
+
+    def _pairs(
+        self, users: Sequence[Any], items: Sequence[Any], context: Mapping[str, Any] | None, scenario: str | Mapping[str, Any] | None
+    ) -> tuple[NDArray[np.int64], Queries]:
+        """Item rows `[n]`, and a query for each user beside them."""
+        self._check_ready()
+        rows = self._item_rows(users, items)
+        return rows, Queries.now(self.log_, users, self._moment(len(users), context, scenario))
+
     def item_similarities(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Cosines of some items' vectors with all items', `[rows, items]`."""
-        vectors = torch.nn.functional.normalize(self.item_vectors, dim=1)
+        """Cosines of some items' usual vectors with all items', `[rows, items]`."""
+        vectors = torch.nn.functional.normalize(self.usual_item_vectors, dim=1)
         cosines: NDArray[np.float32] = (vectors[torch.from_numpy(rows)] @ vectors.T).float().numpy()
         return cosines
 

@@ -163,6 +163,12 @@ class Recommender(ABC):
             NotFittedError: before `fit`.
         """
         self._check_ready()
+        rows = self._item_rows(users, items)
+        queries = Queries.now(self.log_, users, self._moment(len(users), context, None))
+        return self.scores_of(queries, rows[:, None])[:, 0]
+
+    def _item_rows(self, users: Sequence[Any], items: Sequence[Any]) -> NDArray[np.int64]:
+        """The row of each item `[n]`, one beside each user."""
         self._check_users(users, "fallback")
         if len(users) != len(items):
             raise TargetError(
@@ -174,9 +180,7 @@ class Recommender(ABC):
             raise TargetError(
                 f"item '{strange[0]}'", must="in the catalogue", came="an id it does not hold", do=did_you_mean(str(strange[0]), known)
             )
-        queries = Queries.now(self.log_, users, self._moment(len(users), context, None))
-        rows = np.array([known[str(item)] for item in items])
-        return self.scores_of(queries, rows[:, None])[:, 0]
+        return np.array([known[str(item)] for item in items], dtype=np.int64)
 
     def scores_of(self, queries: Queries, rows: NDArray[np.integer]) -> NDArray[np.float32]:
         """Scores of some item rows of each query, `[queries, rows]`, on the scale that `top` orders by."""

@@ -79,8 +79,9 @@ def write_network(recommender: NetworkRecommender, directory: Path) -> None:
     (directory / "recipe.json").write_text(recommender.recipe.model_dump_json(exclude={"directory"}, indent=1), encoding="utf8")
     recommender.features.save(directory)
     save_tensors({name: value.contiguous() for name, value in recommender.network.state_dict().items()}, directory / "network.safetensors")
-    known = {"items": recommender.known.vectors} | ({} if recommender.known.fields is None else {"fields": recommender.known.fields})
-    save_tensors({name: value.contiguous() for name, value in known.items()}, directory / "vectors.safetensors")
+    known = recommender.known
+    told = {"items": known.vectors, "fields": known.fields, "index": known.index}
+    save_tensors({name: value.contiguous() for name, value in told.items() if value is not None}, directory / "vectors.safetensors")
     log = recommender.log_
     profiles = recommender.encoded(log).user
     save_file({name: np.ascontiguousarray(array) for name, array in profiles.items()}, directory / "profiles.safetensors")
@@ -125,7 +126,7 @@ def read_network(directory: Path, recipe_folder: Path = Path(".")) -> NetworkRec
     if (directory / FINAL_SCORE).is_file():
         recommender.learnt_score = FinalScore(loaded((directory / FINAL_SCORE).read_bytes()))
     known = load_tensors(directory / "vectors.safetensors")
-    recommender.known = Items(known["items"], known.get("fields"))
+    recommender.known = Items(known["items"], known.get("fields"), known.get("index"))
     recommender.catalogue = recommender.features.catalogue(log.items)
     recommender.related = load_file(directory / RELATIONS) if (directory / RELATIONS).is_file() else {}
     recommender.take_sources({name: _read_classic(directory / SOURCES / name, log, recipe) for name in recipe.serving.sources})

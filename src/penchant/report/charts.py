@@ -1,4 +1,4 @@
-"""Charts as inline SVG: lines, bars with whiskers, calibration. No script, no style attribute, colours from the page's CSS.
+"""Charts as inline SVG: lines, bars with whiskers, calibration, vectors. No script, no style attribute, colours from the page's CSS.
 
 Every chart is 400 units wide, so that its letters stay readable on a phone, and carries a title and a description
 for those who hear the page. nan breaks a line and leaves out a bar.
@@ -16,6 +16,7 @@ COLOURS = 8
 """Series colours of the style sheet; a ninth series begins again, with dashes."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 14, 12, 42
 _HEIGHT = 250
+_SHADES = 8
 _SMALLEST = 1e-290
 """Differences below it are none; logarithms of denormal numbers fail."""
 
@@ -102,19 +103,21 @@ class BarChart:
         bars: From top to bottom.
         unit: Written into the description ("events").
         description: The chart in words; written from the numbers when absent.
+        span: Values that the width must hold too, for several charts on one scale.
     """
 
     title: str
     bars: Sequence[Bar]
     unit: str = ""
     description: str = ""
+    span: Sequence[float] = ()
 
     def svg(self) -> Markup:
         """The chart as an `<svg>` element."""
         known = [bar for bar in self.bars if isfinite(bar.value)]
         if not known:
             return _frame(self.title, "No values.", 60, [_text(WIDTH / 2, 34, "No values", "middle", "axis")])
-        ends = [end for bar in known for end in (0.0, bar.value, bar.low, bar.high) if isfinite(end)]
+        ends = [end for bar in known for end in (0.0, bar.value, bar.low, bar.high, *self.span) if isfinite(end)]
         scale = _Scale((), (min(ends), max(max(ends), min(ends) + 1e-12)), 2, WIDTH - 8)
         height = 40 * len(known)
         zero = scale(0)
@@ -123,6 +126,44 @@ class BarChart:
 
     def _in_words(self, known: Sequence[Bar]) -> str:
         return "; ".join(f"{bar.name} {bar.text or _label(bar.value)}" for bar in known) + (f" {self.unit}." if self.unit else ".")
+
+
+@dataclass(frozen=True)
+class Vector:
+    """Numbers under a name."""
+
+    name: str
+    values: Sequence[float]
+
+
+@dataclass(frozen=True)
+class VectorChart:
+    """Vectors as rows of shaded cells, one colour above 0 and one below, the deeper the farther; all on one scale.
+
+    Attributes:
+        title: What is shown.
+        rows: From top to bottom.
+        description: The chart in words; written from the numbers when absent.
+    """
+
+    title: str
+    rows: Sequence[Vector]
+    description: str = ""
+
+    def svg(self) -> Markup:
+        """The chart as an `<svg>` element."""
+        most = max((abs(value) for row in self.rows for value in row.values if isfinite(value)), default=0.0)
+        if not most:
+            return _frame(self.title, "No values.", 60, [_text(WIDTH / 2, 34, "No values", "middle", "axis")])
+        body = [part for place, row in enumerate(self.rows) for part in _shaded(row, 44 * place, most)]
+        height = 44 * len(self.rows)
+        scale = [_text(2, height + 14, f"blue above 0, orange below; deepest: {_label(most)}", "start", "axis")]
+        return _frame(self.title, self.description or self._in_words(), height + 20, [*body, *scale])
+
+    def _in_words(self) -> str:
+        known = [(row.name, [value for value in row.values if isfinite(value)]) for row in self.rows]
+        told = (f"{name}: {len(values)} numbers from {_label(min(values))} to {_label(max(values))}" for name, values in known if values)
+        return "; ".join(told) + "."
 
 
 @dataclass(frozen=True)
@@ -293,6 +334,20 @@ def _bar(bar: Bar, top: float, scale: _Scale) -> Iterator[Markup]:
         low, high = scale(bar.low), scale(bar.high)
         path = f"M{low} {top + 26}H{high}M{low} {top + 22}v8M{high} {top + 22}v8"
         yield Markup('<path class="whisker" d="{}"/>').format(path)
+
+
+def _shaded(row: Vector, top: float, most: float) -> Iterator[Markup]:
+    """A row's cells, all those of one shade as one shape: wide vectors would else fill the page's file."""
+    yield _text(2, top + 13, row.name, "start", "legend")
+    wide = (WIDTH - 4) / max(len(row.values), 1)
+    shades: dict[tuple[str, int], list[str]] = {}
+    for place, value in enumerate(row.values):
+        shade = ceil(_SHADES * abs(value) / most) if isfinite(value) else 0
+        if shade:
+            cell = f"M{2 + place * wide:.1f} {top + 19:g}h{wide:.1f}v16h-{wide:.1f}z"
+            shades.setdefault(("above" if value > 0 else "below", shade), []).append(cell)
+    for (side, shade), cells in sorted(shades.items()):
+        yield Markup('<path class="{}" fill-opacity="{}" d="{}"/>').format(side, round(shade / _SHADES, 2), "".join(cells))
 
 
 def _strip_bar(x: float, high: float, bad: float, faulty: bool, told: str) -> Markup:

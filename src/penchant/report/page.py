@@ -11,7 +11,7 @@ from typing import Literal
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from penchant.report.charts import BarChart, LineChart, Sketch, Strip
+from penchant.report.charts import BarChart, LineChart, Sketch, Strip, VectorChart
 from penchant.report.words import shortened
 
 Tone = Literal["plain", "good", "warn", "bad"]
@@ -94,7 +94,7 @@ class Table:
         return [[_cell(value) for value in row] for row in self.rows]
 
 
-Chart = LineChart | BarChart | Strip
+Chart = LineChart | BarChart | VectorChart | Strip
 
 
 @dataclass(frozen=True)

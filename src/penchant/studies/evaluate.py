@@ -20,6 +20,7 @@ from penchant.models.relations import LISTED, judge
 from penchant.studies.baselines import ItemMean
 from penchant.studies.beyond import beyond_accuracy
 from penchant.studies.lists import PerUser
+from penchant.studies.moving_item import moving_item
 from penchant.studies.protocols.all_items import AllItems
 from penchant.studies.protocols.protocol import ListProtocol
 from penchant.studies.protocols.rating_prediction import TOLD, Predicts
@@ -81,6 +82,7 @@ def evaluate(
         calibration=found.calibration,
         facts=facts_of(test),
         warnings=tuple(f"{step.warning}." for step in steps if step.too_many),
+        moving_item=moving_item(model, test) if isinstance(model, NetworkRecommender) else None,
     )
 
 

@@ -126,13 +126,13 @@ class NetworkObjective:
         if retrieval is not None and wanted.any():
             asks = torch.from_numpy(wanted)
             loss = retrieval.loss(
-                encoding.users[asks],
-                items.vectors[in_following],
+                self.network.query(encoding)[asks],
+                items.searched[in_following],
                 torch.from_numpy(following),
-                items.vectors[in_drawn],
+                items.searched[in_drawn],
                 torch.from_numpy(drawn),
                 torch.from_numpy(expected),
-                self._added(encoding, asks, items.vectors, in_following, in_drawn),
+                self._added(encoding, asks, items.searched, in_following, in_drawn),
             )
             losses[retrieval.name] = loss.mean()
         return losses | self.relations.losses(random, self._items) | self.network.costs(encoding, read.present)

@@ -13,6 +13,7 @@ from penchant.features.feature import Form
 from penchant.fitting.loop import Progress
 from penchant.models.blocks.context.gaussian import Gaussian, GaussianSettings
 from penchant.models.blocks.discount import Discount
+from penchant.models.blocks.dynamic.none import NoMovement, NoMovementSettings
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.queries import Queries
 from penchant.training.trainer import NetworkTrainer
@@ -87,7 +88,8 @@ def test_that_a_discount_is_strength_times_the_products_variance_by_hand() -> No
     with torch.no_grad():
         discount.raw[1] = 0.0
     spread, items = torch.tensor([[0.5, 1.0]]), torch.tensor([[2.0, 3.0], [0.0, 1.0]])
-    torch.testing.assert_close(discount.everywhere("next", spread, items), math.log(2) * torch.tensor([[10.0, 1.0]]))
+    variance = NoMovement(NoMovementSettings(), 2, 0.0).squares(spread.square(), None, items)
+    torch.testing.assert_close(discount.of("next", variance), math.log(2) * torch.tensor([[10.0, 1.0]]))
     torch.testing.assert_close(discount.at("next", spread, items[:1]), math.log(2) * torch.tensor([10.0]))
     assert float(discount.at("like", spread, items[:1])) == pytest.approx(10 * math.log(1 + math.exp(-3)))
 

@@ -12,7 +12,8 @@ START = -3.0  # softplus of it is 0.05
 class Discount(nn.Module):
     """`strength * sum of (spread * item)²`: the variance of the product of a vector that has this spread with the item's.
 
-    It is linear in the squares of item vectors, so that one static index of vectors and squares serves all contexts.
+    It is linear in the squares of item vectors, so that one static index of vectors and squares serves all contexts; of items that move,
+    in the products of what they are moved from.
 
     Args:
         tasks: Names of the tasks, each with a strength of its own, above 0.
@@ -25,11 +26,11 @@ class Discount(nn.Module):
 
     def at(self, task: str, spread: Tensor, items: Tensor) -> Tensor:
         """Of items `[..., width]` for spreads `[..., width]`, `[...]`."""
-        return self._strength(task) * (spread * items).square().sum(-1)
+        return self.of(task, (spread * items).square().sum(-1))
 
-    def everywhere(self, task: str, spread: Tensor, items: Tensor) -> Tensor:
-        """Of every item `[m, width]` for spreads `[n, width]`, `[n, m]`."""
-        return self._strength(task) * (spread.square() @ items.square().T)
+    def of(self, task: str, variance: Tensor) -> Tensor:
+        """The same, given sums of (spread * item)² of any shape."""
+        return self._strength(task) * variance
 
     def _strength(self, task: str) -> Tensor:
         return functional.softplus(self.raw[self.places[task]])

@@ -22,6 +22,7 @@ from penchant.data.windows import windows_of
 from penchant.features.feature_set import Encoded, FeatureSet
 from penchant.fitting.loop import Progress, train
 from penchant.models.batch import gather
+from penchant.models.collaborative.similarity import cosines
 from penchant.models.network import Items, Network
 from penchant.models.network_recommender import NetworkRecommender, mixed_packs
 from penchant.models.queries import Queries
@@ -152,7 +153,7 @@ class TwoTower(VectorRecommender):
 
     @property
     def item_vectors(self) -> NDArray[np.float32]:
-        """What the item tower makes of the catalogue, `[items, width]`."""
+        """What the item tower makes of the catalogue, `[items, width]`; of items that move, all they are moved from."""
         return self.vectors_
 
     def settle(self) -> None:
@@ -161,7 +162,7 @@ class TwoTower(VectorRecommender):
         self._take_vectors()
 
     def _take_vectors(self) -> None:
-        self.vectors_: NDArray[np.float32] = self.ready(self.towers_.item_vectors).numpy()
+        self.vectors_: NDArray[np.float32] = self.ready(self.towers_.item_index).numpy()
 
     def ready(self, vectors: Tensor) -> Tensor:
         """Vectors `[n, width]` of users or items such that their products are scores."""
@@ -170,9 +171,13 @@ class TwoTower(VectorRecommender):
     @torch.inference_mode()
     def query_vectors(self, queries: Queries) -> NDArray[np.float32]:
         """What the user tower makes of each query, `[queries, width]`."""
-        users = self.towers_.encode(self.towers_.batch_of(queries)).users[:, 0]
+        users = self.towers_.network.query(self.towers_.encode(self.towers_.batch_of(queries)))[:, 0]
         result: NDArray[np.float32] = self.ready(users).float().numpy()
         return result
+
+    def item_similarities(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Cosines of some items' usual vectors with all items', `[rows, items]`; 0 for a vector without length."""
+        return cosines(self.ready(self.towers_.usual_item_vectors).numpy(), rows)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Weights, features, profiles as features, and the items' vectors."""
@@ -182,7 +187,8 @@ class TwoTower(VectorRecommender):
         state |= {f"features/{name}": array for name, array in arrays.items()}
         state |= {f"network/{name}": tensor.numpy() for name, tensor in towers.network.state_dict().items()}
         state |= {f"profiles/{name}": array for name, array in towers.encoded(self.log_).user.items()}
-        return state | {"vectors": towers.item_vectors.numpy()}
+        index = {} if towers.known.index is None else {"index": towers.known.index.numpy()}
+        return state | {"vectors": towers.item_vectors.numpy()} | index
 
     def restore(self, arrays: Arrays) -> None:
         """Take a `state`."""
@@ -192,7 +198,8 @@ class TwoTower(VectorRecommender):
         towers.keep(self.log_, Encoded(user=_under("profiles/", arrays), **towers.features.encode_events(self.log_)))
         weights = {name: torch.from_numpy(array) for name, array in _under("network/", arrays).items()}
         towers.build().load_state_dict(weights)
-        towers.known = Items(torch.from_numpy(arrays["vectors"]), None)
+        index = torch.from_numpy(arrays["index"]) if "index" in arrays else None
+        towers.known = Items(torch.from_numpy(arrays["vectors"]), None, index)
         self._take_vectors()
 
 
@@ -248,9 +255,9 @@ class WantedAmongOthers:
         asked = torch.cat([read.history.flatten(), wanted, others])
         unique, places = torch.unique(asked, return_inverse=True)
         history, own, other = places.split([read.history.numel(), len(wanted), len(others)])
-        vectors, _ = self.network.item({name: array[unique] for name, array in self.items.items()})
-        users = self.network.encode(read.with_history(history.view_as(read.history)), vectors).users[read.present]
-        users, ready = self.model.ready(users), self.model.ready(vectors)
+        items = self.network.items({name: array[unique] for name, array in self.items.items()})
+        encoding = self.network.encode(read.with_history(history.view_as(read.history)), items.vectors)
+        users, ready = self.model.ready(self.network.query(encoding)[read.present]), self.model.ready(items.searched)
         scores = (users @ ready[other].T).float() - corrections(owner, wanted, others, expected, alone)
         own_scores = (users * ready[own]).sum(-1).float()
         return {"next": sampled_softmax(own_scores, F.pad(scores, (0, 1)), 1.0)}  # a last column for the wanted item's own score

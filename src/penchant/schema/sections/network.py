@@ -14,6 +14,7 @@ class NetworkSettings(Settings):
     width: int = Field(64, ge=8, le=1024)
     dropout: float = Field(0.2, ge=0, lt=1)
     item: Part = Part(kind="content_and_id")
+    dynamic: Part = Part(kind="none")
     history: Part = Part(kind="transformer")
     context: Part = Part(kind="point")
     candidate: Part = Part(kind="cross_attention")
