@@ -87,7 +87,11 @@ class NetworkRecommender(Recommender):
         if self.trainer is None:
             do = "Pass trainer=NetworkTrainer(), or call penchant.training.trainer.fit_network."
             raise TargetError("a NetworkRecommender", must="given a trainer to be fitted", came="none", do=do)
-        self.features, self._encoded, self._similar = FeatureSet(self.recipe), None, None  # another recipe or part: nothing of the last fit may stay
+        self.features, self._encoded, self._similar = (
+            FeatureSet(self.recipe),
+            None,
+            None,
+        )  # another recipe or part: nothing of the last fit may stay
         fitted = {name: model.fit(data, self.valid_) for name, model in sources(self.recipe).items()}
         self.take_sources(fitted)
         self.trainer.fit(self, data)
@@ -374,9 +378,12 @@ class NetworkRecommender(Recommender):
         self._similar = similar
 
     def likeness(self, of: Owner, space: Space | None = None, by: By | None = None) -> Likeness:
-        """How the log's items (or users) are alike in content, in behaviour, or in both, which is meant when no space is named."""
+        """How the log's items (or users) are alike in content, in behaviour, or in both, which is meant when no space is named.
+
+        Where the recipe tells nothing but ids, behaviour is meant.
+        """
         check_space(space, by)
-        return self.similar.likeness(of, space or "joint", by or "cosine")
+        return self.similar.likeness(of, space or self.similar.usual_space(of), by or "cosine")
 
     def scenarios(self) -> list[str]:
         """Those of the training part, the most frequent first; of several columns the combinations in the log."""

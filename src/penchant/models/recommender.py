@@ -103,7 +103,9 @@ class Recommender(ABC):
         only_behaviour(self, space)
         if by is not None:
             do = "Leave `by` out, or train the network."
-            raise UnsupportedError(f"by '{by}'", must="left to the model", came=f"a {type(self).__name__}, which has its own measure", do=do)
+            raise UnsupportedError(
+                f"by '{by}'", must="left to the model", came=f"a {type(self).__name__}, which has its own measure", do=do
+            )
         return ByModel(self.item_similarities)
 
     def similar_items(

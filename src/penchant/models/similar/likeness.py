@@ -141,7 +141,9 @@ class ByModel:
 
 def knows_ids_only() -> UnsupportedError:
     """What to say of a record where a model has learnt ids alone."""
-    return UnsupportedError("the model", must="one that reads features", came="one that knows ids only", do="Ask by an id, or train the network.")
+    return UnsupportedError(
+        "the model", must="one that reads features", came="one that knows ids only", do="Ask by an id, or train the network."
+    )
 
 
 def unsupported(of: Owner, came: str, do: str = "Train the network, or a model of products such as 'als'.") -> UnsupportedError:

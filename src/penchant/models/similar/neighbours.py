@@ -33,8 +33,7 @@ class Vectors:
 
 @dataclass(frozen=True)
 class Search:
-    """A question that any thread may have answered: it holds all that it needs. Found are rows `[asked, k]` and likenesses, as `Exact.search`
-    has them."""
+    """A question that any thread may have answered: it holds all that it needs. Found are rows and likenesses as of `Exact.search`."""
 
     vectors: Floats
     asked: Floats
@@ -79,6 +78,13 @@ class Neighbours:
             self._units[by], self._known[by] = _with_room(units, self._count), _with_room(self._known[by], self._count)
             self._units[by][rows] = fresh = self.units_of(vectors, by)
             self._known[by][rows] = self._each_known(fresh)
+
+    def tell(self, rows: Rows, content: Floats) -> None:
+        """Take these as the content of these rows, as `put` does; what was done with them stays, and is nothing where they are new."""
+        behaviour = np.zeros((len(rows), self.width - self._split), dtype=np.float32)
+        known = rows < self._count
+        behaviour[known] = self._units["cosine"][rows[known], self._split :]
+        self.put(rows, Vectors(content, behaviour))
 
     def units_of(self, vectors: Vectors, by: By) -> Floats:
         """Vectors of length 1 in either space, side by side `[n, width]`; zeros where one is not known."""
@@ -152,8 +158,9 @@ def _unit(vectors: Floats, whole: Floats) -> Floats:
 
 def _in(known: Mask, space: Space) -> Mask:
     """Which of `[n, 2]` are known in the space `[n]`."""
-    result: Mask = known.any(axis=1) if space == "joint" else known[:, int(space == "behaviour")].copy()
-    return result
+    if space == "joint":
+        return known[:, 0] | known[:, 1]
+    return known[:, int(space == "behaviour")].copy()
 
 
 def _with_room(rows: NDArray[Any], count: int) -> NDArray[Any]:

@@ -76,6 +76,10 @@ class Similar:
     def _own(self) -> dict[Owner, Neighbours]:
         return {}
 
+    def usual_space(self, owner: Owner) -> Space:
+        """The space that is meant when none is named: both where there are both."""
+        return "joint" if self.content[owner].width else "behaviour"
+
     def likeness(self, owner: Owner, space: Space, by: By) -> ByVectors:
         """The log's items or users, held against each other.
 
@@ -88,9 +92,9 @@ class Similar:
 
     def likeness_among(self, neighbours: Neighbours, owner: Owner, space: Space, by: By) -> ByVectors:
         """The same of others, that began as `neighbours` gave them."""
-        if space == "content" and not self.content[owner].width:
-            do = f"Add one to the recipe, for example [features] {owner}.about = {{ kind = \"text\" }}, and train again; or ask by behaviour."
-            raise UnsupportedError("space 'content'", must=f"told by a feature of {owner}s", came="ids only", do=do)
+        if space != "behaviour" and not self.content[owner].width:
+            do = f'Add one to the recipe, for example [features] {owner}.about = {{ kind = "text" }}, and train again; or ask by behaviour.'
+            raise UnsupportedError(f"space '{space}'", must=f"told by a feature of {owner}s", came="ids only", do=do)
 
         def described(records: Sequence[dict[str, Any]]) -> Vectors:
             return self.described(owner, frame_of(records))
@@ -99,7 +103,7 @@ class Similar:
 
     @cached_property
     def related(self) -> tuple[Rows, Rows]:
-        """Who is known to be related to whom, as the recipe's relation tasks and graph features of users have it, both ways `[m]`, `[m]`."""
+        """Who is known to be related to whom, by the recipe's relation tasks and graph features of users, both ways `[m]`, `[m]`."""
         pairs = self._pairs if self._related is None else self._related
         return pairs[:, 0], pairs[:, 1]
 

@@ -20,5 +20,4 @@ def without_common(vectors: Floats, common: Floats) -> Floats:
     if not square:
         return vectors
     shortened = (1 - np.sqrt(1 - square)) / square
-    result: Floats = vectors - np.float32(shortened) * np.outer(vectors @ common, common)
-    return result
+    return (vectors - shortened * np.outer(vectors @ common, common)).astype(np.float32)
