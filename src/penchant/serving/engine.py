@@ -101,6 +101,9 @@ class BundleEngine:
             must, do = ("in the catalogue", "item") if request.of == "item" else ("known", "user")
             raise TargetError(request.of, must=must, came="an id it does not hold", do=f"Add it with PUT /v1/{do}s/{{id}}.")
         likeness, fallback = self._likeness(request, row)
+        if fallback == "nothing_known":
+            nothing = SimilarAnswer([], self.model_version, likeness.space, likeness.by, fallback=fallback)
+            return lambda: nothing
         rows = np.array([row])
         search = find(likeness, likeness.of_rows(rows), rows, request.n, request.friends)
         return partial(self._similar, request.of, row, likeness, fallback, search)

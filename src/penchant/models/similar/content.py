@@ -93,7 +93,8 @@ def of_values(values: NDArray[np.integer], size: int) -> Floats:
 def _signs(values: NDArray[np.integer]) -> Floats:
     """A row of `WIDE` signs of one length 1 for each value, `[..., WIDE]`: bits of SplitMix64, the same on every machine."""
     words = WIDE // 64
-    state = (values.astype(np.uint64)[..., None] * np.uint64(words) + np.arange(1, words + 1, dtype=np.uint64)) * _STEP
+    places = np.arange(1, words + 1, dtype=np.uint64)
+    state: NDArray[np.uint64] = (values.astype(np.uint64)[..., None] * np.uint64(words) + places) * _STEP
     state = (state ^ (state >> np.uint64(30))) * _FIRST
     state = (state ^ (state >> np.uint64(27))) * _SECOND
     state = (state ^ (state >> np.uint64(31))).astype("<u8")

@@ -71,7 +71,7 @@ class ByVectors:
 
     def of_rows(self, rows: Rows) -> Floats:
         """Vectors of length 1 in either space `[n, width]`."""
-        return self.neighbours.units(self.by)[rows]
+        return self.neighbours.at(rows, self.by)
 
     def of_records(self, records: Sequence[dict[str, Any]]) -> Floats:
         """The same, of what the features read of the records."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from penchant.models.similar.pearson import without_common, without_mean
 from penchant.models.similar.spaces import By, Floats, Mask, Rows, Space
 
 SPARE = 1.25  # room for more when they no longer fit, so that adding one by one copies each a few times at most
+AT_ONCE = 1024  # rows
 LEAST = 1e-6  # a vector shorter than this, of numbers around 1, is rounding
 
 
@@ -35,15 +37,16 @@ class Vectors:
 class Search:
     """A question that any thread may have answered: it holds all that it needs. Found are rows and likenesses as of `Exact.search`."""
 
-    vectors: Floats
+    held: Callable[[], tuple[Floats, Mask]]
+    """Vectors, and which of them may be listed; the first question by a measure has all vectors worked out for it."""
     asked: Floats
     k: int
     excluded: tuple[Rows, Rows]
-    listed: Mask
 
     def __call__(self) -> tuple[Rows, Floats]:
         """The nearest first."""
-        return Exact(self.vectors).search(self.asked, self.k, self.excluded, self.listed)
+        vectors, listed = self.held()
+        return Exact(vectors).search(self.asked, self.k, self.excluded, listed)
 
 
 class Neighbours:
@@ -60,7 +63,7 @@ class Neighbours:
     def __init__(self, vectors: Vectors, common: Floats | None = None) -> None:
         self._common, self._split = common, vectors.content.shape[1]
         self.width = self._split + vectors.behaviour.shape[1]
-        self._count = 0
+        self._count, self._changing = 0, Lock()
         self._units: dict[By, Floats] = {"cosine": np.zeros((0, self.width), dtype=np.float32)}
         self._known: dict[By, Mask] = {"cosine": np.zeros((0, 2), dtype=bool)}
         self.put(np.arange(len(vectors)), vectors)
@@ -73,11 +76,13 @@ class Neighbours:
 
         A search that runs meanwhile may see some of the rows as they were and others as they are.
         """
-        self._count = max(self._count, int(rows.max(initial=-1)) + 1)
-        for by, units in self._units.items():
-            self._units[by], self._known[by] = _with_room(units, self._count), _with_room(self._known[by], self._count)
-            self._units[by][rows] = fresh = self.units_of(vectors, by)
-            self._known[by][rows] = self._each_known(fresh)
+        with self._changing:
+            self._count = max(self._count, int(rows.max(initial=-1)) + 1)
+            for by, units in self._units.items():
+                self._units[by], self._known[by] = _with_room(units, self._count), _with_room(self._known[by], self._count)
+                for part in _blocks(len(rows)):
+                    fresh = self.units_of(Vectors(vectors.content[part], vectors.behaviour[part]), by)
+                    self._units[by][rows[part]], self._known[by][rows[part]] = fresh, self._each_known(fresh)
 
     def tell(self, rows: Rows, content: Floats) -> None:
         """Take these as the content of these rows, as `put` does; what was done with them stays, and is nothing where they are new."""
@@ -96,11 +101,23 @@ class Neighbours:
 
     def units(self, by: By) -> Floats:
         """The same of all that are held `[n, width]`; not to be written to. Worked out when first asked for."""
-        if by not in self._units:
-            cosine = self._units["cosine"][: self._count]
-            self._units[by] = self.units_of(Vectors(cosine[:, : self._split], cosine[:, self._split :]), by)
-            self._known[by] = self._each_known(self._units[by])
-        return self._units[by][: self._count]
+        with self._changing:
+            if by not in self._units:
+                units = np.empty((self._count, self.width), dtype=np.float32)
+                known = np.empty((self._count, 2), dtype=bool)
+                for part in _blocks(self._count):
+                    units[part] = self._turned(self._units["cosine"][: self._count][part], by)
+                    known[part] = self._each_known(units[part])
+                self._units[by], self._known[by] = units, known
+            return self._units[by][: self._count]
+
+    def at(self, rows: Rows, by: By) -> Floats:
+        """The same of some of them `[n, width]`, free to be changed, at no more cost than theirs."""
+        return self._turned(self._units["cosine"][rows], by)
+
+    def _turned(self, cosine: Floats, by: By) -> Floats:
+        """From vectors for cosines those for another measure."""
+        return cosine if by == "cosine" else self.units_of(Vectors(cosine[:, : self._split], cosine[:, self._split :]), by)
 
     def knows(self, units: Floats, space: Space) -> Mask:
         """Which of these `[n, width]` have a vector in the space `[n]`; in the joint one it takes either."""
@@ -120,18 +137,23 @@ class Neighbours:
             space, by: Where, and how measured.
             excluded: Pairs that must not be listed: places in `asked`, and rows.
         """
-        units, part = self.units(by), self._part(space)
+        part, count = self._part(space), self._count
         asked = asked[:, part] / np.float32(2) if space == "joint" else asked[:, part]
-        return Search(units[:, part], asked, k, excluded, _in(self._known[by][: self._count], space))
+
+        def held() -> tuple[Floats, Mask]:
+            units = self.units(by)[:count, part]
+            return units, _in(self._known[by][:count], space)
+
+        return Search(held, asked, k, excluded)
 
     def among(self, asked: Floats, k: int, space: Space, by: By, pairs: tuple[Rows, Rows]) -> Callable[[], tuple[Rows, Floats]]:
         """As `search`, of these pairs only: places in `asked`, and rows."""
-        units, part = self.units(by), self._part(space)
-        place, row = pairs
-        known = _in(self._known[by][row], space)
-        place, row = place[known], row[known]
+        part, (place, row) = self._part(space), pairs
+        units = self.at(row, by)
+        known = self.knows(units, space)
+        place, row, units = place[known], row[known], units[known]
         share = np.float32(0.5 if space == "joint" else 1)
-        return lambda: _best(place, row, share * np.einsum("nw,nw->n", asked[place, part], units[row, part]), len(asked), k)
+        return lambda: _best(place, row, share * np.einsum("nw,nw->n", asked[place, part], units[:, part]), len(asked), k)
 
     def _part(self, space: Space) -> slice:
         return {"content": slice(0, self._split), "behaviour": slice(self._split, None), "joint": slice(None)}[space]
@@ -154,6 +176,11 @@ def _unit(vectors: Floats, whole: Floats) -> Floats:
     says = length > LEAST * np.linalg.norm(whole, axis=1, keepdims=True)
     result: Floats = np.divide(vectors, length, out=np.zeros_like(vectors), where=says)
     return result
+
+
+def _blocks(count: int) -> list[slice]:
+    """Rows worked on together, which stay near the processor."""
+    return [slice(start, start + AT_ONCE) for start in range(0, count, AT_ONCE)]
 
 
 def _in(known: Mask, space: Space) -> Mask:

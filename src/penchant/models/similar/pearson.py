@@ -20,4 +20,5 @@ def without_common(vectors: Floats, common: Floats) -> Floats:
     if not square:
         return vectors
     shortened = (1 - np.sqrt(1 - square)) / square
-    return (vectors - shortened * np.outer(vectors @ common, common)).astype(np.float32)
+    along: Floats = np.outer(vectors @ common, common).astype(np.float32)
+    return vectors - np.float32(shortened) * along

@@ -91,7 +91,6 @@ def _found(likeness: Likeness, of: Owner, ids: pl.Series, asked: Sequence[Any]) 
     names = [one.get(f"{of}_id") if isinstance(one, Mapping) else str(one) for one in kept]
     vectors = likeness.of_rows(np.maximum(rows, 0))
     if records:
-        vectors = vectors.copy()
         vectors[is_record] = likeness.of_records(records)
     error = None
     if strange:
