@@ -345,5 +345,6 @@ def test_that_the_document_names_every_route_and_resolves_every_reference(shared
 def test_that_the_page_of_routes_needs_nothing_from_elsewhere(shared: Served) -> None:
     page = shared.client.get("/docs")
     assert "/v1/recommendations" in page.text
+    assert "friends?: &quot;any&quot; or &quot;only&quot; or &quot;none&quot;" in page.text
     assert "http" not in page.text.replace("http-equiv", "")
     assert "<script" not in page.text
