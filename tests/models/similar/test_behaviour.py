@@ -53,6 +53,15 @@ def test_that_users_are_as_alike_as_their_rows_in_which_what_many_have_weighs_le
     np.testing.assert_allclose(found, [[reference(one, other) for other in rows] for one in rows], atol=2e-5)
 
 
+def test_that_it_is_the_same_found_from_few_users_or_from_few_items() -> None:
+    had = who_had_what().T  # more columns than rows, and one row empty
+    found = Behaviour.learn(*np.nonzero(had), ITEMS, USERS)
+    columns = had.T.astype(float)
+    for by, reference in (("cosine", lambda a, b: 1 - cosine(a, b)), ("pearson", lambda a, b: pearsonr(a, b).statistic)):
+        wanted = [[reference(one, other) for other in columns] for one in columns]
+        np.testing.assert_allclose(likenesses(found.items, found.among_users, by), wanted, atol=2e-5)  # type: ignore[arg-type]
+
+
 def test_that_what_nobody_had_has_no_vector() -> None:
     assert not learnt().items[5].any()
     assert learnt().items[[4, 6]].any(axis=1).all()

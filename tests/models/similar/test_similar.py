@@ -16,6 +16,7 @@ from penchant.models.classic import classic
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.recommender import Recommender
 from penchant.models.saved import read_network
+from penchant.models.similar.of_network import Similar
 from penchant.schema.errors import NotFittedError, TargetError, UnsupportedError
 from penchant.schema.recipe import Recipe
 from penchant.schema.sections.part import Part
@@ -131,6 +132,14 @@ def test_that_friends_are_marked_alone_or_left_out(space: Any) -> None:
         np.testing.assert_allclose(found["score"], kept["score"], atol=1e-6)
         assert found.filter(user_id="u0")["rank"].to_list() == list(range(1, len(found.filter(user_id="u0")) + 1))
     assert network().similar_users(["u5"], 3, friends="only").is_empty()
+
+
+def test_that_who_follows_whom_is_a_friend_of_both(tmp_path: Path) -> None:
+    model = small_data.copy_of(film_network(), tmp_path)
+    ids = model.log_.users["user_id"]
+    model.related = {"follow": np.array([[ids.index_of("u3"), ids.index_of("u9")]])}
+    model.take_similar(Similar(model))
+    assert model.similar_users(["u3", "u9"], 5, friends="only")["other_id"].to_list() == ["u9", "u3"]
 
 
 def test_that_friends_of_a_recipe_without_relations_are_asked_in_vain() -> None:

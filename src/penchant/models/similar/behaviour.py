@@ -47,7 +47,7 @@ class Behaviour:
         weighted = csr_array((had.data * weight[had.indices], had.indices, had.indptr), shape=had.shape)
         if not weighted.nnz:
             return cls(*(np.zeros(shape, dtype=np.float32) for shape in ((items, 0), (items, 0), 0, 0)))
-        directions = right_singular_vectors(weighted, DIRECTIONS, ROUNDS, seed=0) * (count > 0)[:, None]
+        directions = _directions(weighted) * (count > 0)[:, None]
         folded = weighted @ directions
         strength = np.linalg.norm(folded, axis=0)
         kept = strength > WEAKEST * strength.max()
@@ -76,6 +76,18 @@ class Behaviour:
     def restored(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The inverse of `state`."""
         return cls(**{name: arrays[name] for name in ("items", "into", "among_users", "among_items")})
+
+
+def _directions(weighted: csr_array) -> Floats:
+    """The strongest directions of items `[items, directions]`, found from the side, users or items, of which there are fewer."""
+    if weighted.shape[0] >= weighted.shape[1]:
+        return right_singular_vectors(weighted, DIRECTIONS, ROUNDS, seed=0)
+    transposed = csr_array(weighted.T)
+    directions: Floats = transposed @ right_singular_vectors(transposed, DIRECTIONS, ROUNDS, seed=0)
+    strength = np.linalg.norm(directions, axis=0)
+    kept = strength > WEAKEST * strength.max()
+    units: Floats = directions[:, kept] / strength[kept]
+    return units
 
 
 def who_had(user: NDArray[np.integer], item: NDArray[np.integer], shape: tuple[int, int]) -> csr_array:
