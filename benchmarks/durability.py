@@ -26,13 +26,20 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from penchant.schema.event import Event
-from penchant.serving.protocol import Description, RankRequest, RecommendationAnswer, RecommendationRequest, ScoredItem
+from penchant.serving.protocol import (
+    Description,
+    RankRequest,
+    RecommendationAnswer,
+    RecommendationRequest,
+    SimilarAnswer,
+    SimilarRequest,
+)
 from penchant.serving.server import DATABASE, Started, run
 
 BATCH = 100
@@ -57,8 +64,8 @@ class ForgetfulEngine:
     def rank(self, request: RankRequest) -> RecommendationAnswer:
         return RecommendationAnswer([], self.model_version)
 
-    def similar_items(self, item_id: str, n: int) -> list[ScoredItem]:
-        return []
+    def similar(self, request: SimilarRequest) -> Callable[[], SimilarAnswer]:
+        return lambda: SimilarAnswer([], self.model_version, "joint", "cosine")
 
     def apply_events(self, events: Sequence[Event]) -> None: ...
 

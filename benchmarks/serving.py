@@ -32,7 +32,16 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from penchant.schema.event import Event
-from penchant.serving.protocol import Description, Engine, RankRequest, RecommendationAnswer, RecommendationRequest, ScoredItem
+from penchant.serving.protocol import (
+    Description,
+    Engine,
+    RankRequest,
+    RecommendationAnswer,
+    RecommendationRequest,
+    ScoredItem,
+    SimilarAnswer,
+    SimilarRequest,
+)
 from penchant.serving.server import Started, run
 
 RATE = 100
@@ -72,8 +81,8 @@ class WorkingEngine:
     def rank(self, request: RankRequest) -> RecommendationAnswer:
         return self.recommend(request)
 
-    def similar_items(self, item_id: str, n: int) -> list[ScoredItem]:
-        return []
+    def similar(self, request: SimilarRequest) -> Callable[[], SimilarAnswer]:
+        return lambda: SimilarAnswer([], self.model_version, "joint", "cosine")
 
     def apply_events(self, events: Sequence[Event]) -> None:
         for event in events:

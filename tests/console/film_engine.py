@@ -2,11 +2,19 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from penchant.schema.event import Event
-from penchant.serving.protocol import Description, RankRequest, RecommendationAnswer, RecommendationRequest, ScoredItem
+from penchant.serving.protocol import (
+    Description,
+    RankRequest,
+    RecommendationAnswer,
+    RecommendationRequest,
+    ScoredItem,
+    SimilarAnswer,
+    SimilarRequest,
+)
 
 FILMS = {
     "f1": ("Spirited Away 千与千寻", "animation"),
@@ -67,8 +75,8 @@ class FilmEngine:
     def rank(self, request: RankRequest) -> RecommendationAnswer:
         return self.recommend(request)
 
-    def similar_items(self, item_id: str, n: int) -> list[ScoredItem]:
-        return []
+    def similar(self, request: SimilarRequest) -> Callable[[], SimilarAnswer]:
+        return lambda: SimilarAnswer([], self.model_version, "joint", "cosine")
 
     def apply_events(self, events: Sequence[Event]) -> None:
         for event in events:

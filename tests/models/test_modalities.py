@@ -12,7 +12,7 @@ from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.saved import read_network, write_network
 from penchant.schema.recipe import Recipe
 from penchant.serving.engine import BundleEngine
-from penchant.serving.protocol import RecommendationRequest
+from penchant.serving.protocol import RecommendationRequest, SimilarRequest
 from penchant.training.trainer import fit_network
 from tests.real_data import real_data
 
@@ -177,8 +177,8 @@ def test_that_a_new_item_is_served_by_its_words_its_poster_and_its_neighbours(
     for name in ("plot", "about", "poster", "genres"):
         np.testing.assert_allclose(arrays[name][0], stored[name][: arrays[name].shape[1]], atol=1e-5, err_msg=name)
     assert arrays["people"][0, 0] == 1  # it stands among its neighbours, though the graph never had it
-    near = [item.item_id for item in engine.similar_items(known["item_id"], 10)]
-    assert near[0] == "twin"  # nearer than what nothing is known of, which so small a network cannot tell from everything
+    near = engine.similar(SimilarRequest(of="item", id=known["item_id"], space="content"))()
+    assert next(item.item_id for item in near.found) == "twin"
     answer = engine.recommend(RecommendationRequest(user_id="1", n=MOVIES + 2, context={"timestamp": 975_000_000}, exclude_seen=False))
     assert not answer.degraded
     places = {item.item_id: place for place, item in enumerate(answer.items)}

@@ -2,16 +2,25 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from penchant.schema.errors import TargetError
+from penchant.schema.errors import TargetError, UnsupportedError
 from penchant.schema.event import Event
-from penchant.serving.protocol import Description, RankRequest, RecommendationAnswer, RecommendationRequest, ScoredItem
+from penchant.serving.protocol import (
+    Description,
+    RankRequest,
+    RecommendationAnswer,
+    RecommendationRequest,
+    ScoredItem,
+    ScoredUser,
+    SimilarAnswer,
+    SimilarRequest,
+)
 from penchant.storage.events import SQLiteEventLog
 
 
@@ -26,6 +35,8 @@ class SmallEngine:
         self.seen: dict[str, list[str]] = defaultdict(list)
         self.counts: Counter[str] = Counter()
         self.requests: list[RecommendationRequest] = []
+        self.asked: list[SimilarRequest] = []
+        self.likeness: dict[str, float] = {}
 
     def describe(self) -> Description:
         return {
@@ -52,10 +63,15 @@ class SmallEngine:
         self.requests.append(request)
         return RecommendationAnswer(self._scored([item for item in request.items if item in self.items])[: request.n], self.model_version)
 
-    def similar_items(self, item_id: str, n: int) -> list[ScoredItem]:
-        if item_id not in self.items:
-            raise TargetError(f"item '{item_id}'", must="known", came="an unknown one", do="Name another.")
-        return self._scored([item for item in self.items if item != item_id])[:n]
+    def similar(self, request: SimilarRequest) -> Callable[[], SimilarAnswer]:
+        """Everything else, or everybody; it knows no content."""
+        self.asked.append(request)
+        if request.id not in (self.items if request.of == "item" else self.users):
+            raise TargetError(f"{request.of} '{request.id}'", must="known", came="an unknown one", do="Name another.")
+        if request.space == "content":
+            raise UnsupportedError("space 'content'", must="told by features", came="ids only", do="Ask by behaviour.")
+        found = self._scored([item for item in self.items if item != request.id]) if request.of == "item" else self._people(request.id)
+        return lambda: SimilarAnswer(found[: request.n], self.model_version, request.space or "behaviour", request.by)
 
     def apply_events(self, events: Sequence[Event]) -> None:
         for event in events:
@@ -73,6 +89,9 @@ class SmallEngine:
 
     def item(self, item_id: str) -> dict[str, Any] | None:
         return self.items.get(item_id)
+
+    def _people(self, name: str) -> list[ScoredUser]:
+        return [ScoredUser(user, self.likeness.get(user, 0.5), user == "friend") for user in self.users if user != name]
 
     def _scored(self, items: list[str]) -> list[ScoredItem]:
         scored = [ScoredItem(item, self.items[item].get("title"), s := 1 / (1 + self.counts[item]), {"click": s}) for item in items]

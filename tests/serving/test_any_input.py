@@ -45,7 +45,7 @@ IDS = st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]),
     lambda text: text not in (".", "..")  # the client takes these out of a path; a line break ends the router's path: "no such route"
 )
 GENTLY = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-CODES = {404: {"unknown_scenario", "unknown_item", "unknown_target"}, 422: {"malformed", "not_json", "too_deep"}}
+CODES = {404: {"unknown_scenario", "unknown_item", "unknown_user", "unknown_target"}, 422: {"malformed", "not_json", "too_deep"}}
 """Problems a caller may get here. A 404 that says there is no such route would mean that the route was never asked."""
 
 
@@ -99,16 +99,17 @@ def test_that_any_bytes_are_answered(shared: Served, path: str) -> None:
 
 
 @pytest.mark.parametrize("rest", ["", "/similar"])
-def test_that_any_id_in_a_path_is_answered(shared: Served, rest: str) -> None:
+@pytest.mark.parametrize(("owner", "known"), [("items", "i1"), ("users", "u1")])
+def test_that_any_id_in_a_path_is_answered(shared: Served, owner: str, known: str, rest: str) -> None:
     seen = set()
 
     @GENTLY
     @given(IDS)
-    @example("i1")
+    @example(known)
     @example("nobody")
     @example("x" * 257)
     def any_id(name: str) -> None:
-        seen.add(checked(shared.client.get(f"/v1/items/{quote(name, safe='')}{rest}")))
+        seen.add(checked(shared.client.get(f"/v1/{owner}/{quote(name, safe='')}{rest}")))
 
     any_id()
     assert seen == {200, 404, 422}

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from penchant.schema.errors import TargetError
 from penchant.schema.event import Event
 from penchant.schema.recipe import Recipe
 from penchant.serving.engine import BundleEngine
-from penchant.serving.protocol import Engine, RankRequest, RecommendationAnswer, RecommendationRequest
+from penchant.serving.protocol import Engine, RankRequest, RecommendationAnswer, RecommendationRequest, SimilarRequest
 
 DAY = {"timestamp": small_data.FILM_NOW, "daypart": "day"}
 NIGHT = {"timestamp": small_data.FILM_NOW, "daypart": "night"}
@@ -380,22 +380,26 @@ def test_that_ranking_unknown_items_only_gives_none(shared: BundleEngine) -> Non
     assert (answer.items, answer.degraded) == ([], False)
 
 
+def alike(engine: BundleEngine, item: str, n: int) -> Sequence[Any]:
+    return engine.similar(SimilarRequest(of="item", id=item, n=n))().found
+
+
 def test_that_similar_items_are_of_the_same_taste_and_never_the_item_itself(shared: BundleEngine) -> None:
-    near = [item.item_id for item in shared.similar_items("a4", 5)]
+    near = [item.item_id for item in alike(shared, "a4", 5)]
     assert {name[0] for name in near} == {"a"}
-    everything = [item.item_id for item in shared.similar_items("a4", 1000)]
+    everything = [item.item_id for item in alike(shared, "a4", 1000)]
     assert sorted([*everything, "a4"]) == sorted(small_data.films()["item_id"])
 
 
 def test_that_likeness_is_mutual_and_at_most_one(shared: BundleEngine) -> None:
-    likeness = {(one, other.item_id): other.score for one in ("a4", "b3") for other in shared.similar_items(one, 1000)}
+    likeness = {(one, other.item_id): other.score for one in ("a4", "b3") for other in alike(shared, one, 1000)}
     assert likeness["a4", "b3"] == pytest.approx(likeness["b3", "a4"], abs=1e-6)
     assert all(-1.00001 <= value <= 1.00001 for value in likeness.values())
 
 
 def test_that_an_unknown_item_has_no_similar_ones(shared: BundleEngine) -> None:
     with pytest.raises(TargetError, match="in the catalogue"):
-        shared.similar_items("nothing", 3)
+        alike(shared, "nothing", 3)
 
 
 # When something fails.

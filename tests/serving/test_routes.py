@@ -1,11 +1,16 @@
 """The routes: answers, feedback, records, and what is refused with which code."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from small_engine import Served, SmallEngine
+
+from penchant.serving.protocol import SimilarAnswer, SimilarRequest
 
 
 def post(served: Served, path: str, body: Any) -> Any:
@@ -176,7 +181,9 @@ def test_that_values_are_never_echoed(shared: Served) -> None:
     ]
     answers = [shared.client.post(path, content=body) for body in bodies for path in ("/v1/recommendations", "/v1/rank", "/v1/events")]
     answers += [shared.client.get(f"/v1/items/{canary}"), shared.client.get(f"/{canary}"), shared.client.get(f"/v1/items/{canary}/similar")]
-    answers += [shared.client.get(f"/v1/items/i1/similar?n={canary}"), shared.client.post("/v1/recommendations", json={"scenario": canary})]
+    answers += [shared.client.get(f"/v1/users/{canary}/similar"), shared.client.get(f"/v1/users/u1/similar?friends={canary}")]
+    answers += [shared.client.get(f"/v1/items/i1/similar?{name}={canary}") for name in ("n", "space", "by")]
+    answers += [shared.client.post("/v1/recommendations", json={"scenario": canary})]
     assert {answer.status_code for answer in answers} <= {404, 422}
     assert not [answer.text for answer in answers if canary in answer.text]
 
@@ -255,8 +262,60 @@ def test_that_the_unknown_is_404_with_its_own_code(shared: Served) -> None:
 
 def test_that_neighbours_are_other_items(shared: Served) -> None:
     answer = shared.client.get("/v1/items/i1/similar?n=2").json()
-    assert [item["item_id"] for item in answer["items"]] == ["i2", "i3"]
-    assert shared.client.get("/v1/items/i1/similar?n=0").status_code == 422
+    assert [item.pop("item_id") for item in answer["items"]] == ["i2", "i3"]
+    assert len(answer.pop("request_id")) >= 16
+    item = {"title": "Item 2", "score": 1.0, "tasks": {"click": 1.0}, "propensity": 1.0, "reasons": []}
+    rest = {"model_version": "7", "space": "behaviour", "by": None, "degraded": False, "fallback": None}
+    assert answer == {"items": [item, {**item, "title": "Item 3"}], **rest}
+
+
+def test_that_neighbours_of_users_are_other_users_and_say_who_is_a_friend(served: Served) -> None:
+    for name in ("friend", "a/b", "broken"):
+        served.client.put(f"/v1/users/{quote(name, safe='')}", json={})
+    served.engine.likeness = {"friend": 0.75, "broken": float("nan")}
+    answer = served.client.get("/v1/users/u1/similar?space=joint&by=pearson&friends=none&n=3").json()
+    assert answer.pop("request_id")
+    assert answer == {
+        "model_version": "7", "space": "joint", "by": "pearson", "degraded": True, "fallback": "nonfinite_scores",
+        "users": [{"user_id": "friend", "score": 0.75, "related": True}, {"user_id": "a/b", "score": 0.5, "related": False}],
+    }  # fmt: skip
+    assert served.engine.asked[-1] == SimilarRequest(of="user", id="u1", n=3, space="joint", by="pearson", friends="none")
+    assert next(user["user_id"] for user in served.client.get("/v1/users/a%2Fb/similar").json()["users"]) == "u1"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "expected", "says"),
+    [
+        ("items/i1/similar?n=0", 422, "malformed", "query.n"), ("items/i1/similar?n=1001", 422, "malformed", "query.n"),
+        ("items/i1/similar?space=looks", 422, "malformed", "query.space: Input should be 'content', 'behaviour' or 'joint'"),
+        ("users/u1/similar?by=euclid", 422, "malformed", "query.by: Input should be 'cosine' or 'pearson'"),
+        ("users/u1/similar?friends=yes", 422, "malformed", "query.friends: Input should be 'any', 'only' or 'none'"),
+        ("items/i1/similar?space=content", 422, "unsupported", "space 'content' must be told by features"),
+        ("items/none/similar", 404, "unknown_target", ""), ("users/none/similar", 404, "unknown_target", ""),
+    ],
+)  # fmt: skip
+def test_that_a_wrong_question_about_neighbours_names_what_is_wrong(
+    shared: Served, path: str, status: int, expected: str, says: str
+) -> None:
+    answer = shared.client.get(f"/v1/{path}")
+    assert (answer.status_code, answer.json()["code"]) == (status, expected)
+    assert says in answer.json()["detail"]
+
+
+def test_that_a_search_for_neighbours_holds_nobody_up(served: Served) -> None:
+    """A search that waits for the engine to answer somebody else could never end if it ran where the engine runs."""
+    answered = threading.Event()
+
+    def search() -> SimilarAnswer:
+        assert answered.wait(20), "the engine was held up"
+        return SimilarAnswer([], "7", "joint", "cosine")
+
+    served.engine.similar = lambda _: search  # type: ignore[method-assign]
+    with ThreadPoolExecutor(1) as other:
+        waiting = other.submit(served.client.get, "/v1/items/i1/similar")
+        post(served, "/v1/recommendations", {"user_id": "u1"})
+        answered.set()
+        assert waiting.result().status_code == 200
 
 
 def test_that_facts_are_told(shared: Served) -> None:
@@ -270,6 +329,10 @@ def test_that_facts_are_told(shared: Served) -> None:
 
 def test_that_the_document_names_every_route_and_resolves_every_reference(shared: Served) -> None:
     document = shared.client.get("/openapi.json").json()
+    similar = {f"/v1/{name}s/{{{name}_id}}/similar" for name in ("item", "user")}
+    assert similar <= set(document["paths"])
+    parameters = {one["name"] for one in document["paths"]["/v1/users/{user_id}/similar"]["get"]["parameters"]}
+    assert parameters == {"user_id", "n", "space", "by", "friends"}
     assert {"/v1/recommendations", "/v1/rank", "/v1/events", "/v1/items", "/v1/users", "/v1/scenarios", "/v1/models"} <= set(
         document["paths"]
     )
@@ -282,5 +345,6 @@ def test_that_the_document_names_every_route_and_resolves_every_reference(shared
 def test_that_the_page_of_routes_needs_nothing_from_elsewhere(shared: Served) -> None:
     page = shared.client.get("/docs")
     assert "/v1/recommendations" in page.text
+    assert "friends?: &quot;any&quot; or &quot;only&quot; or &quot;none&quot;" in page.text
     assert "http" not in page.text.replace("http-equiv", "")
     assert "<script" not in page.text

@@ -9,17 +9,17 @@ import numpy as np
 import polars as pl
 import pytest
 from tests import small_data
-from tests.serving.test_engine import as_rows, ask, ids, rated, scores, some_events
+from tests.serving.test_engine import alike, as_rows, ask, ids, rated, scores, some_events
 
 from penchant.models.classic import classic
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 from penchant.models.saved import read, write
-from penchant.schema.errors import TargetError
+from penchant.schema.errors import TargetError, UnsupportedError
 from penchant.schema.event import Event
 from penchant.schema.sections.part import Part
 from penchant.serving.engine import BundleEngine
-from penchant.serving.protocol import RankRequest, RecommendationRequest
+from penchant.serving.protocol import RankRequest, RecommendationRequest, SimilarRequest
 
 KINDS: dict[str, dict[str, Any]] = {
     "recent": {"kind": "item_knn", "recency": 0.8},
@@ -112,16 +112,16 @@ def test_that_a_new_item_is_kept_and_shown_but_neither_recommended_nor_ranked() 
     assert engine.rank(RankRequest(user_id="u1", n=3, items=("a99",))).items == []
     assert engine.describe()["counts"]["items"] == 31
     with pytest.raises(TargetError, match="among those the model has learnt"):
-        engine.similar_items("a99", 3)
+        alike(engine, "a99", 3)
 
 
 @pytest.mark.parametrize("name", ["recent", "ease", "order"])
 def test_that_similar_items_are_the_models_own_nearest(name: str) -> None:
     engine = engine_of(name)
     row = engine.recommender.items["item_id"].index_of("a4")
-    alike = engine.recommender.item_similarities(np.array([row]))[0].astype(float)
-    found = engine.similar_items("a4", 1000)
-    wanted = {item: value for item, value in zip(engine.recommender.items["item_id"], alike, strict=True) if value > 0 and item != "a4"}
+    values = engine.recommender.item_similarities(np.array([row]))[0].astype(float)
+    found = alike(engine, "a4", 1000)
+    wanted = {item: value for item, value in zip(engine.recommender.items["item_id"], values, strict=True) if value > 0 and item != "a4"}
     assert {item.item_id: item.score for item in found} == pytest.approx(wanted)
     assert len(found) > 3
     assert [item.score for item in found] == sorted(wanted.values(), reverse=True)
@@ -130,8 +130,21 @@ def test_that_similar_items_are_the_models_own_nearest(name: str) -> None:
 
 
 def test_that_a_model_without_similarities_says_so() -> None:
-    with pytest.raises(TargetError, match="a model that holds items against each other"):
-        engine_of("tabs").similar_items("a4", 3)
+    with pytest.raises(UnsupportedError, match="one that holds items against each other; found a Popularity"):
+        alike(engine_of("tabs"), "a4", 3)
+    with pytest.raises(UnsupportedError, match="one that holds users against each other; found a Popularity"):
+        engine_of("tabs").similar(SimilarRequest(of="user", id="u1"))
+
+
+def test_that_a_model_of_products_has_neighbours_of_users_as_offline() -> None:
+    model = classic(Part(kind="als")).fit(small_data.film_dataset())
+    answer = BundleEngine(model, "3").similar(SimilarRequest(of="user", id="u4", n=5, by="pearson"))()
+    wanted = model.similar_users(["u4"], 5, by="pearson")
+    assert [user.user_id for user in answer.found] == wanted["other_id"].to_list()
+    assert (answer.space, answer.by, answer.fallback) == ("behaviour", "pearson", None)
+    assert {int(name[1:]) % 2 for name in wanted["other_id"]} == {0}
+    with pytest.raises(UnsupportedError, match="space 'content'"):
+        BundleEngine(model, "3").similar(SimilarRequest(of="item", id="a4", space="content"))
 
 
 def test_that_requests_answered_together_get_the_answers_they_would_get_alone() -> None:

@@ -17,11 +17,11 @@ class Exact:
     """Every item's product with every query; no more than `CELLS` products are held at one time.
 
     Args:
-        vectors: Of the items `[items, width]`; not copied.
+        vectors: Of the items `[items, width]`, some columns of a wider table too; not copied.
     """
 
     def __init__(self, vectors: Floats) -> None:
-        self.vectors = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float32))
+        self.vectors = torch.from_numpy(np.asarray(vectors, dtype=np.float32))
 
     def __len__(self) -> int:
         return len(self.vectors)

@@ -23,7 +23,10 @@ from penchant.models.feature_weights import feature_weights
 from penchant.models.final_score import FinalScore
 from penchant.models.network import Encoding, Items, Network
 from penchant.models.queries import Queries
-from penchant.models.recommender import Recommender, known_factors, without
+from penchant.models.recommender import Recommender, check_space, known_factors, without
+from penchant.models.similar.likeness import Likeness
+from penchant.models.similar.of_network import Similar
+from penchant.models.similar.spaces import By, Owner, Space
 from penchant.schema.errors import TargetError
 from penchant.schema.recipe import Recipe
 from penchant.schema.space import Range
@@ -79,12 +82,17 @@ class NetworkRecommender(Recommender):
         self.learnt_score: FinalScore | None = None
         self._encoded: tuple[Log, Encoded] | None = None
         self._scenarios: Scenarios | None = None
+        self._similar: Similar | None = None
 
     def _learn(self, data: Dataset) -> None:
         if self.trainer is None:
             do = "Pass trainer=NetworkTrainer(), or call penchant.training.trainer.fit_network."
             raise TargetError("a NetworkRecommender", must="given a trainer to be fitted", came="none", do=do)
-        self.features, self._encoded = FeatureSet(self.recipe), None  # another recipe or part: nothing of the last fit may stay
+        self.features, self._encoded, self._similar = (
+            FeatureSet(self.recipe),
+            None,
+            None,
+        )  # another recipe or part: nothing of the last fit may stay
         fitted = {name: model.fit(data, self.valid_) for name, model in sources(self.recipe).items()}
         self.take_sources(fitted)
         self.trainer.fit(self, data)
@@ -380,6 +388,25 @@ class NetworkRecommender(Recommender):
         self._check_ready()
         return relations.best(self, relations.task_of(self, task), users, k)
 
+    @property
+    def similar(self) -> Similar:
+        """What its items and its users are alike in; worked out when first asked for."""
+        if self._similar is None:
+            self._similar = Similar(self)
+        return self._similar
+
+    def take_similar(self, similar: Similar) -> None:
+        """Take what was worked out before."""
+        self._similar = similar
+
+    def likeness(self, of: Owner, space: Space | None = None, by: By | None = None) -> Likeness:
+        """How the log's items (or users) are alike in content, in behaviour, or in both, which is meant when no space is named.
+
+        Where the recipe tells nothing but ids, behaviour is meant.
+        """
+        check_space(space, by)
+        return self.similar.likeness(of, space or self.similar.usual_space(of), by or "cosine")
+
     def moved_items(
         self,
         users: Sequence[Any],
@@ -437,12 +464,6 @@ class NetworkRecommender(Recommender):
         self._check_ready()
         rows = self._item_rows(users, items)
         return rows, Queries.now(self.log_, users, self._moment(len(users), context, scenario))
-
-    def item_similarities(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Cosines of some items' usual vectors with all items', `[rows, items]`."""
-        vectors = torch.nn.functional.normalize(self.usual_item_vectors, dim=1)
-        cosines: NDArray[np.float32] = (vectors[torch.from_numpy(rows)] @ vectors.T).float().numpy()
-        return cosines
 
     def scenarios(self) -> list[str]:
         """Those of the training part, the most frequent first; of several columns the combinations in the log."""

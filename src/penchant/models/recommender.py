@@ -19,7 +19,9 @@ from penchant.data.scenario import scenario_names
 from penchant.features.category import Category
 from penchant.features.feature_set import FeatureSet
 from penchant.models.queries import Queries, moment_columns
-from penchant.schema.errors import NotFittedError, TargetError, did_you_mean
+from penchant.models.similar import spaces, table
+from penchant.models.similar.likeness import ByModel, Likeness, unsupported
+from penchant.schema.errors import NotFittedError, TargetError, UnsupportedError, did_you_mean
 from penchant.schema.recipe import Recipe
 from penchant.schema.settings import settings_of
 from penchant.schema.space import Range
@@ -85,8 +87,89 @@ class Recommender(ABC):
         Raises:
             TargetError: for a model that does not hold items against each other.
         """
-        came, do = "one that does not", "Train one of kind 'item_knn' or 'ease', or the network."
-        raise TargetError(f"a {type(self).__name__}", must="a model that holds items against each other", came=came, do=do)
+        raise unsupported("item", f"a {type(self).__name__}", "Train one of kind 'item_knn' or 'ease', or the network.")
+
+    def likeness(self, of: spaces.Owner, space: spaces.Space | None = None, by: spaces.By | None = None) -> Likeness:
+        """How items are held against items, or users against users; in the model's own way where nothing is asked for.
+
+        Raises:
+            TargetError: for a space or measure that there is not, or that the model does not have.
+        """
+        check_space(space, by)
+        if of == "user":
+            raise unsupported(of, f"a {type(self).__name__}")
+        if type(self).item_similarities is Recommender.item_similarities:
+            self.item_similarities(np.zeros(0, dtype=np.int64))  # says that it cannot
+        only_behaviour(self, space)
+        if by is not None:
+            do = "Leave `by` out, or train the network."
+            raise UnsupportedError(
+                f"by '{by}'", must="left to the model", came=f"a {type(self).__name__}, which has its own measure", do=do
+            )
+        return ByModel(self.item_similarities)
+
+    def similar_items(
+        self,
+        items: Sequence[Any],
+        k: int = 10,
+        *,
+        space: spaces.Space | None = None,
+        by: spaces.By | None = None,
+        unknown: spaces.Unknown = "raise",
+    ) -> pl.DataFrame:
+        """The k items most like each one.
+
+        Args:
+            items: Item ids; or, for a model that reads features, columns of an item nobody has seen, as in `{"plot": "Two robots."}`.
+            k: Items of each, 1 up to the catalogue's size; fewer come where fewer are known in the space.
+            space: In what they are alike: `"content"`, what the features other than ids tell of them; `"behaviour"`, who had them;
+                `"joint"`, the mean of both likenesses, one that is not known counting as 0. The model's own when absent: joint for the
+                network, behaviour for others.
+            by: `"cosine"` or `"pearson"`; cosine when absent, or the model's own measure where it holds items against each other itself.
+            unknown: What to do about ids not in the catalogue and items without a place in the space: raise, warn and leave them out,
+                or leave them out (`"skip"`). An item without events has no behaviour, and is never listed in that space.
+
+        Returns:
+            `item_id, rank, other_id, score`, the most alike first and never the item itself; `item_id` is missing where no id was told.
+
+        Raises:
+            TargetError: for a wrong argument, or what is unknown when `unknown = "raise"`. UnsupportedError, one of them, says what the
+                model cannot do.
+            NotFittedError: before `fit`.
+        """
+        self._check_ready()
+        return table.similar(self.likeness("item", space, by), "item", self.items["item_id"], items, k, unknown=unknown)
+
+    def similar_users(
+        self,
+        users: Sequence[Any],
+        k: int = 10,
+        *,
+        space: spaces.Space | None = None,
+        by: spaces.By | None = None,
+        friends: spaces.Friends = "any",
+        unknown: spaces.Unknown = "raise",
+    ) -> pl.DataFrame:
+        """The k users most like each one.
+
+        Args:
+            users: User ids; or, for a model that reads features, columns of a user nobody has seen, as in `{"age": 30}`.
+            k: Users of each, 1 up to as many as the log has; fewer come where fewer are known in the space.
+            space: `"content"`, what is told of them (profile, text); `"behaviour"`, their histories; `"joint"`, both, as of items.
+            by: As of items.
+            friends: `"only"` lists those known to be related to the user (a relation task of the recipe, or a graph feature of users),
+                `"none"` leaves them out, for whom to know next.
+            unknown: As of items; a user without a history has no behaviour.
+
+        Returns:
+            `user_id, rank, other_id, score, related`, the most alike first and never the user; `related` tells who is known to be.
+
+        Raises:
+            TargetError, NotFittedError: As of items.
+        """
+        self._check_ready()
+        ids = self.log_.users["user_id"]
+        return table.similar(self.likeness("user", space, by), "user", ids, users, k, friends=friends, unknown=unknown)
 
     def scenarios(self) -> list[str]:
         """The scenarios that may be named, the most frequent first; none where the recipe has but one."""
@@ -288,6 +371,21 @@ class Recommender(ABC):
                     f"context '{name}'", must="a context column of the recipe", came="an unknown name", do=did_you_mean(name, known)
                 )
         return pl.DataFrame({"timestamp": [time] * count, **{name: [value] * count for name, value in values.items()}})
+
+
+def check_space(space: Any, by: Any) -> None:
+    """Refuse a space or a measure that there is not; None is none. Raises TargetError."""
+    if space is not None:
+        spaces.one_of("space", space, spaces.Space)
+    if by is not None:
+        spaces.one_of("by", by, spaces.By)
+
+
+def only_behaviour(model: Recommender, space: spaces.Space | None) -> None:
+    """Refuse any space but behaviour. Raises UnsupportedError."""
+    if space not in (None, "behaviour"):
+        came, do = f"a {type(model).__name__}, which knows who had what", "Leave `space` out, or train the network."
+        raise UnsupportedError(f"space '{space}'", must="asked of a model that reads features", came=came, do=do)
 
 
 def without(scores: NDArray[np.float32], queries: Queries, exclude_seen: bool, ranked: NDArray[np.bool_] | None) -> NDArray[np.float32]:

@@ -21,6 +21,7 @@ from penchant.models.final_score import FinalScore
 from penchant.models.network import Items
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.recommender import Recommender
+from penchant.models.similar.of_network import Similar
 from penchant.schema.recipe import Recipe
 from penchant.schema.sections.part import Part
 
@@ -28,6 +29,8 @@ ROLES = ("user", "item", "time", "in_history")
 CLASSIC = "model.json"
 SOURCES = "sources"
 RELATIONS = "relations.safetensors"
+CONTENTS = "contents.safetensors"
+SIMILAR = "similar.safetensors"
 CALIBRATION = "calibration.json"
 FINAL_SCORE = "final_score.json"
 EVENTS_AT_ONCE = 1_000_000
@@ -83,8 +86,9 @@ def write_network(recommender: NetworkRecommender, directory: Path) -> None:
     told = {"items": known.vectors, "fields": known.fields, "index": known.index}
     save_tensors({name: value.contiguous() for name, value in told.items() if value is not None}, directory / "vectors.safetensors")
     log = recommender.log_
-    profiles = recommender.encoded(log).user
-    save_file({name: np.ascontiguousarray(array) for name, array in profiles.items()}, directory / "profiles.safetensors")
+    encoded = recommender.encoded(log)
+    for arrays, file in ((encoded.user, "profiles.safetensors"), (encoded.item, CONTENTS), (recommender.similar.state(), SIMILAR)):
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, directory / file)
     if recommender.calibration.lines:
         (directory / CALIBRATION).write_text(dumped(recommender.calibration.lines), encoding="utf8")
     if recommender.learnt_score is not None:
@@ -118,7 +122,8 @@ def read_network(directory: Path, recipe_folder: Path = Path(".")) -> NetworkRec
     log = _read_log(directory)
     recommender.log_, recommender.recipe_ = log, recipe
     events = recommender.features.encode_events(log)
-    recommender.keep(log, Encoded(user=load_file(directory / "profiles.safetensors"), **events))
+    contents = load_file(directory / CONTENTS) if (directory / CONTENTS).is_file() else {}
+    recommender.keep(log, Encoded(user=load_file(directory / "profiles.safetensors"), item=contents, **events))
     recommender.build().load_state_dict(load_tensors(directory / "network.safetensors"))
     recommender.network.eval()
     if (directory / CALIBRATION).is_file():
@@ -129,6 +134,8 @@ def read_network(directory: Path, recipe_folder: Path = Path(".")) -> NetworkRec
     recommender.known = Items(known["items"], known.get("fields"), known.get("index"))
     recommender.catalogue = recommender.features.catalogue(log.items)
     recommender.related = load_file(directory / RELATIONS) if (directory / RELATIONS).is_file() else {}
+    if (directory / SIMILAR).is_file():  # a bundle of an earlier version has it worked out when it is first asked for
+        recommender.take_similar(Similar.restored(recommender, load_file(directory / SIMILAR)))
     recommender.take_sources({name: _read_classic(directory / SOURCES / name, log, recipe) for name in recipe.serving.sources})
     return recommender
 

@@ -9,7 +9,10 @@ from penchant.funnel.exact import Exact
 from penchant.funnel.index import Index, index_of
 from penchant.models.collaborative.similarity import cosines
 from penchant.models.queries import Queries
-from penchant.models.recommender import Recommender
+from penchant.models.recommender import BLOCK, Recommender, check_space, only_behaviour
+from penchant.models.similar.likeness import ByVectors, Likeness
+from penchant.models.similar.neighbours import Neighbours, Vectors
+from penchant.models.similar.spaces import By, Owner, Space
 
 Floats = NDArray[np.float32]
 TRIED = 256  # users whose vectors an index is measured on
@@ -24,6 +27,7 @@ class VectorRecommender(Recommender):
 
     base: float = 0.0
     _index: tuple[Floats, Index] | None = None
+    _alike: tuple[Floats, dict[Owner, Neighbours]] | None = None
 
     @property
     @abstractmethod
@@ -65,6 +69,28 @@ class VectorRecommender(Recommender):
         index = self.index if ranked is None else Exact(self.item_vectors)
         rows, products = index.search(self.query_vectors(queries), k, queries.seen() if exclude_seen else None, ranked)
         return rows, products + np.float32(self.base)
+
+    def likeness(self, of: Owner, space: Space | None = None, by: By | None = None) -> Likeness:
+        """Items by their vectors, users by those of their histories as of the log's end; Pearson over a vector's own numbers."""
+        check_space(space, by)
+        only_behaviour(self, space)
+        vectors = self.item_vectors
+        if self._alike is None or self._alike[0] is not vectors:
+            self._alike = vectors, {}
+        if of not in self._alike[1]:
+            own = vectors if of == "item" else self._of_users()
+            self._alike[1][of] = Neighbours(Vectors(np.zeros((len(own), 0), dtype=np.float32), own))
+        return ByVectors(self._alike[1][of], "behaviour", by or "cosine")
+
+    def _of_users(self) -> Floats:
+        """Vectors `[users, width]` of all users; 0 for one without events."""
+        log, vectors = self.log_, np.zeros((len(self.log_.users), self.item_vectors.shape[1]), dtype=np.float32)
+        there = np.flatnonzero(np.diff(log.offsets))
+        names = log.users["user_id"].gather(there).to_list()
+        if names:
+            queries = Queries.now(log, names, self._moment(len(names), {"time": float(log.time.max())}, None))
+            vectors[there] = np.concatenate([self.query_vectors(block) for block in queries.blocks(BLOCK)])
+        return vectors
 
     def item_similarities(self, rows: NDArray[np.integer]) -> Floats:
         """Cosines of some items' vectors with all items', `[rows, items]`; 0 for a vector without length."""

@@ -43,6 +43,12 @@ class TargetError(PenchantError):
     exit_code = 4
 
 
+class UnsupportedError(TargetError):
+    """The model that was asked cannot answer such a question, whatever the user or item; names neither."""
+
+    code = "unsupported"
+
+
 class NotFittedError(PenchantError):
     """A model was asked before it was fitted."""
 

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel
 
+from penchant.models.similar.spaces import By, Space
 from penchant.serving.bodies import Rejection
 
 
@@ -26,11 +27,36 @@ class ListAnswer(BaseModel):
     fallback: str | None
 
 
-class SimilarAnswer(BaseModel):
-    """Items, nearest first."""
+class SimilarItemsAnswer(BaseModel):
+    """Other items, the most alike first. `fallback` says why they are found in another `space` than was asked, or not at all."""
 
+    request_id: str
     model_version: str
+    space: Space
+    by: By | None
     items: list[ItemAnswer]
+    degraded: bool
+    fallback: str | None
+
+
+class UserAnswer(BaseModel):
+    """One user who is like another; `related` when the two are known to be."""
+
+    user_id: str
+    score: float
+    related: bool
+
+
+class SimilarUsersAnswer(BaseModel):
+    """Other users, the most alike first. `fallback` says why they are found in another `space` than was asked, or not at all."""
+
+    request_id: str
+    model_version: str
+    space: Space
+    by: By | None
+    users: list[UserAnswer]
+    degraded: bool
+    fallback: str | None
 
 
 class EventsAnswer(BaseModel):

@@ -69,6 +69,9 @@ def _page(document: dict[str, Any]) -> str:
 
 def _route(path: str, method: str, route: dict[str, Any], document: dict[str, Any]) -> str:
     text = f"<h2><span>{method.upper()}</span>{escape(path)}</h2><p>{escape(route.get('summary', ''))}</p>"
+    asked = {one["name"]: one["schema"] for one in route.get("parameters", []) if one["in"] == "query"}
+    if asked:
+        text += _schema("Query", {"properties": asked})
     if "requestBody" in route:
         name = route["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
         text += _schema("Body", document["components"]["schemas"][name])
@@ -89,6 +92,8 @@ def _type(schema: dict[str, Any]) -> str:
         return str(schema["$ref"].rsplit("/", 1)[1]).removesuffix("Body")
     if "anyOf" in schema:
         return " or ".join(_type(one) for one in schema["anyOf"])
+    if "enum" in schema:
+        return " or ".join(f'"{one}"' for one in schema["enum"])
     if schema.get("type") == "array":
         return f"list of {_type(schema.get('items', {}))}"
     return str(schema.get("type", "anything"))

@@ -1,9 +1,10 @@
 """Answers from a bundle and the state built on it: who asks -> the model's best -> titles."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,10 @@ from numpy.typing import NDArray
 from penchant.funnel.candidates import Candidates
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.recommender import Recommender, known_factors, usual_factors
-from penchant.schema.errors import TargetError
+from penchant.models.similar.likeness import Found, Likeness
+from penchant.models.similar.spaces import Owner, Space
+from penchant.models.similar.table import find, pairs_of
+from penchant.schema.errors import TargetError, UnsupportedError
 from penchant.schema.event import Event
 from penchant.serving.memory import Memory, frame_of
 from penchant.serving.protocol import (
@@ -23,6 +27,9 @@ from penchant.serving.protocol import (
     RecommendationAnswer,
     RecommendationRequest,
     ScoredItem,
+    ScoredUser,
+    SimilarAnswer,
+    SimilarRequest,
 )
 from penchant.serving.served import Person, Served
 from penchant.serving.served_classic import ServedClassic
@@ -84,15 +91,22 @@ class BundleEngine:
         except Exception as error:
             return self._popular_of(rows, request.n, error)
 
-    def similar_items(self, item_id: str, n: int) -> list[ScoredItem]:
-        """The nearest other items, as the model holds items against each other."""
-        if item_id not in self._rows:
-            raise TargetError("item", must="in the catalogue", came="an id it does not hold", do="Add it with PUT /v1/items/{id}.")
-        row = self._rows[item_id]
-        alike = self.model.similar(row).copy()
-        alike[row] = -np.inf
-        best = Candidates(np.arange(len(alike)), alike).best(n)
-        return [self._item(item, score, {}) for item, score in zip(best.items.tolist(), best.scores.tolist(), strict=True)]
+    def similar(self, request: SimilarRequest) -> Callable[[], SimilarAnswer]:
+        """The most alike other items or users, in the space asked for or, where that knows nothing of this one, in the other.
+
+        When the search fails nobody is alike, marked as degraded.
+        """
+        row = self.model.place(request.of, request.id)
+        if row is None:
+            must, do = ("in the catalogue", "item") if request.of == "item" else ("known", "user")
+            raise TargetError(request.of, must=must, came="an id it does not hold", do=f"Add it with PUT /v1/{do}s/{{id}}.")
+        likeness, fallback = self._likeness(request, row)
+        if fallback == "nothing_known":
+            nothing = SimilarAnswer([], self.model_version, likeness.space, likeness.by, fallback=fallback)
+            return lambda: nothing
+        rows = np.array([row])
+        search = find(likeness, likeness.of_rows(rows), rows, request.n, request.friends)
+        return partial(self._similar, request.of, row, likeness, fallback, search)
 
     def apply_events(self, events: Sequence[Event]) -> None:
         """Take in stored events; the very next answer knows of them."""
@@ -121,6 +135,7 @@ class BundleEngine:
     def upsert_users(self, records: Mapping[str, dict[str, Any]]) -> None:
         """Profiles count from the next answer on."""
         self._profiles.update({name: dict(record) for name, record in records.items()})
+        self.model.upsert_users(records)
 
     def user(self, user_id: str) -> dict[str, Any] | None:
         """A user's profile and number of history events, or None."""
@@ -152,6 +167,40 @@ class BundleEngine:
             sample_users=[self._users["user_id"][int(row)] for row in sample],
             sample_items=[{"item_id": self._ids[row], "title": self._titles[row]} for row in popular.tolist()],
         )
+
+    def _likeness(self, request: SimilarRequest, row: int) -> tuple[Likeness, str | None]:
+        """What knows something of this row, and why it is not what was asked for, if it is not."""
+        asked = self.model.likeness(request.of, request.space, request.by)
+        needed: tuple[Space, ...] = ("content", "behaviour") if asked.space == "joint" else (asked.space,)
+        lacking = next((space for space in needed if not self._knows(request, space, row)), None)
+        if lacking is None:
+            return asked, None
+        other: Space = "behaviour" if lacking == "content" else "content"
+        if self._knows(request, other, row):
+            return self.model.likeness(request.of, other, request.by), f"no_{lacking}"
+        return asked, "nothing_known"
+
+    def _knows(self, request: SimilarRequest, space: Space, row: int) -> bool:
+        with suppress(UnsupportedError):
+            likeness = self.model.likeness(request.of, space, request.by)
+            return bool(likeness.knows(likeness.of_rows(np.array([row])))[0])
+        return False
+
+    def _similar(self, of: Owner, row: int, likeness: Likeness, fallback: str | None, search: Found) -> SimilarAnswer:
+        """The neighbours found, told in any thread."""
+        try:
+            rows, scores = (found[0] for found in search())
+        except Exception as error:
+            logger.error("the search for neighbours failed (%s)", type(error).__name__)
+            return SimilarAnswer([], self.model_version, likeness.space, likeness.by, True, "search_failed")
+        listed = rows >= 0
+        pairs = list(zip(rows[listed].tolist(), scores[listed].tolist(), strict=True))
+        if of == "item":
+            items = [self._item(other, score, {}) for other, score in pairs]
+            return SimilarAnswer(items, self.model_version, likeness.space, likeness.by, False, fallback)
+        friends = set(pairs_of(likeness.related, np.array([row]))[1].tolist())
+        users = [ScoredUser(self.model.user_name(other), score, other in friends) for other, score in pairs]
+        return SimilarAnswer(users, self.model_version, likeness.space, likeness.by, False, fallback)
 
     def _factors(self) -> dict[str, list[str]]:
         known = known_factors(getattr(self.recommender, "features", None))

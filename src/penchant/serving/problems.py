@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from penchant.schema.errors import PenchantError, StorageError, TargetError
+from penchant.schema.errors import PenchantError, StorageError, TargetError, UnsupportedError
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -75,10 +75,12 @@ def install(app: FastAPI) -> None:
 
 
 def from_known(error: PenchantError) -> ProblemError:
-    """What an error of ours is to a client; what it says of paths and values stays here."""
+    """What an error of ours is to a client; what it says of paths and values stays here, but for what a model cannot do at all."""
     if isinstance(error, StorageError):
         code = "storage_error" if error.code == StorageError.code else error.code
         return ProblemError(503, code, "It could not be stored and was not accepted. Try again later.", headers={"Retry-After": "5"})
+    if isinstance(error, UnsupportedError):
+        return ProblemError(422, error.code, str(error))
     if isinstance(error, TargetError):
         return ProblemError(404, "unknown_target", "There is no such user, item or scenario.")
     return ProblemError(500, "internal", "The server failed on its side.")

@@ -1,9 +1,10 @@
 """What the HTTP face asks of an engine, and what it hands over and gets back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NotRequired, Protocol, TypedDict, runtime_checkable
 
+from penchant.models.similar.spaces import By, Friends, Owner, Space
 from penchant.schema.event import Event
 
 
@@ -83,6 +84,63 @@ class RecommendationAnswer:
     fallback: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimilarRequest:
+    """Whose neighbours.
+
+    Attributes:
+        of: Of an item, or of a user.
+        id: Which one.
+        n: Most of them wanted, 1 to 1000.
+        space: In what they are alike; None is the model's own.
+        by: How that is measured; None is the model's own.
+        friends: Of users: whether those known to be related are listed like all others, alone, or not at all.
+    """
+
+    of: Owner
+    id: str
+    n: int = 10
+    space: Space | None = None
+    by: By | None = None
+    friends: Friends = "any"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredUser:
+    """One user who is like another.
+
+    Attributes:
+        user_id: The user.
+        score: How alike, at most 1.
+        related: Whether the two are known to be related.
+    """
+
+    user_id: str
+    score: float
+    related: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarAnswer:
+    """Neighbours and how they were found.
+
+    Attributes:
+        found: The most alike first; items or users, as was asked.
+        model_version: The bundle that answered.
+        space: In what they are alike: another space than was asked where that knows nothing of the one asked about.
+        by: How that was measured; None = the model's own measure.
+        degraded: Whether a part that should have worked did not.
+        fallback: Why it is less than was asked ("no_behaviour", "no_content", "nothing_known"); None when it is not.
+    """
+
+    found: Sequence[ScoredItem] | Sequence[ScoredUser]
+    model_version: str
+    space: Space
+    by: By | None
+    degraded: bool = False
+    fallback: str | None = None
+
+
 class ColumnDescription(TypedDict):
     """A column a person can fill in.
 
@@ -147,7 +205,8 @@ class Description(TypedDict):
 class Engine(Protocol):
     """Answers from a bundle and the state built from events and records.
 
-    One thread calls it, one call at a time: it needs no locks. TargetError says that an id is unknown where only a known one will do.
+    One thread calls it, one call at a time: it needs no locks. TargetError says that an id is unknown where only a known one will do,
+    UnsupportedError that the model cannot answer such a question at all.
     """
 
     @property
@@ -167,8 +226,9 @@ class Engine(Protocol):
         """The given items, best first."""
         ...
 
-    def similar_items(self, item_id: str, n: int) -> list[ScoredItem]:
-        """The nearest other items, nearest first. Raises TargetError when the item is unknown."""
+    def similar(self, request: SimilarRequest) -> Callable[[], SimilarAnswer]:
+        """The most alike other items or users: whatever takes long is the function given back, which is called in another thread, so that
+        nobody's recommendations wait for it. Raises TargetError when the id is unknown, UnsupportedError when the model cannot say."""
         ...
 
     def apply_events(self, events: Sequence[Event]) -> None:

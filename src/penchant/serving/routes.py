@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from penchant.models.similar.spaces import By, Friends, Space
 from penchant.serving import answers, bodies
 from penchant.serving.problems import ProblemError, malformed
-from penchant.serving.protocol import RecommendationAnswer, ScoredItem
+from penchant.serving.protocol import RecommendationAnswer, ScoredItem, SimilarAnswer, SimilarRequest
 from penchant.serving.reading import LARGEST_BULK, parse_body, read_body, read_with
 from penchant.serving.scenarios import Declared
 from penchant.serving.service import Service
@@ -33,6 +34,7 @@ def version_1(service: Service, scenarios: Declared) -> APIRouter:
     """
     router = APIRouter(prefix="/v1", responses=PROBLEMS)
     _add_answers(router, service, scenarios)
+    _add_neighbours(router, service)
     _add_feedback(router, service)
     _add_records(router, service)
     _add_facts(router, service, scenarios)
@@ -78,10 +80,21 @@ def _add_answers(router: APIRouter, service: Service, scenarios: Declared) -> No
         scenarios.check(body.scenario)
         return _json(_listed(await service.rank(body.request())))
 
-    @router.get("/items/{item_id:path}/similar", response_model=answers.SimilarAnswer, summary="The nearest other items")
-    async def similar(item_id: str, n: Neighbours = 10) -> Response:
-        items = await service.similar_items(_checked(item_id), n)
-        return _json({"model_version": service.model_version, "items": [item for item in items if _is_finite(item)]})
+
+def _add_neighbours(router: APIRouter, service: Service) -> None:
+    @router.get("/items/{item_id:path}/similar", response_model=answers.SimilarItemsAnswer, summary="Items like this one")
+    async def similar_items(item_id: str, n: Neighbours = 10, space: Space | None = None, by: By | None = None) -> Response:
+        request = SimilarRequest(of="item", id=_checked(item_id), n=n, space=space, by=by)
+        return _json(_neighbours("items", await service.similar(request)))
+
+    @router.get(
+        "/users/{user_id:path}/similar", response_model=answers.SimilarUsersAnswer, summary="Users like this one, friends among them"
+    )
+    async def similar_users(
+        user_id: str, n: Neighbours = 10, space: Space | None = None, by: By | None = None, friends: Friends = "any"
+    ) -> Response:
+        request = SimilarRequest(of="user", id=_checked(user_id), n=n, space=space, by=by, friends=friends)
+        return _json(_neighbours("users", await service.similar(request)))
 
 
 def _add_feedback(router: APIRouter, service: Service) -> None:
@@ -174,6 +187,21 @@ def _listed(answer: RecommendationAnswer) -> dict[str, Any]:
         "request_id": secrets.token_hex(12),
         "model_version": answer.model_version,
         "items": items,
+        "degraded": answer.degraded or not complete,
+        "fallback": answer.fallback if complete else answer.fallback or "nonfinite_scores",
+    }
+
+
+def _neighbours(name: str, answer: SimilarAnswer) -> dict[str, Any]:
+    """The answer with its items or users under that name, without those whose likeness is no number; that shows as `degraded`."""
+    found = [one for one in answer.found if math.isfinite(one.score)]
+    complete = len(found) == len(answer.found)
+    return {
+        "request_id": secrets.token_hex(12),
+        "model_version": answer.model_version,
+        "space": answer.space,
+        "by": answer.by,
+        name: found,
         "degraded": answer.degraded or not complete,
         "fallback": answer.fallback if complete else answer.fallback or "nonfinite_scores",
     }

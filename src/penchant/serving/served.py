@@ -9,6 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from penchant.funnel.candidates import Candidates
+from penchant.models.similar.likeness import Likeness
+from penchant.models.similar.spaces import By, Owner, Space
 from penchant.schema.event import Event
 from penchant.serving.memory import Memory, UserPast
 from penchant.serving.protocol import ColumnDescription, TaskDescription
@@ -58,8 +60,17 @@ class Served(Protocol):
     def rank(self, person: Person, rows: Rows) -> Candidates:
         """These items with their scores, in any order; those the model cannot judge are left out."""
 
-    def similar(self, row: int) -> NDArray[np.float32]:
-        """How alike an item is to each of the catalogue `[items]`, -inf where not at all. Raises TargetError when the model cannot say."""
+    def likeness(self, of: Owner, space: Space | None, by: By | None) -> Likeness:
+        """How items, or users, are held against each other as things are now. Raises UnsupportedError when the model cannot say."""
+
+    def place(self, of: Owner, name: str) -> int | None:
+        """The row of an item or user in a `likeness`; None for one it does not hold."""
+
+    def user_name(self, row: int) -> str:
+        """Whom a row of users is of."""
+
+    def upsert_users(self, records: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take in the columns told of users; each replaces what was told before."""
 
     def apply_events(self, events: Sequence[Event]) -> None:
         """Take in events; the very next answer knows of them."""

@@ -1,7 +1,7 @@
 """A classic model behind the engine."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from penchant.funnel.candidates import Candidates
 from penchant.funnel.funnel import exclude
 from penchant.models.recommender import Recommender
+from penchant.models.similar.likeness import Likeness
+from penchant.models.similar.spaces import By, Owner, Space
 from penchant.schema.errors import TargetError
 from penchant.schema.event import Event
 from penchant.serving.memory import Memory
@@ -36,6 +38,8 @@ class ServedClassic:
         self.recommender = recommender
         self.pasts = WholePast(recommender.log_, recommender.recipe_)
         self.memory = Memory(recommender.log_, recommender.recipe_, self.pasts, item_rows)
+        self._rows = item_rows
+        self._user_rows = {name: row for row, name in enumerate(recommender.log_.users["user_id"])}
         self._popular = np.bincount(recommender.log_.item, minlength=len(recommender.items)).astype(np.float32)
 
     def recommend(self, people: Sequence[Person], wanted: Sequence[int], excluded: Sequence[Rows]) -> list[Candidates]:
@@ -49,13 +53,25 @@ class ServedClassic:
         learnt = rows[rows < len(self.recommender.items)]
         return Candidates(learnt, self._scores([person])[0, learnt])
 
-    def similar(self, row: int) -> NDArray[np.float32]:
-        """How alike the model holds the item and every learnt one to be; -inf where they have nothing in common."""
-        if row >= len(self.recommender.items):
+    def likeness(self, of: Owner, space: Space | None, by: By | None) -> Likeness:
+        """As the model holds learnt items, or users as of its training, against each other."""
+        return self.recommender.likeness(of, space, by)
+
+    def place(self, of: Owner, name: str) -> int | None:
+        """The row of an item or user that was learnt of."""
+        row = (self._rows if of == "item" else self._user_rows).get(name)
+        if of == "item" and row is not None and row >= len(self.recommender.items):
             must, came = "among those the model has learnt of", "one that was added since"
             raise TargetError("the item", must=must, came=came, do="Train again with events of it.")
-        alike = self.recommender.item_similarities(np.array([row]))[0]
-        return np.where(alike > 0, alike, np.float32(-np.inf))
+        return row
+
+    def user_name(self, row: int) -> str:
+        """Whom a row of the log's users is of."""
+        name: str = self.recommender.log_.users["user_id"][row]
+        return name
+
+    def upsert_users(self, records: Mapping[str, Mapping[str, Any]]) -> None:
+        """Nothing is learnt of a record."""
 
     def apply_events(self, events: Sequence[Event]) -> None:
         """Take in events; the very next answer knows of them."""

@@ -18,9 +18,12 @@ from penchant.models.candidate_source import CandidateSource
 from penchant.models.network import Encoding, Items
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.queries import Queries
+from penchant.models.similar.likeness import Likeness
+from penchant.models.similar.spaces import By, Owner, Space
 from penchant.schema.event import Event
 from penchant.schema.expression import Expression
 from penchant.schema.sections.features import COUNTERS
+from penchant.serving.live_users import LiveUsers
 from penchant.serving.memory import Memory, UserPast, frame_of
 from penchant.serving.pasts import WholePast
 from penchant.serving.protocol import ColumnDescription, TaskDescription
@@ -70,6 +73,9 @@ class ServedNetwork:
         self._whole = WholePast(recommender.log_, recommender.recipe)
         self._whole_memory = Memory(recommender.log_, recommender.recipe, self._whole, item_rows) if recommender.sources else None
         self._funnel: Funnel[Asked] = Funnel(self._retrieve, self._rank, self._width(), self._proposers())
+        self._rows = item_rows
+        self._item_neighbours = recommender.similar.neighbours("item")
+        self._users = LiveUsers(recommender, self.memory)
         self._counted = sorted(recommender.recipe.features.candidate_moment)
 
     @property
@@ -86,23 +92,41 @@ class ServedNetwork:
         (ranked,) = self._rank(self._ask([person]), [Candidates(rows, np.zeros(len(rows), dtype=np.float32))])
         return ranked
 
-    def similar(self, row: int) -> NDArray[np.float32]:
-        """Cosines of the item's vector with all items'."""
-        cosines: NDArray[np.float32] = self.recommender.item_similarities(np.array([row]))[0]
-        return cosines
+    def likeness(self, of: Owner, space: Space | None, by: By | None) -> Likeness:
+        """Items and users as they are now, those added since included."""
+        similar = self.recommender.similar
+        neighbours = self._item_neighbours if of == "item" else self._users.neighbours()
+        return similar.likeness_among(neighbours, of, space or similar.usual_space(of), by or "cosine")
+
+    def place(self, of: Owner, name: str) -> int | None:
+        """The row of an item or user, also of one added since."""
+        return self._rows.get(name) if of == "item" else self._users.row(name)
+
+    def user_name(self, row: int) -> str:
+        """Whom a row of users is of."""
+        return self._users.names[row]
+
+    def upsert_users(self, records: Mapping[str, Mapping[str, Any]]) -> None:
+        """What is told of users counts when they are held against each other."""
+        self._users.tell(records)
 
     def apply_events(self, events: Sequence[Event]) -> None:
         """Take in events; the very next answer knows of them."""
         self.memory.apply(events)
+        self._users.acted(event.user_id for event in events)
         if self._whole_memory is not None:
             self._whole_memory.apply(events)
 
     def upsert_items(self, items: pl.DataFrame, places: Rows) -> None:
         """New items get vectors by their content, changed ones other vectors."""
         features = self.recommender.features
-        fresh = self.recommender.items_of(features.encode("item", items))
+        arrays = features.encode("item", items)
+        fresh = self.recommender.items_of(arrays)
+        changed = np.flatnonzero(places >= len(self._item_neighbours))
+        told = self.recommender.similar.encoded("item", arrays, len(items))
         self.recommender.catalogue = pl.concat([self.recommender.catalogue, features.catalogue(items)])[places]
         self.recommender.known = Items.cat([self.recommender.known, fresh]).at(torch.from_numpy(places))
+        self._item_neighbours.tell(changed, told.content[places[changed] - len(self._item_neighbours)])
 
     def welcome(self, items: Iterable[str]) -> None:
         """Take in the events that waited for these items."""

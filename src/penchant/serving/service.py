@@ -15,7 +15,8 @@ from penchant.serving.protocol import (
     RankRequest,
     RecommendationAnswer,
     RecommendationRequest,
-    ScoredItem,
+    SimilarAnswer,
+    SimilarRequest,
 )
 from penchant.serving.together import Together
 from penchant.storage.events import Appended, EventLog
@@ -34,7 +35,8 @@ _log = logging.getLogger(__name__)
 
 
 class Service:
-    """What the routes call. The engine runs in a thread of its own, one call at a time, so that the event loop stays free.
+    """What the routes call. The engine runs in a thread of its own, one call at a time, so that the event loop stays free; so do
+    searches for neighbours, so that the engine does.
 
     Args:
         engine: Answers; owned from now on.
@@ -45,6 +47,7 @@ class Service:
     def __init__(self, engine: Engine, log: EventLog, records: RecordStore) -> None:
         self._engine, self._log, self._records = engine, log, records
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._searches = ThreadPoolExecutor(1, thread_name_prefix="search")
         most = MOST_TOGETHER if isinstance(engine, ManyAtOnce) else 1
         self._recommendations = Together(self._thread, self._recommend, most)
         self._events = Together(self._thread, self._take_in_events, MOST_TAKEN_IN)
@@ -79,9 +82,10 @@ class Service:
         """See `Engine.rank`."""
         return await self._ask(self._engine.rank, request)
 
-    async def similar_items(self, item_id: str, n: int) -> list[ScoredItem]:
-        """See `Engine.similar_items`."""
-        return await self._ask(self._engine.similar_items, item_id, n)
+    async def similar(self, request: SimilarRequest) -> SimilarAnswer:
+        """See `Engine.similar`; the engine is free again while the search runs."""
+        search = await self._ask(self._engine.similar, request)
+        return await asyncio.get_running_loop().run_in_executor(self._searches, search)
 
     async def user(self, user_id: str) -> Record | None:
         """See `Engine.user`."""
@@ -116,6 +120,7 @@ class Service:
         """Lets the engine finish what it has begun and makes everything durable."""
         self._closing = True
         self._thread.shutdown(wait=True, cancel_futures=True)
+        self._searches.shutdown(wait=True, cancel_futures=True)
         self._recommendations.close()
         self._events.close()
         self._log.close()
