@@ -126,7 +126,8 @@ class _Shown:
     def _epochs(self, progress: Progress) -> None:
         for row in progress.curves[self.lines :]:
             values = "  ".join(f"{name} {value:.3f}" for name, value in row.items() if name not in ("epoch", "seconds"))
-            self.terminal.line("train", f"epoch {row['epoch']:.0f}/{self.epochs}  {values}  {row['seconds']:.0f} s")
+            shown = f"epoch {row['epoch']:.0f}/{self.epochs}" if row["epoch"] >= 1 else "before"  # an encoder's, fitted before the network
+            self.terminal.line("train", f"{shown}  {values}  {row['seconds']:.0f} s")
         self.lines = len(progress.curves)
 
 
