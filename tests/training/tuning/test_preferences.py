@@ -58,7 +58,7 @@ def test_that_pairs_are_two_different_items_of_one_user_each_as_likely() -> None
     told = preferences(part)
     user, one, other = told.pairs(np.random.default_rng(0), 6000)
     names = part.log.items["item_id"]
-    found, counts = np.unique([f"{u}{names[a]}{names[b]}" for u, a, b in zip(user, one, other, strict=True)], return_counts=True)
+    found, counts = np.unique([f"{u}{names[a]}{names[b]}" for u, a, b in np.stack([user, one, other], axis=1).tolist()], return_counts=True)
     assert len(found) == 4 * 3 + 2  # of a's four items, and of b's two
     assert {name[0] for name in found} == {"0", "1"}
     assert all(name[1] != name[2] for name in found)

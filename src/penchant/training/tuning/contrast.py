@@ -1,5 +1,6 @@
 """Two contrasts on vectors of texts: the next item by the items before, and an item by another that the same user wanted."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -57,14 +58,19 @@ class Contrast:
 
 
 def in_batch(queries: Tensor, answers: Tensor, share: Tensor, wanted: Tensor, temperature: float) -> Tensor:
-    """Mean softmax loss of `[n, width]` queries, each against the answers of all others (Yi et al. 2019, equation 3).
+    """Mean softmax loss of `[n, width]` queries, each against the answers of all others, as if against all items there are.
+
+    An answer of others counts by how often it is drawn, its own once (Bengio and Senécal 2008, as in the task `next_item`); the
+    correction alone for all, as in Yi et al. 2019, would count a frequent answer too little where its double is left out.
 
     Args:
         queries, answers: Unit vectors `[n, width]`, in pairs.
-        share: Logarithm of how often an answer is drawn `[n]`, taken off its scores, so that what is frequent is not pushed away for it.
+        share: Logarithm of an answer's chance to be drawn `[n]`; what is frequent is not pushed away for it.
         wanted: Which answers are right for a query, `[n, n]`; those that are not its own are left out.
         temperature: By which the cosines are divided.
     """
     own = torch.eye(len(queries), dtype=torch.bool)
-    scores = (queries @ answers.T / temperature - share).masked_fill(wanted & ~own, float("-inf"))
+    scores = queries @ answers.T / temperature
+    expected = share + math.log(max(len(queries) - 1, 1))  # how often it is among the others
+    scores = torch.where(own, scores, (scores - expected).masked_fill(wanted, float("-inf")))
     return functional.cross_entropy(scores, torch.arange(len(queries)))

@@ -111,8 +111,10 @@ def _wishes(features: FeatureSet) -> Iterator[tuple[str, str, Text, Any]]:
 
 
 def _encoder_of(features: FeatureSet, item: str, where: str) -> Path:
-    texts = [(name, each) for name, each in features.features["item"].items() if isinstance(each, Text)]
-    tuned = {name: each.tuned for name, each in texts if each.tuned is not None}
+    tuned: dict[str, Path] = {}
+    for name, each in features.features["item"].items():
+        if isinstance(each, Text) and each.tuned is not None:
+            tuned[name] = each.tuned
     if item not in tuned:
         do = did_you_mean(item, tuned) if tuned else f'Write it there: item.{item} = {{ kind = "text", tuning = {{ kind = "lora" }} }}'
         raise RecipeError(f"{where}, key 'item'", must="an item's text that is tuned", came=f"'{item}'", do=do)
