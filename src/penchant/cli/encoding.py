@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from penchant.cli.terminal import Terminal
-from penchant.features import kept_vectors
 from penchant.features.kept_vectors import Progress
-from penchant.training.tuning import steps
+
+TELL = ("penchant.features.kept_vectors", "penchant.training.tuning.steps")
+"""Whose progress is shown; named, because the second would load torch."""
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def encoding_shown(terminal: Terminal) -> Iterator[None]:
         terminal.progress("encode", told.done, told.total, text, time.monotonic() - told.seconds)
         return False
 
-    loggers = (kept_vectors.logger, steps.logger)
+    loggers = [logging.getLogger(name) for name in TELL]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.addFilter(show)

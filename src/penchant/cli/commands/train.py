@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import asdict
 from hashlib import sha256
 from math import isnan
 from pathlib import Path
@@ -83,6 +84,8 @@ def train_bundle(
     show(terminal, evaluation, place)
     provenance: dict[str, Any] = {"seed": recipe.training.seed, "data": _fingerprint(data), "events": len(data.log)}
     provenance |= {"funnel": funnel} if funnel else {}
+    tuned = getattr(getattr(model, "trainer", None), "tuned", ())
+    provenance |= {"tuned": [asdict(each) for each in tuned]} if tuned else {}
     metadata = Metadata(metrics=_headlines(evaluation), provenance=provenance)
     store = place.bundles()
     version = store.create(lambda folder: write(model, folder), metadata)
@@ -92,8 +95,10 @@ def train_bundle(
 
 
 def _show_what_was_fitted_to_it(terminal: Terminal, model: Recommender) -> None:
-    """The calibration and the learnt weights of the final score, where the recipe asked for them."""
+    """The tuned encoders, the calibration and the learnt weights of the final score, where the recipe asked for them."""
     if isinstance(model, NetworkRecommender):
+        for tuned in getattr(model.trainer, "tuned", ()):
+            terminal.line("tuned", str(tuned))
         score = [] if model.learnt_score is None else model.learnt_score.sentences(model.scenario_codes)
         for word, sentences in (("calibrated", model.calibration.sentences()), ("ranked by", score)):
             for sentence in sentences:
