@@ -47,6 +47,7 @@ def test_that_fewer_texts_than_numbers_are_enough(rows: int) -> None:
     assert np.isfinite(known).all()
     assert np.isfinite(new).all()
     assert np.abs(new).max() < 100  # what no text had anything of is not blown up
+    assert np.linalg.eigvalsh(np.cov(new.T)).min() > 1e-5  # nor is it lost
 
 
 @pytest.mark.parametrize("vectors", [np.zeros((0, 4)), np.ones((1, 4)), np.ones((9, 4))], ids=["none", "one", "all alike"])
