@@ -74,8 +74,10 @@ def _whitening(centred: Array) -> Array:
     covariance = centred.T @ centred / len(centred)
     sphere = np.trace(covariance) / width
     share = _shrinkage(centred, covariance, sphere)
+    if len(centred) <= width:  # too few to reach every direction; of two, which mirror each other, chance tells nothing at all
+        share = max(share, 1 / len(centred))
     values, axes = np.linalg.eigh((1 - share) * covariance + share * sphere * np.eye(width))
-    # what no training vector has anything of is left out, where nothing was shrunk: it cannot be told how far it spreads
+    # numbers that follow from others leave a direction without any spread: it is left out, not blown up
     roots = np.where(values > LEAST * values.max(), np.maximum(values, LEAST * values.max()) ** -0.5, 0.0)
     matrix: Array = (axes * roots) @ axes.T
     return matrix
