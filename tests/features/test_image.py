@@ -236,3 +236,17 @@ def test_that_real_posters_are_read_and_missing_ones_counted(converted: Path, tm
     assert told[-1, -1] == 1
     assert told[:, -1].sum() < 5
     assert feature.notes[0].startswith(f"{int(told[:, -1].sum())} of 9 images have no file")
+
+
+@pytest.mark.parametrize("how", ["none", "scale", "full"])
+def test_that_images_are_whitened_as_told_and_restored_so(folder: Path, how: str) -> None:
+    names = pl.Series([*COLOURS, "nowhere"])
+    feature = image(folder, whitening=how).fit(names)
+    found = feature.transform(names)
+    raw = feature.encoder.read([decoded((folder / f"{name}.png").read_bytes()) for name in COLOURS])
+    assert np.allclose(found[:3, :-1], raw) == (how == "none")
+    assert np.allclose(found[:3, :-1].mean(axis=0), 0, atol=1e-3) == (how != "none")
+    assert found[3].tolist() == [0.0] * WIDTH + [1.0]
+    facts, arrays = feature.state()
+    again = image(folder, whitening=how)
+    assert np.array_equal(again.restore(facts, arrays).transform(names), found)

@@ -10,6 +10,7 @@ import pytest
 from penchant.features import language_model
 from penchant.features.language_model import LanguageModel, _batches
 from penchant.schema.errors import RecipeError
+from tests.tiny_encoder import tiny_encoder
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"abcdefgh"]
 
@@ -128,3 +129,43 @@ def test_that_a_name_no_hub_could_have_is_refused_without_asking_one(name: str, 
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("asked the network"))
     with pytest.raises(RecipeError, match="no such folder, package or name"):
         LanguageModel(name, tmp_path).encode(["a"])
+
+
+def test_that_layers_are_the_networks_own_states_each_pooled_and_of_length_one(tmp_path: Path) -> None:
+    import torch
+
+    encoder = model(tiny_encoder(tmp_path / "tiny"), tmp_path, layers=(0, 2, -1))
+    tokenizer, network = encoder._parts
+    with torch.inference_mode():
+        states = network(**tokenizer("a b", return_tensors="pt"), output_hidden_states=True).hidden_states
+    found = encoder.encode(["a b"])[0].reshape(3, 8)
+    for own, layer in zip(found, (0, 2, 3), strict=True):
+        np.testing.assert_allclose(own, torch.nn.functional.normalize(states[layer][0].mean(0), dim=0).numpy(), atol=1e-5)
+
+
+def test_that_a_long_text_has_states_of_length_one_too(tmp_path: Path) -> None:
+    encoder = model(tiny_encoder(tmp_path / "tiny"), tmp_path, layers=(1, 3))
+    states = encoder.encode(["a b c d e f g " * 5]).reshape(2, 8)
+    np.testing.assert_allclose(np.linalg.norm(states, axis=1), 1, atol=1e-5)
+
+
+def test_that_other_layers_do_not_read_the_first_ones_vectors(tmp_path: Path) -> None:
+    folder = tiny_encoder(tmp_path / "tiny")
+    one, other = (model(folder, tmp_path, layers=layers).encode(["a b"]) for layers in ((0, 1), (2, 3)))
+    assert not np.allclose(one, other)
+    assert np.array_equal(model(folder, tmp_path, layers=(3,)).encode(["a b"]), model(folder, tmp_path).encode(["a b"]))
+
+
+def test_that_the_beginning_of_a_text_keeps_its_frame(folder: Path, tmp_path: Path) -> None:
+    encoder = model(folder, tmp_path)
+    a, b = WORDS.index("a"), WORDS.index("b")
+    assert encoder.first_pieces(["a b a b a b", "b", ""], 5) == [[2, a, b, a, 3], [2, b, 3], [2, 3]]
+
+
+def test_that_a_written_model_reads_as_the_one_it_was_made_from(tmp_path: Path) -> None:
+    source = tiny_encoder(tmp_path / "tiny")
+    (source / "1_Pooling").mkdir()
+    (source / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_cls_token": True}), encoding="utf8")
+    first = model(source, tmp_path)
+    first.save(first.network, tmp_path / "again")
+    assert np.array_equal(model(tmp_path / "again", tmp_path).encode(["a b"]), first.encode(["a b"]))

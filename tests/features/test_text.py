@@ -15,6 +15,7 @@ from penchant.features.language_model import LanguageModel
 from penchant.features.text import Text, TextSettings
 from penchant.schema.errors import RecipeError
 from penchant.schema.sections.features import FeaturePart
+from tests.tiny_encoder import tiny_encoder
 
 MODEL = "all-MiniLM-L6-v2"
 
@@ -147,3 +148,48 @@ def test_that_a_text_has_the_same_vector_alone_and_in_a_batch(tmp_path: Path) ->
     alone = np.concatenate([LanguageModel(MODEL, tmp_path / f"alone{n}").encode([each]) for n, each in enumerate(texts)])
     np.testing.assert_allclose(together, alone, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
+
+
+class TestTextOfFullyWhiteVectors(TestText):
+    part = FeaturePart.model_validate({"kind": "text", "whitening": "full"})
+
+
+class TestTextAsItIs(TestText):
+    part = FeaturePart.model_validate({"kind": "text", "whitening": "none"})
+
+
+class TestSentence(TestTextOfSeveralColumns):
+    part = FeaturePart.model_validate({"kind": "text", "template": "{title}, about {plot}"})
+
+
+class TestSentenceOfOneColumn(TestText):
+    part = FeaturePart.model_validate({"kind": "text", "template": "It is about {plot}."})
+
+
+def test_that_a_sentence_names_the_columns_and_is_what_the_model_reads(model: Counted) -> None:
+    part = FeaturePart.model_validate({"kind": "text", "template": "{age}岁, likes {genres}"})
+    assert part.reads("about") == ("age", "genres")
+    feature = Text(TextSettings(template="{age}岁, likes {genres}"))
+    feature.model = model
+    table = pl.DataFrame({"age": [34, None, None], "genres": [["a", "b"], ["a"], None]})
+    feature.fit(table.to_struct("about"))
+    assert sorted(model.computed) == ["34岁, likes a, b", "likes a"]
+    assert not feature.transform(table.to_struct("about"))[2].any()
+
+
+def test_that_a_wrong_template_is_told_by_its_key() -> None:
+    with pytest.raises(RecipeError, match=r"key 'template' must be a sentence with columns in braces"):
+        build(FeaturePart.model_validate({"kind": "text", "template": "no column"}), "features, user.about")
+
+
+def test_that_layers_stand_one_after_the_other_and_those_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    folder = tiny_encoder(tmp_path / "tiny")
+    texts = pl.Series(["a b", "c", None])
+    told = {"kind": "text", "model": str(folder), "cache": tmp_path, "precision": "float32", "whitening": "none"}
+    several = build(FeaturePart.model_validate({**told, "layers": [0, 2, -1]}), "item.plot").fit(texts)
+    assert (several.form.size, several.form.states) == (24, 3)
+    last = build(FeaturePart.model_validate(told), "item.plot").fit(texts)
+    assert (last.form.size, last.form.states) == (8, 1)
+    np.testing.assert_allclose(several.transform(texts)[:, 16:], last.transform(texts), atol=1e-6)
+    with pytest.raises(RecipeError, match=r"from 0, the embeddings, to 3.*found 7"):
+        build(FeaturePart.model_validate({**told, "layers": [1, 7]}), "item.plot").fit(texts)

@@ -1,4 +1,4 @@
-"""Texts and images being encoded, which may take minutes, shown as progress while a command runs."""
+"""Texts and images being encoded, and encoders being fitted, which may take minutes, shown as progress while a command runs."""
 
 import logging
 import time
@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from penchant.cli.terminal import Terminal
-from penchant.features.kept_vectors import Progress, logger
+from penchant.features.kept_vectors import Progress
+
+TELL = ("penchant.features.kept_vectors", "penchant.training.tuning.steps")
+"""Whose progress is shown; named, because the second would load torch."""
 
 
 @contextmanager
@@ -17,15 +20,18 @@ def encoding_shown(terminal: Terminal) -> Iterator[None]:
         told = record.args[0] if isinstance(record.args, tuple) and record.args else None
         if not isinstance(told, Progress):
             return True
-        text = f"{told.what}: {told.done:,} of {told.total:,} encoded, {told.rate:,.0f} a second"
+        text = f"{told.what}: {told.done:,} of {told.total:,} {told.did}, {told.rate:,.0f} a second"
         terminal.progress("encode", told.done, told.total, text, time.monotonic() - told.seconds)
         return False
 
-    level = logger.level
-    logger.addFilter(show)
-    logger.setLevel(logging.INFO)
+    loggers = [logging.getLogger(name) for name in TELL]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addFilter(show)
+        logger.setLevel(logging.INFO)
     try:
         yield
     finally:
-        logger.setLevel(level)
-        logger.removeFilter(show)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+            logger.removeFilter(show)

@@ -12,8 +12,10 @@ from pydantic import BaseModel
 
 from penchant.schema.kinds import choose
 from penchant.schema.sections.features import FeaturePart
+from penchant.schema.sections.part import Part
 
 Array = NDArray[Any]
+LINE = Part(kind="linear")
 
 
 @dataclass(frozen=True)
@@ -22,10 +24,17 @@ class Form:
 
     `index`: int64 `[n]` below `size`; 0 is unknown. `bag`: int64 `[n, m]` below `size`; 0 is padding.
     `vector`: float32 `[n, size]`, finite.
+
+    Attributes:
+        shape, size: As above.
+        states: How many states of a pretrained encoder lie one after the other in a vector; 0 for what no encoder made.
+        adaptor: A vector's road to the network's width; the network says which.
     """
 
     shape: Literal["index", "bag", "vector"]
     size: int
+    states: int = 0
+    adaptor: Part = LINE
 
 
 @runtime_checkable
@@ -82,6 +91,17 @@ class Placed(Protocol):
 
     def within(self, directory: Path) -> Self:
         """The same with relative paths starting at `directory`."""
+
+
+@runtime_checkable
+class Filed(Protocol):
+    """A feature with files of its own beside what it learnt."""
+
+    def write_files(self, directory: Path) -> None:
+        """Write them into the folder of a bundle."""
+
+    def read_files(self, directory: Path) -> None:
+        """Take them from there, after `restore`; they are read when they are needed."""
 
 
 def build(part: FeaturePart, where: str, directory: Path = Path(".")) -> Feature:

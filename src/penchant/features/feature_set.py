@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from penchant.data.dataset import Dataset
 from penchant.data.log import Log
-from penchant.features.feature import Array, AsOf, Feature, Form, as_number, as_text, build
+from penchant.features.feature import Array, AsOf, Feature, Filed, Form, as_number, as_text, build
 from penchant.schema.errors import RecipeError
 from penchant.schema.recipe import Recipe
 from penchant.schema.sections.features import FeaturePart
@@ -145,6 +145,10 @@ class FeatureSet:
             self.features[owner][name].fit(_values(table, columns), events)
         return self
 
+    def values(self, owner: Owner, name: str, table: pl.DataFrame) -> pl.Series:
+        """What a feature reads of these rows `[n]`: a column, or a struct of several."""
+        return _values(table, self.parts[owner][name].reads(name))
+
     def encode(self, owner: Owner, table: pl.DataFrame) -> dict[str, Array]:
         """Arrays of the owner's features for these rows; columns the table lacks are missing values."""
         lacking = [pl.lit(None).alias(column) for column in self.columns(owner) if column not in table.columns]
@@ -265,15 +269,24 @@ class FeatureSet:
         return self
 
     def save(self, directory: Path) -> None:
-        """Write `features.json` and `features.safetensors`."""
+        """Write `features.json`, `features.safetensors` and the features' own files."""
         facts, arrays = self.state()
         (directory / "features.json").write_text(json.dumps(facts, ensure_ascii=False), encoding="utf8")
         save_file(arrays, directory / "features.safetensors")
+        for feature in self._filed():
+            feature.write_files(directory)
 
     def load(self, directory: Path) -> "FeatureSet":
         """Restore what `save` wrote for the same recipe."""
         facts = json.loads((directory / "features.json").read_text(encoding="utf8"))
-        return self.restore(facts, load_file(directory / "features.safetensors"))
+        self.restore(facts, load_file(directory / "features.safetensors"))
+        for feature in self._filed():
+            feature.read_files(directory)
+        return self
+
+    def _filed(self) -> list[Filed]:
+        each = (self.features[owner][name] for owner, name in self._names())
+        return [feature for feature in each if isinstance(feature, Filed)]
 
 
 def _with_events(table: pl.DataFrame, rows: Array) -> tuple[pl.DataFrame, Array | None]:

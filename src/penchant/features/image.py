@@ -15,6 +15,7 @@ from pydantic import Field, field_validator
 from penchant.features.efficientnet import WIDTH, EfficientNet, UnreadableImageError, decoded, models_folder
 from penchant.features.feature import Array, Form, as_text
 from penchant.features.kept_vectors import vectors_of
+from penchant.features.whitening import HowWhite, Whitening
 from penchant.schema.errors import DataError
 from penchant.schema.settings import ContradictionError, Settings
 
@@ -31,6 +32,8 @@ class ImageSettings(Settings):
     """The file's name there; {} stands for the column's value. "{}" when the column holds file names."""
     cache: Path | None = None
     """Folder for vectors by content and converted weights; the user's cache folder when absent."""
+    whitening: HowWhite = "scale"
+    """`none`: vectors as the network gives them; `scale`: centred, with one factor; `full`: centred, with unit covariance."""
     directory: Path = Path(".")
     """Where a relative path starts."""
 
@@ -48,7 +51,7 @@ class ImageSettings(Settings):
 
 
 class Image:
-    """`[n, 1281]`: the frozen network's vector, centred on the training mean and scaled to unit variance, and 1 where there is no image.
+    """`[n, 1281]`: the frozen network's vector, whitened as its settings say, and 1 where there is no image.
 
     A value without a file, and a file that cannot be read, is a missing image: all 0 with the mask 1; fitting counts both, and says so.
     A vector is computed once per content. After training, images are looked for in the same place; there may be none.
@@ -60,14 +63,13 @@ class Image:
     def __init__(self, settings: ImageSettings) -> None:
         self.settings = settings
         self.encoder = EfficientNet(models_folder(settings.cache))
-        self.mean_: Array = np.zeros(WIDTH, dtype=np.float32)
-        self.scale_ = 1.0
+        self.whitening = Whitening(settings.whitening).fit(np.zeros((0, WIDTH), dtype=np.float32))
         self.notes: list[str] = []
 
     @property
     def form(self) -> Form:
         """A vector of 1,280 numbers and a mask."""
-        return Form("vector", WIDTH + 1)
+        return Form("vector", WIDTH + 1, states=1)
 
     @cached_property
     def _place(self) -> "_Folder | _Zip":
@@ -92,8 +94,7 @@ class Image:
         vectors, _ = self._vectors(values, self._place)
         for note in self.notes:
             logger.warning("%s", note)
-        self.mean_ = vectors.mean(axis=0) if len(vectors) else np.zeros(WIDTH, dtype=np.float32)
-        self.scale_ = float(1 / max((vectors - self.mean_).std(), 1e-6)) if len(vectors) else 1.0
+        self.whitening.fit(vectors)
         return self
 
     def transform(self, values: pl.Series) -> Array:
@@ -105,7 +106,7 @@ class Image:
             vectors, present = np.zeros((0, WIDTH), dtype=np.float32), np.zeros(len(values), dtype=bool)
         result = np.zeros((len(values), WIDTH + 1), dtype=np.float32)
         result[:, -1] = ~present
-        result[present, :-1] = (vectors - self.mean_) * self.scale_
+        result[present, :-1] = self.whitening.apply(vectors)
         return result
 
     def _vectors(self, values: pl.Series, place: "_Folder | _Zip") -> tuple[Array, Array]:
@@ -143,12 +144,12 @@ class Image:
         return [*(f"look {place}" for place in range(1, WIDTH + 1)), "no image"]
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """`scale`, and the array `mean` `[1280]`."""
-        return {"scale": self.scale_}, {"mean": self.mean_}
+        """What whitening learnt: `scale`, and the array `mean` `[1280]`."""
+        return self.whitening.state()
 
     def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
         """Take a `state`; the encoder is read when the first image comes."""
-        self.scale_, self.mean_ = facts["scale"], arrays["mean"]
+        self.whitening.restore(facts, arrays)
         return self
 
 

@@ -23,12 +23,13 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a long encoding is: things done of all that were not kept, and seconds since it began."""
+    """How far a long encoding is: things done of all that were not kept, seconds since it began, and what was done to them."""
 
     what: str
     done: int
     total: int
     seconds: float
+    did: str = "encoded"
 
     @property
     def rate(self) -> float:
@@ -41,7 +42,7 @@ class Progress:
         return (self.total - self.done) / max(self.rate, 1e-9)
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.done:,} of {self.total:,} encoded, {self.rate:,.0f} a second, {self.left:,.0f} s left"
+        return f"{self.what}: {self.done:,} of {self.total:,} {self.did}, {self.rate:,.0f} a second, {self.left:,.0f} s left"
 
 
 Report = Callable[[Progress], None]

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from functools import cached_property
 from hashlib import sha256
@@ -23,6 +24,8 @@ USUAL_NAMES = {"all-MiniLM-L6-v2": "english", "multilingual-e5-small": "multilin
 HUB = {"english": "sentence-transformers/all-MiniLM-L6-v2", "multilingual": "intfloat/multilingual-e5-small"}
 PREFIXES = {"multilingual": "query: "}
 """What a model wants in front of every text; its authors advise "query: " for features, "passage: " for texts to be found."""
+POOLING, LENGTH = OWN_SETTINGS = ("1_Pooling/config.json", "sentence_bert_config.json")
+"""Files of a model's folder that say how its states become a vector and how much it reads."""
 MAXIMUM_TOKENS = 512
 TOKENS_AT_ONCE = 8192
 GRAIN = 8  # lengths are padded to multiples of it
@@ -44,6 +47,7 @@ class LanguageModel:
         prefix: What stands in front of every text; what the model wants when None.
         precision: bfloat16 is two to three times as fast where the processor knows it, and off by 1e-3.
         maximum_pieces: Of a long text; what follows is not read.
+        layers: Whose states are read, one after the other, each of length 1: 0 is the embeddings, -1 the last; the last one when empty.
 
     Raises:
         RecipeError: on first use, when no such model is found.
@@ -57,11 +61,12 @@ class LanguageModel:
         prefix: str | None = None,
         precision: Precision = "bfloat16",
         maximum_pieces: int = 64,
+        layers: tuple[int, ...] = (),
     ) -> None:
         self.name = USUAL_NAMES.get(name, name)
         self.cache = cache or Path.home() / ".cache" / "penchant"
         self.prefix = PREFIXES.get(self.name, "") if prefix is None else prefix
-        self.precision, self.maximum_pieces = precision, maximum_pieces
+        self.precision, self.maximum_pieces, self.layers = precision, maximum_pieces, layers
 
     @cached_property
     def source(self) -> str:
@@ -122,7 +127,17 @@ class LanguageModel:
     @property
     def width(self) -> int:
         """Numbers in a vector."""
-        return int(self._parts[1].config.hidden_size)
+        return int(self.network.config.hidden_size) * self.states
+
+    @property
+    def states(self) -> int:
+        """How many states lie one after the other in a vector."""
+        return len(self.layers) or 1
+
+    @property
+    def network(self) -> Any:
+        """The transformers module itself."""
+        return self._parts[1]
 
     def encode(self, texts: list[str], report: Report | None = None) -> NDArray[np.float32]:
         """Vectors `[n, width]` of the texts, computed only for those not yet kept; progress goes to `report`, or to the log."""
@@ -136,10 +151,16 @@ class LanguageModel:
 
         return vectors_of(keys, self.width, self.cache, compute, what="texts", report=report)
 
+    @property
+    def fingerprint(self) -> str:
+        """Tells encoders apart: everything that decides a vector, in one line."""
+        return self._fingerprint
+
     @cached_property
     def _fingerprint(self) -> str:
         """Tells encoders apart in the cache: the weights and everything else that decides a vector."""
-        return f"{_sampled(Path(self.source))}:{self.prefix}:{self.precision}:{self.maximum_pieces}:{GRAIN}"
+        layers = f":layers {self.layers}" if self.layers else ""
+        return f"{_sampled(Path(self.source))}:{self.prefix}:{self.precision}:{self.maximum_pieces}:{GRAIN}{layers}"
 
     def _compute(self, texts: list[str]) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
         """Batches of `(places, vectors)`: a text's vector comes with the last of its pieces."""
@@ -152,7 +173,8 @@ class LanguageModel:
                 sums[owners[piece]] += vector * len(pieces[piece])
                 waiting[owners[piece]] -= 1
             done = sorted({int(owner) for owner in owners[batch] if not waiting[owner]})
-            yield done, sums[done] / np.maximum(np.linalg.norm(sums[done], axis=1, keepdims=True), 1e-12)
+            states = sums[done].reshape(len(done), self.states, -1)
+            yield done, (states / np.maximum(np.linalg.norm(states, axis=2, keepdims=True), 1e-12)).reshape(len(done), -1)
 
     def _pieces(self, texts: list[str]) -> tuple[list[list[int]], NDArray[np.int64]]:
         """Tokens of every piece with the text each belongs to; a text has one piece at least."""
@@ -167,6 +189,21 @@ class LanguageModel:
             owners += [owner] * len(cuts)
         return pieces, np.array(owners, dtype=np.int64)
 
+    def first_pieces(self, texts: list[str], tokens: int) -> list[list[int]]:
+        """Tokens of each text's beginning, as many as told at most."""
+        pieces, owners = self._pieces(texts)
+        firsts = [pieces[place] for place in np.unique(owners, return_index=True)[1]]
+        return [piece if len(piece) <= tokens else [*piece[: tokens - 1], piece[-1]] for piece in firsts]
+
+    def save(self, network: Any, folder: Path) -> None:
+        """Write a network of the same shape, with this model's tokenizer and settings, as a folder that can be read like any other."""
+        network.save_pretrained(folder)
+        self._parts[0].save_pretrained(folder)
+        for name in OWN_SETTINGS:
+            if (Path(self.source) / name).is_file():
+                (folder / name).parent.mkdir(exist_ok=True)
+                shutil.copyfile(Path(self.source) / name, folder / name)
+
     @cached_property
     def _frame(self) -> tuple[Any, list[int], list[int], list[int], int]:
         """The tokenizer, the tokens that stand before a piece, of the prefix, and after it, and how many fit between them."""
@@ -176,26 +213,34 @@ class LanguageModel:
         at = next(place for place in range(len(framed)) if framed[place : place + len(bare)] == bare)
         front = tokenizer(self.prefix.rstrip(), add_special_tokens=False)["input_ids"] if self.prefix else []
         longest = min(MAXIMUM_TOKENS, tokenizer.model_max_length, getattr(network.config, "max_position_embeddings", MAXIMUM_TOKENS))
-        longest = int(_setting(Path(self.source) / "sentence_bert_config.json", "max_seq_length", longest))
+        longest = int(_setting(Path(self.source) / LENGTH, "max_seq_length", longest))
         return tokenizer, framed[:at], front, framed[at + len(bare) :], longest - len(framed) + len(bare) - len(front)
 
     @torch.inference_mode()
     def _read(self, pieces: list[list[int]]) -> NDArray[np.float32]:
-        """Unit vectors `[n, width]` of pieces of about one length."""
-        tokenizer, network = self._parts
+        """Vectors `[n, width]` of pieces of about one length, each of their states of length 1."""
+        result: NDArray[np.float32] = self.read_with(self.network, pieces).numpy()
+        return result
+
+    def read_with(self, network: Any, pieces: list[list[int]]) -> torch.Tensor:
+        """As `_read`, by a network that may be learning."""
+        tokenizer, _ = self._parts
         lengths = torch.tensor([len(piece) for piece in pieces])
         tokens = torch.full((len(pieces), _padded(int(lengths.max()))), tokenizer.pad_token_id or 0)
         for row, piece in enumerate(pieces):
             tokens[row, : len(piece)] = torch.tensor(piece)
         mask = torch.arange(tokens.shape[1])[None] < lengths[:, None]
-        hidden = network(input_ids=tokens, attention_mask=mask.long()).last_hidden_state.float()
-        pooled = hidden[:, 0] if self._reads_first_token else (hidden * mask[..., None]).sum(1) / lengths[:, None]
-        result: NDArray[np.float32] = torch.nn.functional.normalize(pooled, dim=-1).numpy()
-        return result
+        found = network(input_ids=tokens, attention_mask=mask.long(), **({"output_hidden_states": True} if self.layers else {}))
+        several = [found.hidden_states[layer] for layer in self.layers] or [found.last_hidden_state]
+        pooled = [
+            each.float()[:, 0] if self._reads_first_token else (each.float() * mask[..., None]).sum(1) / lengths[:, None]
+            for each in several
+        ]
+        return torch.cat([torch.nn.functional.normalize(each, dim=-1) for each in pooled], dim=-1)
 
     @cached_property
     def _reads_first_token(self) -> bool:
-        return bool(_setting(Path(self.source) / "1_Pooling" / "config.json", "pooling_mode_cls_token", False))
+        return bool(_setting(Path(self.source) / POOLING, "pooling_mode_cls_token", False))
 
 
 def _batches(lengths: list[int]) -> Iterator[list[int]]:

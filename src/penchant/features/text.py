@@ -1,16 +1,28 @@
 """Text read by a pretrained language model."""
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import polars as pl
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from penchant.features.feature import Array, Form
 from penchant.features.language_model import LanguageModel, Precision
+from penchant.features.sentence import Sentence
+from penchant.features.whitening import HowWhite, Whitening
+from penchant.schema.errors import RecipeError
+from penchant.schema.sections.part import Part
 from penchant.schema.settings import Settings
+
+ENCODERS = "encoders"
+"""The folder of a bundle, and of the cache, with encoders that were tuned, each in a folder named by its weights."""
+
+
+def _a_sentence(template: str) -> str:
+    return Sentence(template).template
 
 
 class TextSettings(Settings):
@@ -26,6 +38,15 @@ class TextSettings(Settings):
     """Of a text longer than the model reads (256 tokens for "english", 512 for "multilingual"); what follows is not read."""
     cache: Path | None = None
     """Folder for vectors by content and converted models; the user's cache folder when absent."""
+    template: Annotated[str, AfterValidator(_a_sentence)] | None = None
+    """A sentence with columns in braces, "{age} years old, likes {genres}", which names the columns that are read."""
+    layers: tuple[int, ...] = ()
+    """Layers of the encoder whose states are read one after the other, lower ones first, as the adaptor `side` wants them: 0 is the
+    embeddings, -1 the last; the sentence vector alone when empty."""
+    whitening: HowWhite = "scale"
+    """`none`: vectors as the encoder gives them; `scale`: centred, with one factor; `full`: centred, with unit covariance."""
+    tuning: Part | None = None
+    """How the encoder itself is fitted to the events before anything else is (`lora`, `full`); not at all when absent."""
 
     def within(self, directory: Path) -> "TextSettings":
         """The same with relative paths starting at `directory`."""
@@ -35,10 +56,11 @@ class TextSettings(Settings):
 
 
 class Text:
-    """`[n, width]`: the frozen model's sentence vectors, centred on the training mean and scaled to unit variance.
+    """`[n, width]`: the model's sentence vectors, or states of its layers one after the other, whitened as the settings say.
 
-    Empty and missing texts are the zero vector. Several columns are joined, lists read as words. A vector is computed once per text and
-    kept by content. Without any training text the vectors stay as the model gives them.
+    Empty and missing texts are the zero vector. Several columns are joined, or stand in a sentence; lists read as words. A vector is
+    computed once per text and kept by content. Without any training text the vectors stay as the model gives them. The model is frozen;
+    one that was tuned goes into the bundle.
     """
 
     kind: ClassVar[str] = "text"
@@ -47,59 +69,98 @@ class Text:
     def __init__(self, settings: TextSettings) -> None:
         self.settings = settings
         self.model = language_model(settings)
-        self.mean_: Array = np.zeros(0, dtype=np.float32)
-        self.scale_ = 1.0
+        self.tuned: Path | None = None
+        self.whitening = Whitening(settings.whitening, len(settings.layers) or 1)
 
     @property
     def form(self) -> Form:
-        """A vector as wide as the model's; 0 before fitting."""
-        return Form("vector", len(self.mean_))
+        """A vector as wide as the model's, once for each layer that is read; 0 before fitting."""
+        return Form("vector", len(self.whitening.mean_), states=self.whitening.parts)
 
     def fit(self, values: pl.Series, events: Array | None = None) -> Self:
-        """Learn the mean vector and the spread of `[n]` texts, empty ones left out; zeros and 1 where there is no text.
+        """Learn the whitening of `[n]` texts, empty ones left out; vectors stay as they are where there is no text.
 
         Every user or item counts once, however many `events` they have.
 
         Raises:
-            RecipeError: when the model or its package is not there.
+            RecipeError: when the model or its package is not there, or it has no such layer.
         """
-        texts = [text for text in texts_of(values) if text]
-        vectors = self.model.encode(texts) if texts else np.zeros((1, self.model.width), dtype=np.float32)
-        self.mean_ = vectors.mean(axis=0)
-        self.scale_ = float(1 / max((vectors - self.mean_).std(), 1e-6)) if texts else 1.0
+        self._check_layers()
+        texts = [text for text in self.texts(values) if text]
+        self.whitening.fit(self.model.encode(texts) if texts else np.zeros((0, self.model.width), dtype=np.float32))
         return self
 
     def transform(self, values: pl.Series) -> Array:
-        """Vectors `[n, width]`, float32; several columns are joined by ". ", lists by a space.
+        """Vectors `[n, width]`, float32.
 
         Raises:
             RecipeError: when the model or its package is not there.
         """
-        texts = texts_of(values)
+        texts = self.texts(values)
         present = np.array([bool(text) for text in texts], dtype=bool)
-        result = np.zeros((len(texts), len(self.mean_)), dtype=np.float32)
+        result = np.zeros((len(texts), self.form.size), dtype=np.float32)
         if present.any():
-            result[present] = (self.model.encode([text for text in texts if text]) - self.mean_) * self.scale_
+            result[present] = self.whitening.apply(self.model.encode([text for text in texts if text]))
         return result
+
+    def texts(self, values: pl.Series) -> list[str]:
+        """What the model reads of each cell, empty where missing: its sentence, or several columns joined by ". ", lists by a space."""
+        if self.settings.template is None:
+            return texts_of(values)
+        sentence = Sentence(self.settings.template)
+        fields = values.struct.fields if values.dtype == pl.Struct else []
+        return sentence.of({name: pl.Series(values.struct.field(name)) for name in fields} or {sentence.columns[0]: values})
+
+    def read_by(self, folder: Path) -> None:
+        """From now on let the model in this folder, a tuned one of the same kind, read the texts."""
+        self.tuned, self.model = folder, language_model(self.settings, folder, prefix=self.model.prefix)
+
+    def _check_layers(self) -> None:
+        if not self.settings.layers:
+            return
+        known = int(self.model.network.config.num_hidden_layers)
+        strange = [layer for layer in self.settings.layers if not -known - 1 <= layer <= known]
+        if strange:
+            must = f"from 0, the embeddings, to {known}, the last, or from -1 backwards"
+            do = f"For example layers = [{known // 3}, {2 * known // 3}, {known}]."
+            raise RecipeError(f"layers of language model '{self.model.name}'", must=must, came=f"{strange[0]}", do=do)
 
     def names(self) -> list[str]:
         """One word per number of the vector; they mean something together only."""
-        return [f"meaning {place}" for place in range(1, len(self.mean_) + 1)]
+        return [f"meaning {place}" for place in range(1, self.form.size + 1)]
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """`scale`, and the array `mean` `[width]`."""
-        return {"scale": self.scale_}, {"mean": self.mean_}
+        """What whitening learnt (`scale`, and the array `mean` `[width]`), and which tuned `encoder` reads, if any."""
+        facts, arrays = self.whitening.state()
+        return facts | ({} if self.tuned is None else {"encoder": self.tuned.name}), arrays
 
     def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
-        """Take the scale and mean of a `state`; the model is read when the first text comes."""
-        self.scale_, self.mean_ = facts["scale"], arrays["mean"]
+        """Take a `state`; the model is read when the first text comes. A tuned one is looked for in the cache, see `read_files`."""
+        self.whitening.restore(facts, arrays)
+        if "encoder" in facts:
+            self.read_by(self.model.cache / ENCODERS / facts["encoder"])
         return self
 
+    def write_files(self, directory: Path) -> None:
+        """Copy the tuned encoder, if there is one, into the folder of a bundle."""
+        if self.tuned is not None and not (directory / ENCODERS / self.tuned.name).is_dir():
+            shutil.copytree(self.tuned, directory / ENCODERS / self.tuned.name)
 
-def language_model(settings: TextSettings) -> LanguageModel:
-    """The encoder these settings ask for; nothing is loaded yet."""
+    def read_files(self, directory: Path) -> None:
+        """Let the bundle's tuned encoder, if there is one, read the texts."""
+        if self.tuned is not None:
+            self.read_by(directory / ENCODERS / self.tuned.name)
+
+
+def language_model(settings: TextSettings, folder: Path | None = None, prefix: str | None = None) -> LanguageModel:
+    """The encoder these settings ask for, or one in a folder that reads as they say; nothing is loaded yet."""
     return LanguageModel(
-        settings.model, settings.cache, prefix=settings.prefix, precision=settings.precision, maximum_pieces=settings.maximum_pieces
+        settings.model if folder is None else str(folder),
+        settings.cache,
+        prefix=settings.prefix if prefix is None else prefix,
+        precision=settings.precision,
+        maximum_pieces=settings.maximum_pieces,
+        layers=settings.layers,
     )
 
 

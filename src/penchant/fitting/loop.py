@@ -88,7 +88,7 @@ class Progress:
     Attributes:
         epoch, batch, step: Where the loop stands: next batch of which epoch, steps done.
         seconds: Time spent training.
-        curves: One row per epoch: losses and validation metrics.
+        curves: One row per epoch: losses and validation metrics. Rows of epochs below 1 tell of what was fitted before.
         best: The watched metric's best value and the epoch that reached it.
         waited: Validations since then.
         sums: Of each task's loss in the epoch so far.
@@ -125,6 +125,7 @@ def train(
     checkpoint: Path | None = None,
     resume: bool = False,
     report: Report | None = None,
+    before: Sequence[dict[str, float]] = (),
 ) -> Progress:
     """Fit until the epochs, the time or the patience run out; leave the best validated weights in the network.
 
@@ -136,12 +137,14 @@ def train(
         checkpoint: Folder for checkpoints (one at each epoch's end and one on interruption); none when absent.
         resume: Go on from the checkpoint there.
         report: Called after every batch.
+        before: Rows with which the curves begin.
 
     Raises:
         Interrupted: on Ctrl-C, after writing a checkpoint.
         DataError: when the loss stops being finite, or `watch` names a metric that validation does not give.
     """
     run = _Run(objective, settings, checkpoint, report)
+    run.progress.curves += before
     if resume:
         run.load()
     keep_freed_memory()

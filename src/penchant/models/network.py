@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from penchant.features.feature_set import FeatureSet
 from penchant.models.batch import Batch
+from penchant.models.blocks.adaptor.roads import Roads
 from penchant.models.blocks.attention import Attention
 from penchant.models.blocks.context.likeness import Likeness
 from penchant.models.blocks.discount import Discount
@@ -49,12 +50,13 @@ class Network(nn.Module):
         settings, width = recipe.network, recipe.network.width
         dropout = settings.dropout
         self.width = width
-        self.item = _part("item", settings.item, features.forms("item"), width, dropout)
-        self.profile = FeatureEmbedding(features.forms("user"), width) if features.features["user"] else None
+        forms = Roads(settings, features).forms
+        self.item = _part("item", settings.item, forms("item"), width, dropout)
+        self.profile = FeatureEmbedding(forms("user"), width) if features.features["user"] else None
         self.nobody = nn.Parameter(torch.zeros(width))
-        self.history = _part("history", settings.history, features.forms("history"), width, recipe.history.length, dropout)
-        self.context = _part("context", settings.context, features.forms("context"), width, dropout)
-        self.scenario = FeatureEmbedding(features.forms("scenario"), width) if features.features["scenario"] else None
+        self.history = _part("history", settings.history, forms("history"), width, recipe.history.length, dropout)
+        self.context = _part("context", settings.context, forms("context"), width, dropout)
+        self.scenario = FeatureEmbedding(forms("scenario"), width) if features.features["scenario"] else None
         self.asks = UserQuery(width, dropout) if self.history.reads else None
         shared = self._shared(features) if self.history.reads else []
         self.likeness = Likeness(shared, UserQuery.heads) if shared and self.context.match else None
@@ -71,9 +73,9 @@ class Network(nn.Module):
         judged_by = [*self.tasks, *([self.retrieval.name] if self.retrieval is not None else [])]
         self.discount = Discount(judged_by) if self.context.spreads else None
         if self.tasks:
-            counted = features.forms("candidate")
+            counted = forms("candidate")
             told = 6 if counted else 5
-            fields = sum(len(features.forms(owner)) for owner in ("user", "item", "context", "scenario", "candidate"))
+            fields = sum(len(forms(owner)) for owner in ("user", "item", "context", "scenario", "candidate"))
             self.interaction = _part("interaction", settings.interaction, told, fields, width, dropout)
             looks = settings.candidate if self.history.reads and self.interaction.reads_told else Part(kind="none")
             self.candidate = _part("candidate", looks, width, dropout)

@@ -1,6 +1,7 @@
 """Fits the flagship network: features first, then one run for all tasks."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from penchant.schema.recipe import Recipe
 from penchant.training.calibration import fit_calibration
 from penchant.training.final_score import fit_final_score
 from penchant.training.objective import NetworkObjective
+from penchant.training.tuning.tuning import Tuned, tune
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ class NetworkTrainer:
         resume: Go on from the checkpoint there.
         report: Called after every batch.
         progress: How the last run went.
+        tuned: The text encoders that were fitted before it.
     """
 
     valid: Dataset | None = None
@@ -35,6 +38,7 @@ class NetworkTrainer:
     resume: bool = False
     report: Report | None = None
     progress: Progress | None = None
+    tuned: Sequence[Tuned] = ()
 
     def fit(self, recommender: NetworkRecommender, data: Dataset) -> None:
         """Fit features and network in place."""
@@ -46,12 +50,14 @@ class NetworkTrainer:
         torch.manual_seed(settings.seed)
         recommender.build()
         objective = NetworkObjective(recommender, data, self.valid, settings)
-        self.progress = train(objective, settings, checkpoint=self.checkpoint, resume=self.resume, report=self.report)
+        before = [row for tuned in self.tuned for row in tuned.rows()]
+        self.progress = train(objective, settings, checkpoint=self.checkpoint, resume=self.resume, report=self.report, before=before)
         recommender.refresh()
         self._fit_what_is_said(recommender)
 
     def fit_features(self, recommender: NetworkRecommender, data: Dataset) -> None:
         """Fit its features in place; whoever fits many networks to the same part may give each what one has fitted."""
+        self.tuned = tune(recommender.features, data, recommender.recipe.training.seed)
         recommender.features.fit(data)
 
     def _fit_what_is_said(self, recommender: NetworkRecommender) -> None:

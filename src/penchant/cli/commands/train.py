@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import asdict
 from hashlib import sha256
 from math import isnan
 from pathlib import Path
@@ -83,6 +84,8 @@ def train_bundle(
     show(terminal, evaluation, place)
     provenance: dict[str, Any] = {"seed": recipe.training.seed, "data": _fingerprint(data), "events": len(data.log)}
     provenance |= {"funnel": funnel} if funnel else {}
+    tuned = getattr(getattr(model, "trainer", None), "tuned", ())
+    provenance |= {"tuned": [asdict(each) for each in tuned]} if tuned else {}
     metadata = Metadata(metrics=_headlines(evaluation), provenance=provenance)
     store = place.bundles()
     version = store.create(lambda folder: write(model, folder), metadata)
@@ -92,8 +95,10 @@ def train_bundle(
 
 
 def _show_what_was_fitted_to_it(terminal: Terminal, model: Recommender) -> None:
-    """The calibration and the learnt weights of the final score, where the recipe asked for them."""
+    """The tuned encoders, the calibration and the learnt weights of the final score, where the recipe asked for them."""
     if isinstance(model, NetworkRecommender):
+        for tuned in getattr(model.trainer, "tuned", ()):
+            terminal.line("tuned", str(tuned))
         score = [] if model.learnt_score is None else model.learnt_score.sentences(model.scenario_codes)
         for word, sentences in (("calibrated", model.calibration.sentences()), ("ranked by", score)):
             for sentence in sentences:
@@ -126,7 +131,8 @@ class _Shown:
     def _epochs(self, progress: Progress) -> None:
         for row in progress.curves[self.lines :]:
             values = "  ".join(f"{name} {value:.3f}" for name, value in row.items() if name not in ("epoch", "seconds"))
-            self.terminal.line("train", f"epoch {row['epoch']:.0f}/{self.epochs}  {values}  {row['seconds']:.0f} s")
+            shown = f"epoch {row['epoch']:.0f}/{self.epochs}" if row["epoch"] >= 1 else "before"  # an encoder's, fitted before the network
+            self.terminal.line("train", f"{shown}  {values}  {row['seconds']:.0f} s")
         self.lines = len(progress.curves)
 
 

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from penchant.features.feature import Form
 from penchant.models.blocks.row_table import RowTable
+from penchant.schema.kinds import choose
 
 SCALE = 0.05  # small beginnings: scores start near zero, so that the softmax starts near uniform
 DENSE_ROWS = 200_000  # above this, a dense gradient costs more than the lookups themselves
@@ -19,7 +20,7 @@ DENSE_ROWS = 200_000  # above this, a dense gradient costs more than the lookups
 class FeatureEmbedding(nn.Module):
     """One vector per feature: `{name: [..., *]}` to `[..., features, width]`.
 
-    Index features are looked up; bags are averaged over their non-padding values; vectors pass a linear layer.
+    Index features are looked up; bags are averaged over their non-padding values; vectors take their adaptor's road.
     Index 0 (unknown) is the zero vector and stays so; index 1 (missing) begins as zero.
     """
 
@@ -51,9 +52,14 @@ class FeatureEmbedding(nn.Module):
 
     def quieten(self, factor: float) -> None:
         """Begin all tables smaller by a factor."""
-        with torch.no_grad():
-            for parameter in self.parameters():
-                parameter.mul_(factor)
+        for table in self.tables.values():
+            quieten = getattr(table, "quieten", None)
+            if quieten is not None:  # an adaptor of several layers knows which of them to touch
+                quieten(factor)
+                continue
+            with torch.no_grad():
+                for parameter in table.parameters():
+                    parameter.mul_(factor)
 
     def one(self, name: str, array: Tensor) -> Tensor:
         """One feature's vectors `[..., width]`."""
@@ -95,10 +101,9 @@ def _looked_up(indices: Sequence[Tensor], tables: Sequence[Tensor]) -> Tensor:
 
 def _table(form: Form, width: int) -> nn.Module:
     if form.shape == "vector":
-        linear = nn.Linear(form.size, width)
-        nn.init.normal_(linear.weight, std=SCALE * form.size**-0.5)
-        nn.init.zeros_(linear.bias)
-        return linear
+        kind, settings = choose(form.adaptor, "penchant.models.blocks.adaptor", "network.adaptor")
+        adaptor: nn.Module = kind(settings, form, width)
+        return adaptor
     table: RowTable | nn.EmbeddingBag | nn.Embedding
     if form.size > DENSE_ROWS:
         table = RowTable(form.size, width)

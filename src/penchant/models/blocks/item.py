@@ -14,7 +14,11 @@ from penchant.features.feature import Form
 from penchant.models.blocks.cooccurrence import cooccurrence_vectors
 from penchant.models.blocks.embedding import FeatureEmbedding
 from penchant.models.blocks.feed_forward import feed_forward, start_at_zero
+from penchant.schema.errors import RecipeError
 from penchant.schema.settings import Settings
+
+NOTHING = 1e-24
+"""Squared length below which a vector counts as none, so that gradients of lengths stay finite."""
 
 
 class ContentAndIdSettings(Settings):
@@ -24,12 +28,21 @@ class ContentAndIdSettings(Settings):
     """Share of item vectors in training that must do without their id, so that items added later work."""
     sessions: int = Field(20, ge=0)
     """Ids start from which items are used within so many events of a user; 0 = from random vectors."""
+    bound: float | None = Field(None, gt=0)
+    """How many times as long as its content an item's correction by its ids may be, at most; as long as it likes when absent."""
     ids: tuple[str, ...] = ("item_id",)
     """The features that are ids."""
 
 
 class ContentAndId(nn.Module):
-    """`vector = content(attributes) + id embedding`; an unknown id adds nothing."""
+    """`vector = content(attributes) + correction by the ids`; an unknown id adds nothing.
+
+    With a bound b the correction c becomes `c · b|content| / sqrt((b|content|)² + |c|²)`: almost as it is while it is short, and never
+    longer than b times the content. So what is learnt of an item's neighbours in content stays true of it, known or new.
+
+    Raises:
+        RecipeError: for a bound where items have no content.
+    """
 
     kind: ClassVar[str] = "content_and_id"
     settings_class = ContentAndIdSettings
@@ -38,7 +51,10 @@ class ContentAndId(nn.Module):
         super().__init__()
         content = {name: form for name, form in forms.items() if name not in settings.ids}
         ids = {name: form for name, form in forms.items() if name in settings.ids}
-        self.sessions = settings.sessions
+        if settings.bound is not None and not content:
+            do = "Take it out, or give items a feature beside their ids."
+            raise RecipeError("network.item, key 'bound'", must="absent where items have no content", came=f"{settings.bound:g}", do=do)
+        self.sessions, self.bound = settings.sessions, settings.bound
         self.id_dropout, self.width = settings.id_dropout if content else 0.0, width
         self.content = FeatureEmbedding(content, width) if content else None
         self.mix = feed_forward(width * len(content), 2 * width, width, dropout) if content else None
@@ -76,12 +92,16 @@ class ContentAndId(nn.Module):
             fields.append(parts)
         if self.ids is not None:
             learnt = self._learnt(items, self.ids)
+            if self.bound is not None:
+                learnt = learnt * _share(learnt.sum(-2), self.bound, vectors).unsqueeze(-1)
             vectors = vectors + learnt.sum(-2)
             fields.append(learnt)
         return vectors, fields
 
     def fields(self, items: dict[str, Tensor]) -> list[Tensor]:
         """The fields alone, as `forward` gives them."""
+        if self.bound is not None:
+            return self(items)[1]  # type: ignore[no-any-return]  # torch does not type calls of modules
         learnt = [] if self.ids is None else [self._learnt(items, self.ids)]
         return learnt if self.content is None else [self.content(items), *learnt]
 
@@ -90,3 +110,10 @@ class ContentAndId(nn.Module):
         if self.training and self.id_dropout:
             learnt = learnt * (torch.rand(len(learnt), 1, device=learnt.device) >= self.id_dropout).unsqueeze(-1)
         return learnt
+
+
+def _share(correction: Tensor, bound: float, content: Tensor) -> Tensor:
+    """What of each correction `[n, width]` is let through, `[n, 1]`."""
+    most = bound**2 * content.square().sum(-1, keepdim=True)
+    asked = correction.square().sum(-1, keepdim=True)
+    return (most.clamp(min=NOTHING) / (most + asked).clamp(min=NOTHING)).sqrt() * (most > NOTHING)

@@ -1,5 +1,6 @@
 """[features]: what is read of users, items, circumstances and candidates."""
 
+import re
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -20,10 +21,12 @@ class FeaturePart(Part):
     """Several columns read together, for kinds that join them (text)."""
 
     def reads(self, name: str) -> tuple[str, ...]:
-        """The columns this feature reads, given its name; counters read what they count, by what, and when."""
+        """The columns this feature reads, given its name; counters read what they count, by what, and when, a template what it names."""
         if self.kind == COUNTERS:
             return (*self.asks(name), *sorted(self._counted() - {*self.asks(name)}))
-        return self.columns or (self.column or name,)
+        template = self.settings.get("template")
+        named = tuple(dict.fromkeys(re.findall(r"\{([^{}]+)\}", template))) if isinstance(template, str) else ()
+        return self.columns or named or (self.column or name,)
 
     def asks(self, name: str) -> tuple[str, ...]:
         """Those of them that must be known when something is asked: never what is counted."""

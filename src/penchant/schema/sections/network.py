@@ -15,6 +15,10 @@ class NetworkSettings(Settings):
     dropout: float = Field(0.2, ge=0, lt=1)
     item: Part = Part(kind="content_and_id")
     dynamic: Part = Part(kind="none")
+    adaptor: Part = Part(kind="linear")
+    """The road of texts and pictures, of whomever they tell, from the encoder's width to the network's."""
+    adaptors: dict[str, Part] = Field({})
+    """The same by feature, `"item.plot"`, for any that is a vector."""
     history: Part = Part(kind="transformer")
     context: Part = Part(kind="point")
     candidate: Part = Part(kind="cross_attention")
