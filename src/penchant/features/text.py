@@ -26,6 +26,8 @@ class TextSettings(Settings):
     """Of a text longer than the model reads (256 tokens for "english", 512 for "multilingual"); what follows is not read."""
     cache: Path | None = None
     """Folder for vectors by content and converted models; the user's cache folder when absent."""
+    cache_gigabytes: float = Field(20.0, gt=0)
+    """The most that the vectors kept there may take; beyond it the oldest go, and are computed anew when their texts come back."""
 
     def within(self, directory: Path) -> "TextSettings":
         """The same with relative paths starting at `directory`."""
@@ -42,6 +44,7 @@ class Text:
     """
 
     kind: ClassVar[str] = "text"
+    runs_network: ClassVar[bool] = True
     settings_class: ClassVar[type[Settings]] = TextSettings
 
     def __init__(self, settings: TextSettings) -> None:
@@ -99,7 +102,12 @@ class Text:
 def language_model(settings: TextSettings) -> LanguageModel:
     """The encoder these settings ask for; nothing is loaded yet."""
     return LanguageModel(
-        settings.model, settings.cache, prefix=settings.prefix, precision=settings.precision, maximum_pieces=settings.maximum_pieces
+        settings.model,
+        settings.cache,
+        prefix=settings.prefix,
+        precision=settings.precision,
+        maximum_pieces=settings.maximum_pieces,
+        cache_gigabytes=settings.cache_gigabytes,
     )
 
 
