@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from penchant.funnel.candidates import Candidates
 from penchant.schema.event import Event
 from penchant.serving.memory import Memory, UserPast
-from penchant.serving.protocol import ColumnDescription, TaskDescription
+from penchant.serving.protocol import ColumnDescription, Given, TaskDescription
 
 Rows = NDArray[np.int64]
 
@@ -27,6 +27,8 @@ class Person:
         visit: Events of this visit, oldest first.
         profile: Columns told of the user since the log was made.
         moment: What is known of now: `timestamp` (seconds), `user_id`, context columns and the scenario's.
+        given: Arrays of words and pictures by "user" and "context", one row each, where another process makes them; None = made here.
+        unread: Whether words or pictures of theirs are missing there.
     """
 
     user_id: str | None
@@ -35,6 +37,8 @@ class Person:
     visit: tuple[Event, ...]
     profile: Mapping[str, Any]
     moment: Mapping[str, Any]
+    given: Mapping[str, Given] | None = None
+    unread: bool = False
 
 
 class Served(Protocol):
@@ -64,12 +68,13 @@ class Served(Protocol):
     def apply_events(self, events: Sequence[Event]) -> None:
         """Take in events; the very next answer knows of them."""
 
-    def upsert_items(self, items: pl.DataFrame, places: Rows) -> None:
+    def upsert_items(self, items: pl.DataFrame, places: Rows, given: Given | None = None) -> None:
         """Take in new and changed items, before the engine does; when this fails, nothing has changed.
 
         Args:
             items: Their records, one row each, with `item_id`.
             places: For each row of the catalogue, as it now is, where to find the item: in the catalogue before, followed by `items`.
+            given: What another process made of their words and pictures, a row per item; None = made here.
         """
 
     def welcome(self, items: Iterable[str]) -> None:

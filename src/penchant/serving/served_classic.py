@@ -14,7 +14,7 @@ from penchant.schema.errors import TargetError
 from penchant.schema.event import Event
 from penchant.serving.memory import Memory
 from penchant.serving.pasts import WholePast
-from penchant.serving.protocol import ColumnDescription, TaskDescription
+from penchant.serving.protocol import ColumnDescription, Given, TaskDescription
 from penchant.serving.served import Person, Rows
 
 
@@ -61,7 +61,7 @@ class ServedClassic:
         """Take in events; the very next answer knows of them."""
         self.memory.apply(events)
 
-    def upsert_items(self, items: pl.DataFrame, places: Rows) -> None:
+    def upsert_items(self, items: pl.DataFrame, places: Rows, given: Given | None = None) -> None:
         """Nothing is learnt of a record."""
 
     def welcome(self, items: Iterable[str]) -> None:
