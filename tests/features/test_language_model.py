@@ -10,30 +10,13 @@ import pytest
 from penchant.features import language_model
 from penchant.features.language_model import LanguageModel, _batches
 from penchant.schema.errors import RecipeError
-
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"abcdefgh"]
+from tests import small_encoder
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Hugging Face folder: one layer of width 8, words are letters, at most 16 tokens."""
-    transformers: Any = pytest.importorskip("transformers")
-    tokenizers: Any = pytest.importorskip("tokenizers")
-    import torch
-
-    place = tmp_path_factory.mktemp("tiny")
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16, "max_position_embeddings": 16}
-    transformers.BertModel(transformers.BertConfig(vocab_size=len(WORDS), **sizes)).save_pretrained(place)
-    known = {word: number for number, word in enumerate(WORDS)}
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(known, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    names = {"unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=16, **names).save_pretrained(place)
-    return place
+    """Of our own making: words are letters, at most 16 tokens."""
+    return small_encoder.write(tmp_path_factory.mktemp("tiny"))
 
 
 def model(folder: Path, cache: Path, **how: Any) -> LanguageModel:
@@ -68,7 +51,7 @@ def test_that_a_long_text_is_the_mean_of_its_pieces_weighted_by_their_tokens(fol
 
 def test_that_a_prefix_stands_in_front_of_every_piece(folder: Path, tmp_path: Path) -> None:
     pieces, owners = model(folder, tmp_path, prefix="h ")._pieces(["a " * 20, "b"])
-    a, b, h = WORDS.index("a"), WORDS.index("b"), WORDS.index("h")
+    a, b, h = small_encoder.WORDS.index("a"), small_encoder.WORDS.index("b"), small_encoder.WORDS.index("h")
     assert pieces == [[2, h, *[a] * 13, 3], [2, h, *[a] * 7, 3], [2, h, b, 3]]
     assert owners.tolist() == [0, 0, 1]
 

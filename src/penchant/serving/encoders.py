@@ -51,6 +51,7 @@ LONGEST_START = 300.0
 """Seconds for reading the models; the first use of a packaged one converts it."""
 _LENGTH = 8
 _NICE = 10
+_LOOK = 0.5  # seconds; how soon the death of a process without work is noticed
 
 logger = logging.getLogger(__name__)
 
@@ -214,15 +215,21 @@ class Encoders:
         self._process = None
 
     def _next(self) -> _Job | None:
-        """The most urgent job that somebody still waits for; None when closed."""
+        """The most urgent job that somebody still waits for; None when closed. Raises EOFError when the process dies while it has none."""
         with self._changed:
             while True:
-                self._changed.wait_for(lambda: self._closing or self._waiting)
+                while not (self._changed.wait_for(lambda: self._closing or self._waiting, _LOOK) or self._is_dead()):
+                    pass
                 if self._closing:
                     return None
+                if not self._waiting:
+                    raise EOFError
                 job = heapq.heappop(self._waiting)
                 if job.is_wanted():
                     return job
+
+    def _is_dead(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
 
     def _work(self, process: subprocess.Popen[bytes], job: _Job) -> None:
         """One job's answer. Raises OSError or EOFError when the process dies."""
