@@ -18,7 +18,7 @@ WRITE_EVERY = 2.0  # seconds; what a kill may cost
 REPORT_EVERY = 5.0  # seconds
 ASKED_AT_ONCE = 500  # keys of one query
 PATIENCE = 60.0  # seconds; another process may be writing
-FREED = 0.1  # share of a full file that goes at once: looking for the oldest reads all of it
+FREED = 0.1  # share of a full file that goes at once
 
 Vector = NDArray[np.float32]
 
@@ -93,8 +93,9 @@ def vectors_of(
 
 
 class KeptVectors:
-    """The file: one SQLite table of key, vector, when it was written, and a checksum, so that an altered vector is computed anew.
+    """The file: one SQLite table of key, vector, and a checksum, so that an altered vector is noticed and computed anew.
 
+    Rows lie in the order they were written, so that letting the oldest go frees whole pages.
     A damaged file is moved aside when the damage is met, and begun anew: looking for it whenever the file is opened would read all of it.
 
     Args:
@@ -124,7 +125,7 @@ class KeptVectors:
     def _found(self, keys: list[bytes]) -> list[tuple[bytes, bytes, int]]:
         try:
             marks = ",".join("?" * len(keys))
-            return self._database.execute(f"select key, vector, sum from kept where key in ({marks})", keys).fetchall()
+            return self._database.execute(f"select key, vector, sum from vectors where key in ({marks})", keys).fetchall()
         except sqlite3.Error as error:
             self._recover(error)
             return []
@@ -133,11 +134,10 @@ class KeptVectors:
         """Keep these, in one transaction."""
         if not vectors:
             return
-        now = int(time.time())
-        rows = [(key, raw, crc32(key + raw), now) for key, vector in vectors.items() for raw in [vector.astype("<f4").tobytes()]]
+        rows = [(key, raw, crc32(key + raw)) for key, vector in vectors.items() for raw in [vector.astype("<f4").tobytes()]]
         try:
             with self._database:
-                self._database.executemany("insert or replace into kept (key, vector, sum, written) values (?, ?, ?, ?)", rows)
+                self._database.executemany("insert or replace into vectors (key, vector, sum) values (?, ?, ?)", rows)
                 self._make_room()
         except sqlite3.Error as error:
             self._recover(error)
@@ -147,12 +147,10 @@ class KeptVectors:
         page, pages, free = (
             self._database.execute(f"pragma {name}").fetchone()[0] for name in ("page_size", "page_count", "freelist_count")
         )
-        if page * (pages - free) <= self._most:
-            return
-        kept = self._database.execute("select count(*) from kept").fetchone()[0]
-        surplus = 1 - (1 - FREED) * self._most / (page * (pages - free))
-        oldest = "select key from kept order by written limit ?"
-        self._database.execute(f"delete from kept where key in ({oldest})", (int(kept * surplus) + 1,))
+        used = page * (pages - free)
+        if used > self._most:
+            surplus = 1 - (1 - FREED) * self._most / used
+            self._database.execute("delete from vectors where id < (select min(id) + (max(id) - min(id) + 1) * ? from vectors)", (surplus,))
 
     def _recover(self, error: sqlite3.Error) -> None:
         """Go on without the file, or with a new one in place of a damaged one."""
@@ -193,24 +191,21 @@ def _connected(name: str) -> sqlite3.Connection:
     try:
         database.execute("pragma journal_mode = wal")
         database.execute("pragma synchronous = normal")  # a power cut may cost the newest vectors, never the file
-        columns = "key blob primary key, vector blob not null, sum integer not null, written integer not null default 0"
-        database.execute(f"create table if not exists kept ({columns}) without rowid")
-        _date(database)
+        columns = "id integer primary key, key blob not null unique, vector blob not null, sum integer not null"
+        database.execute(f"create table if not exists vectors ({columns})")
+        _take_over(database)
     except sqlite3.Error:
         database.close()
         raise
     return database
 
 
-def _date(database: sqlite3.Connection) -> None:
-    """A file from before vectors were dated gets the column; its vectors count as the oldest."""
-    if "written" in {line[1] for line in database.execute("pragma table_info(kept)")}:
-        return
-    try:
-        database.execute("alter table kept add column written integer not null default 0")
-    except sqlite3.OperationalError as error:
-        if "duplicate column" not in str(error):  # another process may have been quicker
-            raise
+def _take_over(database: sqlite3.Connection) -> None:
+    """Vectors that an earlier version kept by key alone."""
+    if database.execute("select 1 from sqlite_master where name = 'kept'").fetchone():
+        with database:
+            database.execute("insert or ignore into vectors (key, vector, sum) select key, vector, sum from kept")
+            database.execute("drop table if exists kept")
 
 
 class _Clock:
