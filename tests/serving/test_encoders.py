@@ -220,6 +220,23 @@ def test_that_pauses_grow_while_nothing_succeeds(
     assert "again in 0.01 s" in caplog.messages[-1]
 
 
+def test_that_a_day_without_a_process_is_no_overflow(features: FeatureSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "FIRST_PAUSE", 1e-9)
+    monkeypatch.setattr(process, "LONGEST_PAUSE", 1e-6)
+    encoders = Scripted(features)
+    tries = iter(range(1100))  # 2 to that power is no float
+
+    def started() -> None:
+        if next(tries, None) is not None:
+            raise OSError("no room")
+        encoders.state = "up"
+
+    monkeypatch.setattr(encoders, "_started", started)
+    encoders.start()
+    assert first_numbers(asyncio.run(encoders.encode("item", records("a"), 1))) == [1]
+    encoders.close()
+
+
 @pytest.mark.slow
 def test_that_a_process_killed_at_work_is_followed_by_another_that_does_it(running: Encoders) -> None:
     async def killed() -> Any:

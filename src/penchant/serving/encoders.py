@@ -174,7 +174,7 @@ class Encoders:
                 if job is not None:
                     self._put_back(job)
                 if not self._closing:
-                    pause = min(FIRST_PAUSE * 2 ** (deaths - 1), LONGEST_PAUSE)
+                    pause = min(FIRST_PAUSE * 2.0 ** min(deaths - 1, 20), LONGEST_PAUSE)
                     logger.warning("the encoders' process died (%s); it is started again in %g s", type(error).__name__, pause)
                     with self._changed:
                         self._changed.wait_for(lambda: self._closing, pause)

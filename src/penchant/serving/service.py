@@ -173,7 +173,11 @@ class Service:
         if not (set(encoders.columns["user"]) & {*(request.profile or ())} or set(encoders.columns["context"]) & request.context.keys()):
             return request
         until = time.monotonic() + encoders.patience
-        needed = await self._ask(engine.to_encode, request)
+        try:
+            needed = await self._ask(engine.to_encode, request)
+        except Exception as error:  # the engine answers whatever happens here
+            _log.error("what a request tells could not be read: %s", type(error).__name__)
+            return request
         reading = {owner: asyncio.create_task(encoders.encode(owner, [needed[owner]])) for owner in ENCODED if owner in needed}
         if reading:
             await asyncio.wait(reading.values(), timeout=max(until - time.monotonic(), 0))
