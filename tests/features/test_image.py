@@ -1,10 +1,13 @@
 """Pictures read by a pretrained network."""
 
+import struct
 import sys
+import zlib
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import polars as pl
@@ -12,7 +15,7 @@ import pytest
 
 from penchant.features.contract import FeatureContract
 from penchant.features.efficientnet import WIDTH, EfficientNet, UnreadableImageError, convert, decoded
-from penchant.features.image import Image, ImageSettings
+from penchant.features.image import LARGEST, Image, ImageSettings
 from penchant.schema.errors import DataError, RecipeError
 from penchant.schema.sections.features import FeaturePart
 from tests.real_data import real_data
@@ -250,3 +253,73 @@ def test_that_images_are_whitened_as_told_and_restored_so(folder: Path, how: str
     facts, arrays = feature.state()
     again = image(folder, whitening=how)
     assert np.array_equal(again.restore(facts, arrays).transform(names), found)
+
+
+# Files that mean harm.
+
+
+def _png(width: int, height: int) -> bytes:
+    """The head of a picture of that size, whose pixels never come."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)) + chunk(b"IDAT", b"")
+
+
+def _film(form: str) -> bytes:
+    frames = [pillow.new("RGB", (4, 4), colour) for colour in ("red", "green", "blue")]
+    frames[0].save(content := BytesIO(), form, save_all=True, append_images=frames[1:])
+    return content.getvalue()
+
+
+def _picture(form: str, size: int = 64) -> bytes:
+    noise = np.random.default_rng(0).integers(0, 256, (size, size, 3)).astype(np.uint8)
+    pillow.fromarray(noise).save(content := BytesIO(), form)
+    return content.getvalue()
+
+
+HARMFUL: dict[str, Callable[[], bytes]] = {
+    "a bomb": lambda: _png(2**31 - 1, 2**31 - 1),
+    "too many pixels": lambda: _png(10_000, 6_000),
+    "no pixels": lambda: _png(0, 0),
+    "cut short": lambda: _picture("PNG")[:2000],
+    "cut short, JPEG": lambda: _picture("JPEG")[:1500],
+    "altered inside": lambda: _picture("PNG")[:500] + b"\0" * 200 + _picture("PNG")[700:],
+    "a film": lambda: _film("GIF"),
+    "a film in WebP": lambda: _film("WEBP"),
+    "a film in PNG": lambda: _film("PNG"),
+    "a program for a printer": lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n",
+    "a page": lambda: b"<html><img src=x></html>",
+    "nothing": lambda: b"",
+    "too large a file": lambda: _picture("PNG") + b"\0" * LARGEST,
+}
+
+
+@pytest.mark.parametrize("content", HARMFUL.values(), ids=HARMFUL.keys())
+@pytest.mark.parametrize("zipped", [False, True], ids=["folder", "zip"])
+def test_that_a_file_that_means_harm_is_a_missing_image(folder: Path, content: Callable[[], bytes], zipped: bool) -> None:
+    place = folder
+    (folder / "harm.png").write_bytes(content())
+    if zipped:
+        place = folder.parent / "pictures.zip"
+        with ZipFile(place, "w", ZIP_DEFLATED) as packed:
+            for file in folder.iterdir():
+                packed.write(file, file.name)
+    feature = image(place).fit(pl.Series(["red", "blue"]))
+    told = feature.transform(pl.Series(["red", "harm"]))
+    assert told[:, -1].tolist() == [0, 1]
+    assert not told[1, :-1].any()
+    assert "a file that cannot be read" in feature.notes[0]
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO"])
+def test_that_pictures_of_the_usual_forms_are_read_whatever_they_are_called(folder: Path, form: str) -> None:
+    (folder / "usual.png").write_bytes(_film("MPO") if form == "MPO" else _picture(form))
+    assert image(folder).fit(pl.Series(["red", "blue"])).transform(pl.Series(["usual"]))[0, -1] == 0
+
+
+def test_that_a_file_that_goes_while_it_is_read_is_missing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    feature = image(folder).fit(pl.Series(["red", "blue"]))
+    monkeypatch.setattr("penchant.features.image._Folder.has", lambda self, name: True)
+    assert feature.transform(pl.Series(["gone", "red"]))[:, -1].tolist() == [1, 0]

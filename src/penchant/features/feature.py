@@ -86,6 +86,13 @@ class AsOf(Protocol):
 
 
 @runtime_checkable
+class Pretrained(Protocol):
+    """A feature that runs a pretrained network, milliseconds to seconds a value; serving asks a process of its own for the arrays."""
+
+    runs_network: ClassVar[bool]
+
+
+@runtime_checkable
 class Placed(Protocol):
     """Settings that name files."""
 

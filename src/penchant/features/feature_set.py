@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from penchant.data.dataset import Dataset
 from penchant.data.log import Log
-from penchant.features.feature import Array, AsOf, Feature, Filed, Form, as_number, as_text, build
+from penchant.features.feature import Array, AsOf, Feature, Filed, Form, Pretrained, as_number, as_text, build
 from penchant.schema.errors import RecipeError
 from penchant.schema.recipe import Recipe
 from penchant.schema.sections.features import FeaturePart
@@ -149,20 +149,38 @@ class FeatureSet:
         """What a feature reads of these rows `[n]`: a column, or a struct of several."""
         return _values(table, self.parts[owner][name].reads(name))
 
-    def encode(self, owner: Owner, table: pl.DataFrame) -> dict[str, Array]:
-        """Arrays of the owner's features for these rows; columns the table lacks are missing values."""
+    def encode(self, owner: Owner, table: pl.DataFrame, given: Mapping[str, Array] | None = None) -> dict[str, Array]:
+        """Arrays of the owner's features for these rows; columns the table lacks are missing values.
+
+        Args:
+            owner: Whose features.
+            table: Their columns, `[n]` rows.
+            given: Arrays `{name: [n, *]}` that were made elsewhere. No pretrained network is run then: what it would have read is missing
+                where it is not given.
+        """
         lacking = [pl.lit(None).alias(column) for column in self.columns(owner) if column not in table.columns]
         table = table.with_columns(lacking) if lacking else table
+        elsewhere = {} if given is None else {name: self.missing(owner, name, len(table)) for name in self.pretrained(owner)} | dict(given)
         return {
-            name: feature.transform(_values(table, self.parts[owner][name].reads(name))) for name, feature in self.features[owner].items()
+            name: elsewhere[name] if name in elsewhere else feature.transform(_values(table, self.parts[owner][name].reads(name)))
+            for name, feature in self.features[owner].items()
         }
 
-    def encode_one(self, owner: Owner, record: Mapping[str, Any]) -> dict[str, Array]:
+    def encode_one(self, owner: Owner, record: Mapping[str, Any], given: Mapping[str, Array] | None = None) -> dict[str, Array]:
         """Arrays `{name: [1, *]}` of one record, as `encode` gives them for a table of it alone; not to be written to.
 
         Requests bring the same few values again and again, so what a short value became is remembered.
         """
-        return {name: self._one(owner, name, record) for name in self.features[owner]}
+        elsewhere = {} if given is None else {name: self.missing(owner, name) for name in self.pretrained(owner)} | dict(given)
+        return {name: elsewhere[name] if name in elsewhere else self._one(owner, name, record) for name in self.features[owner]}
+
+    def pretrained(self, owner: Owner) -> list[str]:
+        """Names of the owner's features that run a pretrained network."""
+        return [name for name, feature in self.features[owner].items() if isinstance(feature, Pretrained)]
+
+    def missing(self, owner: Owner, name: str, rows: int = 1) -> Array:
+        """A feature's array `[rows, *]` of missing values."""
+        return np.repeat(self._one(owner, name, {}), rows, axis=0)
 
     def _one(self, owner: Owner, name: str, record: Mapping[str, Any]) -> Array:
         columns = self.parts[owner][name].reads(name)

@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar, Self
 from zipfile import BadZipFile, ZipFile
+from zlib import error as ZlibError
 
 import numpy as np
 import polars as pl
@@ -21,6 +22,7 @@ from penchant.schema.settings import ContradictionError, Settings
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 64  # images held in memory
+LARGEST = 64 * 2**20  # bytes of an image file; a small zip file may hold a file of any size
 
 
 class ImageSettings(Settings):
@@ -34,6 +36,8 @@ class ImageSettings(Settings):
     """Folder for vectors by content and converted weights; the user's cache folder when absent."""
     whitening: HowWhite = "scale"
     """`none`: vectors as the network gives them; `scale`: centred, with one factor; `full`: centred, with unit covariance."""
+    cache_gigabytes: float = Field(20.0, gt=0)
+    """The most that the vectors kept there may take; beyond it the oldest go, and are computed anew when their images come back."""
     directory: Path = Path(".")
     """Where a relative path starts."""
 
@@ -58,6 +62,7 @@ class Image:
     """
 
     kind: ClassVar[str] = "image"
+    runs_network: ClassVar[bool] = True
     settings_class: ClassVar[type[Settings]] = ImageSettings
 
     def __init__(self, settings: ImageSettings) -> None:
@@ -122,7 +127,7 @@ class Image:
 
         keys = [sha256(self.encoder.fingerprint.encode() + hashes[str(names[row])]).digest() for row in rows]
         cache = models_folder(self.settings.cache).parent
-        vectors = vectors_of(keys, WIDTH, cache, compute, what="images")
+        vectors = vectors_of(keys, WIDTH, cache, compute, what="images", gigabytes=self.settings.cache_gigabytes)
         sound = ~np.isnan(vectors[:, 0])
         broken = [str(names[row]) for row, fine in zip(rows, sound, strict=True) if not fine]
         absent = [name for row, name in enumerate(names) if name is not None and row not in set(rows)]
@@ -163,11 +168,15 @@ class _Folder:
         try:
             file = (self._path / name).resolve()
             return file.is_relative_to(self._path) and file.is_file()
-        except (OSError, ValueError):  # too long, or with a zero byte
+        except (OSError, ValueError, RuntimeError):  # too long, with a zero byte, or a link to itself
             return False
 
     def read(self, name: str) -> bytes:
-        return (self._path / name).read_bytes()
+        try:
+            with (self._path / name).open("rb") as file:
+                return _bounded(file.read(LARGEST + 1))
+        except OSError:  # gone meanwhile, or not to be read
+            return b""
 
 
 class _Zip:
@@ -182,9 +191,15 @@ class _Zip:
 
     def read(self, name: str) -> bytes:
         try:
-            return self._file.read(name)
-        except (BadZipFile, NotImplementedError, RuntimeError, EOFError):  # broken, packed in an unknown way, or under a password
-            return b""
+            with self._file.open(name) as file:
+                return _bounded(file.read(LARGEST + 1))
+        except (BadZipFile, ZlibError, NotImplementedError, RuntimeError, OSError, EOFError):
+            return b""  # broken, packed in an unknown way, or under a password
+
+
+def _bounded(content: bytes) -> bytes:
+    """The file, or nothing where it is too large."""
+    return content if len(content) <= LARGEST else b""
 
 
 def _note(names: list[str], rows: int, what: str) -> list[str]:

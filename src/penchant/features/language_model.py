@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from functools import cached_property
 from hashlib import sha256
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,6 +31,8 @@ MAXIMUM_TOKENS = 512
 TOKENS_AT_ONCE = 8192
 GRAIN = 8  # lengths are padded to multiples of it
 READ_AT_ONCE = 8192  # texts that are sorted by length together
+CHARACTERS_AT_ONCE = 4_000_000  # of those texts; the tokenizer takes some hundred bytes for each of their tokens
+CHARACTERS_PER_TOKEN = 16  # more than a text has that means anything; tokens take 4 in English, 1.5 in Chinese
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -38,7 +41,8 @@ class LanguageModel:
     """Mean-pooled, length-normalised sentence vectors of a transformers encoder, float32 `[n, width]`.
 
     A text longer than the model reads is cut into pieces; its vector is the mean of theirs, weighted by their tokens. Texts are padded to a
-    length that is their own and not their batch's, so that a text has the same vector, bit for bit, alone and among others.
+    length that is their own and not their batch's, so that a text has the same vector, bit for bit, alone and among others. Every text has
+    one: an empty one, one in unknown letters, or one that is no sound Unicode (what is broken in it is read as U+FFFD).
 
     Args:
         name: A folder with a Hugging Face model (`config.json`, `model.safetensors`, a fast tokenizer), "english", "multilingual", or a
@@ -48,6 +52,7 @@ class LanguageModel:
         precision: bfloat16 is two to three times as fast where the processor knows it, and off by 1e-3.
         maximum_pieces: Of a long text; what follows is not read.
         layers: Whose states are read, one after the other, each of length 1: 0 is the embeddings, -1 the last; the last one when empty.
+        cache_gigabytes: The most that kept vectors may take; without a limit when None.
 
     Raises:
         RecipeError: on first use, when no such model is found.
@@ -62,11 +67,13 @@ class LanguageModel:
         precision: Precision = "bfloat16",
         maximum_pieces: int = 64,
         layers: tuple[int, ...] = (),
+        cache_gigabytes: float | None = None,
     ) -> None:
         self.name = USUAL_NAMES.get(name, name)
         self.cache = cache or Path.home() / ".cache" / "penchant"
         self.prefix = PREFIXES.get(self.name, "") if prefix is None else prefix
         self.precision, self.maximum_pieces, self.layers = precision, maximum_pieces, layers
+        self.cache_gigabytes = cache_gigabytes
 
     @cached_property
     def source(self) -> str:
@@ -141,15 +148,15 @@ class LanguageModel:
 
     def encode(self, texts: list[str], report: Report | None = None) -> NDArray[np.float32]:
         """Vectors `[n, width]` of the texts, computed only for those not yet kept; progress goes to `report`, or to the log."""
+        texts = [_sound(text) for text in texts]
         keys = [sha256(f"{self._fingerprint}\0{text}".encode()).digest() for text in texts]
 
         def compute(places: list[int]) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
-            for start in range(0, len(places), READ_AT_ONCE):
-                some = places[start : start + READ_AT_ONCE]
+            for some in _read_together(places, texts):
                 for done, vectors in self._compute([texts[place] for place in some]):
                     yield [some[place] for place in done], vectors
 
-        return vectors_of(keys, self.width, self.cache, compute, what="texts", report=report)
+        return vectors_of(keys, self.width, self.cache, compute, what="texts", report=report, gigabytes=self.cache_gigabytes)
 
     @property
     def fingerprint(self) -> str:
@@ -160,7 +167,10 @@ class LanguageModel:
     def _fingerprint(self) -> str:
         """Tells encoders apart in the cache: the weights and everything else that decides a vector."""
         layers = f":layers {self.layers}" if self.layers else ""
-        return f"{_sampled(Path(self.source))}:{self.prefix}:{self.precision}:{self.maximum_pieces}:{GRAIN}{layers}"
+        source = Path(self.source)
+        told = _sampled(source) if source.is_dir() else f"{self.source}@{getattr(self.network.config, '_commit_hash', None)}"
+        how = f"{self.prefix}:{self.precision}:{self.maximum_pieces}:{GRAIN}:{CHARACTERS_PER_TOKEN}{layers}"
+        return f"{told}:{how}:{_release('transformers')}:{_release('tokenizers')}"
 
     def _compute(self, texts: list[str]) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
         """Batches of `(places, vectors)`: a text's vector comes with the last of its pieces."""
@@ -173,13 +183,17 @@ class LanguageModel:
                 sums[owners[piece]] += vector * len(pieces[piece])
                 waiting[owners[piece]] -= 1
             done = sorted({int(owner) for owner in owners[batch] if not waiting[owner]})
-            states = sums[done].reshape(len(done), self.states, -1)
-            yield done, (states / np.maximum(np.linalg.norm(states, axis=2, keepdims=True), 1e-12)).reshape(len(done), -1)
+            states = sums[done].reshape(len(done), self.states, self.width // self.states)
+            yield done, (states / np.maximum(np.linalg.norm(states, axis=2, keepdims=True), 1e-12)).reshape(len(done), self.width)
 
     def _pieces(self, texts: list[str]) -> tuple[list[list[int]], NDArray[np.int64]]:
         """Tokens of every piece with the text each belongs to; a text has one piece at least."""
         tokenizer, begin, front, end, room = self._frame
-        tokens = tokenizer([self.prefix + text for text in texts], add_special_tokens=False, truncation=False)["input_ids"]
+        longest = CHARACTERS_PER_TOKEN * room * self.maximum_pieces
+        cut = [self.prefix + text[:longest] for text in texts]  # before the tokenizer, which would read a book to its end
+        tokens = tokenizer(cut, add_special_tokens=False, truncation=False, return_attention_mask=False, return_token_type_ids=False)[
+            "input_ids"
+        ]
         pieces: list[list[int]] = []
         owners: list[int] = []
         for owner, whole in enumerate(tokens):
@@ -243,6 +257,29 @@ class LanguageModel:
         return bool(_setting(Path(self.source) / POOLING, "pooling_mode_cls_token", False))
 
 
+def _sound(text: str) -> str:
+    """The text with U+FFFD for halves of surrogate pairs, which have no UTF-8; halves that belong together become their character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _read_together(places: list[int], texts: list[str]) -> Iterator[list[int]]:
+    """The places in their order, a bounded number of texts and of characters at a time; a longer text comes by itself."""
+    some: list[int] = []
+    characters = 0
+    for place in places:
+        if some and (len(some) == READ_AT_ONCE or characters + len(texts[place]) > CHARACTERS_AT_ONCE):
+            yield some
+            some, characters = [], 0
+        some.append(place)
+        characters += len(texts[place])
+    if some:
+        yield some
+
+
 def _batches(lengths: list[int]) -> Iterator[list[int]]:
     """Places grouped by padded length, the longest first, each batch of at most `TOKENS_AT_ONCE` tokens."""
     groups: dict[int, list[int]] = {}
@@ -262,9 +299,20 @@ def _setting(file: Path, name: str, default: Any) -> Any:
     return json.loads(file.read_text(encoding="utf8")).get(name, default) if file.is_file() else default
 
 
+def _release(package: str) -> str:
+    """Releases between which vectors may differ: the first number of a version, with the second while the first is 0."""
+    try:
+        numbers = metadata.version(package).split(".")
+    except metadata.PackageNotFoundError:  # reading the model says so better
+        return "none"
+    return ".".join(numbers[: 2 if numbers[0] == "0" else 1])
+
+
 def _sampled(source: Path) -> str:
-    """A fingerprint of a folder's weights from their size and sixty-four places in them; of a hub name, the name."""
+    """A fingerprint of a folder: its small files, and of its weights their size and sixty-four places in them."""
     told = sha256(source.name.encode())
+    for file in (*sorted(source.glob("*.json")), *sorted(source.glob("*.txt")), *sorted(source.glob("1_Pooling/*.json"))):
+        told.update(f"{file.relative_to(source)}:".encode() + sha256(file.read_bytes()).digest())
     for file in sorted(source.glob("model*.safetensors")):
         size = file.stat().st_size
         told.update(f"{file.name}:{size}".encode())

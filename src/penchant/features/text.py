@@ -47,6 +47,8 @@ class TextSettings(Settings):
     """`none`: vectors as the encoder gives them; `scale`: centred, with one factor; `full`: centred, with unit covariance."""
     tuning: Part | None = None
     """How the encoder itself is fitted to the events before anything else is (`lora`, `full`); not at all when absent."""
+    cache_gigabytes: float = Field(20.0, gt=0)
+    """The most that the vectors kept there may take; beyond it the oldest go, and are computed anew when their texts come back."""
 
     def within(self, directory: Path) -> "TextSettings":
         """The same with relative paths starting at `directory`."""
@@ -64,6 +66,7 @@ class Text:
     """
 
     kind: ClassVar[str] = "text"
+    runs_network: ClassVar[bool] = True
     settings_class: ClassVar[type[Settings]] = TextSettings
 
     def __init__(self, settings: TextSettings) -> None:
@@ -161,6 +164,7 @@ def language_model(settings: TextSettings, folder: Path | None = None, prefix: s
         precision=settings.precision,
         maximum_pieces=settings.maximum_pieces,
         layers=settings.layers,
+        cache_gigabytes=settings.cache_gigabytes,
     )
 
 

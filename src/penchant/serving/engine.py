@@ -19,10 +19,13 @@ from penchant.models.similar.spaces import Owner, Space
 from penchant.models.similar.table import find, pairs_of
 from penchant.schema.errors import TargetError, UnsupportedError
 from penchant.schema.event import Event
+from penchant.serving.elsewhere import Elsewhere
+from penchant.serving.encoders import Encoders
 from penchant.serving.memory import Memory, frame_of
 from penchant.serving.protocol import (
     Description,
     EventDescription,
+    Given,
     RankRequest,
     RecommendationAnswer,
     RecommendationRequest,
@@ -58,6 +61,7 @@ class BundleEngine:
         self._user_rows = {name: row for row, name in enumerate(self._users["user_id"])}
         self._profiles: dict[str, dict[str, Any]] = {}
         self.model: Served = _served(recommender, self._rows)
+        self._elsewhere: Elsewhere | None = None
         self._scenarios = recommender.scenarios()
         self._combinations = frozenset(self._scenarios)
         self._popular = np.bincount(log.item, minlength=len(log.items)).astype(np.float32)
@@ -66,6 +70,30 @@ class BundleEngine:
     def memory(self) -> Memory:
         """What is known of each user's past."""
         return self.model.memory
+
+    def encoders(self) -> Encoders | None:
+        """The process that reads words and pictures, not started; None where there are none to read. The engine reads none from now on."""
+        recommender = self.recommender
+        if not isinstance(recommender, NetworkRecommender):
+            return None
+        serving = recommender.recipe.serving
+        process = Encoders(recommender.features, recommender.recipe.directory, serving.encoder_threads, serving.deadline_ms / 2000)
+        if not process.needed:
+            return None
+        self._elsewhere = Elsewhere(recommender.features, recommender.encoded(recommender.log_).user)
+        return process
+
+    def to_encode(self, request: RecommendationRequest) -> dict[str, dict[str, Any]]:
+        """The records with words or pictures that the request needs and nobody has encoded."""
+        if self._elsewhere is None:
+            return {}
+        user = self._record_of(request)
+        needed: dict[str, dict[str, Any]] = {}
+        if self._elsewhere.lacks("user", user, self._given(request)["user"]):
+            needed["user"] = user
+        if self._elsewhere.lacks("context", request.context, {}):
+            needed["context"] = request.context
+        return needed
 
     def recommend(self, request: RecommendationRequest) -> RecommendationAnswer:
         """The best items; when the model fails, the most popular ones, marked as degraded."""
@@ -87,7 +115,7 @@ class BundleEngine:
         rows = np.array([self._rows[name] for name in request.items if name in self._rows], dtype=np.int64)
         try:
             person = self._person(request)
-            return self._answer(self.model.rank(person, rows).best(request.n), self._fallback(person))
+            return self._answer(self.model.rank(person, rows).best(request.n), self._fallback(person), person.unread)
         except Exception as error:
             return self._popular_of(rows, request.n, error)
 
@@ -112,8 +140,13 @@ class BundleEngine:
         """Take in stored events; the very next answer knows of them."""
         self.model.apply_events(events)
 
-    def upsert_items(self, records: Mapping[str, dict[str, Any]]) -> None:
-        """A model that can recommends new items at once by their content; events that came before them count."""
+    def upsert_items(self, records: Mapping[str, dict[str, Any]], given: Given | None = None) -> None:
+        """A model that can recommends new items at once by their content; events that came before them count.
+
+        Args:
+            records: By id.
+            given: What another process made of their words and pictures, a row per record.
+        """
         if not records:
             return
         before = len(self._ids)
@@ -123,7 +156,7 @@ class BundleEngine:
         places = np.arange(before + len(fresh))
         places[[rows[name] for name in records]] = before + np.arange(len(records))
         records = {name: {**record, "item_id": name} for name, record in records.items()}
-        self.model.upsert_items(frame_of(list(records.values())), places)
+        self.model.upsert_items(frame_of(list(records.values())), places, given if self._elsewhere is None else given or {})
         self._rows.update(rows)
         self._ids += fresh
         self._records += [{}] * len(fresh)
@@ -132,10 +165,15 @@ class BundleEngine:
             self._records[rows[name]], self._titles[rows[name]] = record, self._title(record)
         self.model.welcome(records)
 
-    def upsert_users(self, records: Mapping[str, dict[str, Any]]) -> None:
-        """Profiles count from the next answer on."""
+    def upsert_users(self, records: Mapping[str, dict[str, Any]], given: Given | None = None) -> None:
+        """Profiles count from the next answer on; arguments as of `upsert_items`."""
         self._profiles.update({name: dict(record) for name, record in records.items()})
-        self.model.upsert_users(records)
+        if self._elsewhere is None:
+            self.model.upsert_users(records)
+            return
+        self._elsewhere.keep_users(records, given or {})
+        rows = {name: self._user_rows.get(name, -1) for name in records}
+        self.model.upsert_users(records, {name: self._elsewhere.of_user(name, rows[name], record, {}) for name, record in records.items()})
 
     def user(self, user_id: str) -> dict[str, Any] | None:
         """A user's profile and number of history events, or None."""
@@ -220,7 +258,25 @@ class BundleEngine:
         name = request.user_id or ""
         profile = {**self._profiles.get(name, {}), **(request.profile or {})}
         past = self.memory.with_visit(request.user_id, request.session)
-        return Person(request.user_id, self._user_rows.get(name, -1), past, request.session, profile, self._moment(request))
+        row, moment = self._user_rows.get(name, -1), self._moment(request)
+        if self._elsewhere is None:
+            return Person(request.user_id, row, past, request.session, profile, moment)
+        given = self._given(request)
+        unread = self._elsewhere.lacks("user", profile, given["user"]) or self._elsewhere.lacks("context", moment, given["context"])
+        return Person(request.user_id, row, past, request.session, profile, moment, given, unread)
+
+    def _given(self, request: RecommendationRequest) -> dict[str, Given]:
+        """What is encoded of who asks and of the moment, by "user" and "context"."""
+        assert self._elsewhere is not None
+        name = request.user_id or ""
+        known = self._elsewhere.of_user(name, self._user_rows.get(name, -1), self._profiles.get(name, {}), request.profile or {})
+        return {"user": {**known, **request.given.get("user", {})}, "context": request.given.get("context", {})}
+
+    def _record_of(self, request: RecommendationRequest) -> dict[str, Any]:
+        """All that is known of who asks: by the log, by the record put since, and by the request."""
+        name = request.user_id or ""
+        stored = self._users.row(self._user_rows[name], named=True) if name in self._user_rows else {}
+        return {**stored, **self._profiles.get(name, {}), **(request.profile or {}), "user_id": name}
 
     def _moment(self, request: RecommendationRequest) -> dict[str, Any]:
         """What is known of now: the clock, unless the request names another time; the scenario, the most frequent where none is named.
@@ -237,13 +293,16 @@ class BundleEngine:
     def _recommend(self, requests: Sequence[RecommendationRequest], excluded: Sequence[NDArray[np.int64]]) -> list[RecommendationAnswer]:
         people = [self._person(request) for request in requests]
         found = self.model.recommend(people, [request.n for request in requests], excluded)
-        return [self._answer(best, self._fallback(person)) for best, person in zip(found, people, strict=True)]
+        return [self._answer(best, self._fallback(person), person.unread) for best, person in zip(found, people, strict=True)]
 
     def _fallback(self, person: Person) -> str | None:
         """Why the answer is less personal than it could be, if it is.
 
+        "not_encoded": words or pictures told of the user or the moment have not been read in time.
         A combination of several factors that was never seen is answered from what each of them is known for.
         """
+        if person.unread:
+            return "not_encoded"
         settings = self.recommender.recipe_.scenario
         if len(settings.named) > 1 and settings.name(person.moment) not in self._combinations:
             return "scenario_factors"

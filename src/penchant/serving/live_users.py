@@ -9,6 +9,7 @@ from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.similar.neighbours import Neighbours, Vectors
 from penchant.models.similar.spaces import Floats
 from penchant.serving.memory import Memory, frame_of
+from penchant.serving.protocol import Given
 
 MOST_CHANGED = 256
 """Users whose new events wait for the next question about users, so that a question is not held up by all that happened before."""
@@ -31,6 +32,7 @@ class LiveUsers:
         self._rows = {name: row for row, name in enumerate(self.names)}
         self._in_log = len(self.names)
         self._told: dict[str, Mapping[str, Any]] = {}
+        self._given: dict[str, Given] | None = None
         self._changed: dict[str, None] = {}  # in the order of their first change
         self._neighbours: Neighbours | None = None
 
@@ -40,9 +42,16 @@ class LiveUsers:
         if self._neighbours is not None and len(self._changed) >= MOST_CHANGED:
             self._take_in(self._neighbours)
 
-    def tell(self, records: Mapping[str, Mapping[str, Any]]) -> None:
-        """These are the columns told of users since the log was made."""
+    def tell(self, records: Mapping[str, Mapping[str, Any]], given: Mapping[str, Given] | None = None) -> None:
+        """These are the columns told of users since the log was made.
+
+        Args:
+            records: By id.
+            given: What another process made of each one's words and pictures, `{feature: [1, *]}`; None = made here.
+        """
         self._told.update(records)
+        if given is not None:
+            self._given = {**(self._given or {}), **given}
         self._changed.update(dict.fromkeys(records))
         if self._neighbours is not None:
             self._take_in(self._neighbours)  # texts take time to read, which whoever tells them spends, not whoever asks next
@@ -85,8 +94,20 @@ class LiveUsers:
             content[stored] = similar.encoded("user", arrays, len(stored)).content
         if told.any():
             records = [self._record(names[place]) for place in np.flatnonzero(told)]
-            content[told] = similar.described("user", frame_of(records)).content
+            content[told] = self._described(records).content
         return content
+
+    def _described(self, records: list[dict[str, Any]]) -> Vectors:
+        similar, features = self._recommender.similar, self._recommender.features
+        table = frame_of(records)
+        if self._given is None:
+            return similar.described("user", table)
+        own = [self._given[record["user_id"]] for record in records]
+        given = {
+            name: np.concatenate([each[name] if name in each else features.missing("user", name) for each in own])
+            for name in features.pretrained("user")
+        }
+        return similar.encoded("user", features.encode("user", table, given), len(records))
 
     def _record(self, name: str) -> dict[str, Any]:
         row = self._rows[name]

@@ -2,10 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NotRequired, Protocol, TypedDict, runtime_checkable
+from typing import TYPE_CHECKING, Any, NotRequired, Protocol, TypedDict, runtime_checkable
+
+from numpy.typing import NDArray
 
 from penchant.models.similar.spaces import By, Friends, Owner, Space
 from penchant.schema.event import Event
+
+if TYPE_CHECKING:
+    from penchant.serving.encoders import Encoders
+
+Given = Mapping[str, NDArray[Any]]
+"""Arrays `{feature: [n, *]}` that another process made of words and pictures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +30,7 @@ class RecommendationRequest:
         exclude_seen: Leave out items of the user's history.
         explain: Give each item's reasons.
         profile: Columns of a user who is not known yet; they go before the stored ones.
+        given: What another process made of words and pictures in `profile` and `context`, by "user" and "context", one row each.
     """
 
     user_id: str | None = None
@@ -33,6 +42,7 @@ class RecommendationRequest:
     exclude_seen: bool = True
     explain: bool = False
     profile: dict[str, Any] | None = None
+    given: Mapping[str, Given] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +259,27 @@ class Engine(Protocol):
 
     def item(self, item_id: str) -> dict[str, Any] | None:
         """What is known of an item, or None."""
+        ...
+
+
+@runtime_checkable
+class EncodesElsewhere(Protocol):
+    """An engine that can be handed what another process makes of words and pictures; it need not."""
+
+    def encoders(self) -> "Encoders | None":
+        """That process, not started; None where the model reads no words or pictures. Once asked, the engine encodes none itself."""
+        ...
+
+    def to_encode(self, request: RecommendationRequest) -> dict[str, dict[str, Any]]:
+        """The records, "user" and "context", with words or pictures that the request needs and nobody has encoded."""
+        ...
+
+    def upsert_items(self, records: Mapping[str, dict[str, Any]], given: Given | None = None) -> None:
+        """As `Engine.upsert_items`; with `given`, a row per record, where they are encoded."""
+        ...
+
+    def upsert_users(self, records: Mapping[str, dict[str, Any]], given: Given | None = None) -> None:
+        """As `Engine.upsert_users`; with `given`, a row per record, where they are encoded."""
         ...
 
 

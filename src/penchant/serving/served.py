@@ -13,7 +13,7 @@ from penchant.models.similar.likeness import Likeness
 from penchant.models.similar.spaces import By, Owner, Space
 from penchant.schema.event import Event
 from penchant.serving.memory import Memory, UserPast
-from penchant.serving.protocol import ColumnDescription, TaskDescription
+from penchant.serving.protocol import ColumnDescription, Given, TaskDescription
 
 Rows = NDArray[np.int64]
 
@@ -29,6 +29,8 @@ class Person:
         visit: Events of this visit, oldest first.
         profile: Columns told of the user since the log was made.
         moment: What is known of now: `timestamp` (seconds), `user_id`, context columns and the scenario's.
+        given: Arrays of words and pictures by "user" and "context", one row each, where another process makes them; None = made here.
+        unread: Whether words or pictures of theirs are missing there.
     """
 
     user_id: str | None
@@ -37,6 +39,8 @@ class Person:
     visit: tuple[Event, ...]
     profile: Mapping[str, Any]
     moment: Mapping[str, Any]
+    given: Mapping[str, Given] | None = None
+    unread: bool = False
 
 
 class Served(Protocol):
@@ -69,18 +73,24 @@ class Served(Protocol):
     def user_name(self, row: int) -> str:
         """Whom a row of users is of."""
 
-    def upsert_users(self, records: Mapping[str, Mapping[str, Any]]) -> None:
-        """Take in the columns told of users; each replaces what was told before."""
+    def upsert_users(self, records: Mapping[str, Mapping[str, Any]], given: Mapping[str, Given] | None = None) -> None:
+        """Take in the columns told of users; each replaces what was told before.
+
+        Args:
+            records: By id.
+            given: What another process made of each user's words and pictures, `{feature: [1, *]}`; None = made here.
+        """
 
     def apply_events(self, events: Sequence[Event]) -> None:
         """Take in events; the very next answer knows of them."""
 
-    def upsert_items(self, items: pl.DataFrame, places: Rows) -> None:
+    def upsert_items(self, items: pl.DataFrame, places: Rows, given: Given | None = None) -> None:
         """Take in new and changed items, before the engine does; when this fails, nothing has changed.
 
         Args:
             items: Their records, one row each, with `item_id`.
             places: For each row of the catalogue, as it now is, where to find the item: in the catalogue before, followed by `items`.
+            given: What another process made of their words and pictures, a row per item; None = made here.
         """
 
     def welcome(self, items: Iterable[str]) -> None:

@@ -16,7 +16,7 @@ from penchant.schema.errors import TargetError
 from penchant.schema.event import Event
 from penchant.serving.memory import Memory
 from penchant.serving.pasts import WholePast
-from penchant.serving.protocol import ColumnDescription, TaskDescription
+from penchant.serving.protocol import ColumnDescription, Given, TaskDescription
 from penchant.serving.served import Person, Rows
 
 
@@ -70,14 +70,14 @@ class ServedClassic:
         name: str = self.recommender.log_.users["user_id"][row]
         return name
 
-    def upsert_users(self, records: Mapping[str, Mapping[str, Any]]) -> None:
+    def upsert_users(self, records: Mapping[str, Mapping[str, Any]], given: Mapping[str, Given] | None = None) -> None:
         """Nothing is learnt of a record."""
 
     def apply_events(self, events: Sequence[Event]) -> None:
         """Take in events; the very next answer knows of them."""
         self.memory.apply(events)
 
-    def upsert_items(self, items: pl.DataFrame, places: Rows) -> None:
+    def upsert_items(self, items: pl.DataFrame, places: Rows, given: Given | None = None) -> None:
         """Nothing is learnt of a record."""
 
     def welcome(self, items: Iterable[str]) -> None:

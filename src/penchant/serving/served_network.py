@@ -26,7 +26,7 @@ from penchant.schema.sections.features import COUNTERS
 from penchant.serving.live_users import LiveUsers
 from penchant.serving.memory import Memory, UserPast, frame_of
 from penchant.serving.pasts import WholePast
-from penchant.serving.protocol import ColumnDescription, TaskDescription
+from penchant.serving.protocol import ColumnDescription, Given, TaskDescription
 from penchant.serving.served import Person, Rows
 
 Array = NDArray[Any]
@@ -106,9 +106,9 @@ class ServedNetwork:
         """Whom a row of users is of."""
         return self._users.names[row]
 
-    def upsert_users(self, records: Mapping[str, Mapping[str, Any]]) -> None:
+    def upsert_users(self, records: Mapping[str, Mapping[str, Any]], given: Mapping[str, Given] | None = None) -> None:
         """What is told of users counts when they are held against each other."""
-        self._users.tell(records)
+        self._users.tell(records, given)
 
     def apply_events(self, events: Sequence[Event]) -> None:
         """Take in events; the very next answer knows of them."""
@@ -117,10 +117,10 @@ class ServedNetwork:
         if self._whole_memory is not None:
             self._whole_memory.apply(events)
 
-    def upsert_items(self, items: pl.DataFrame, places: Rows) -> None:
+    def upsert_items(self, items: pl.DataFrame, places: Rows, given: Given | None = None) -> None:
         """New items get vectors by their content, changed ones other vectors."""
         features = self.recommender.features
-        arrays = features.encode("item", items)
+        arrays = features.encode("item", items, given)
         fresh = self.recommender.items_of(arrays)
         changed = np.flatnonzero(places >= len(self._item_neighbours))
         told = self.recommender.similar.encoded("item", arrays, len(items))
@@ -194,7 +194,7 @@ class ServedNetwork:
                 times=np.array([[moment["timestamp"]] for moment in moments]),
                 visible=arrays.length[:, None],
                 present=np.ones((len(people), 1), dtype=bool),
-                context=_stacked([features.encode_one("context", moment) for moment in moments]),
+                context=_stacked([features.encode_one("context", person.moment, _given(person, "context")) for person in people]),
                 scenario=_stacked([features.encode_one("scenario", moment) for moment in moments]),
             ),
         )
@@ -209,7 +209,7 @@ class ServedNetwork:
             }
         nobody = {"user_id": person.user_id or ""}  # an id that is unknown, not missing
         stored = self.recommender.log_.users.row(person.row, named=True) if person.row >= 0 else nobody
-        return self.recommender.features.encode_one("user", {**stored, **person.profile})
+        return self.recommender.features.encode_one("user", {**stored, **person.profile}, _given(person, "user"))
 
     def _retrieve(self, asked: Asked) -> list[Candidates]:
         everything = np.arange(asked.scores.shape[1])
@@ -293,6 +293,10 @@ class HistoryReader:
 def _stacked(records: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
     """Arrays `{name: [1, *]}` of each record as `{name: [records, 1, *]}`."""
     return {name: np.stack([record[name] for record in records]) for name in records[0]}
+
+
+def _given(person: Person, owner: str) -> Given | None:
+    return None if person.given is None else person.given.get(owner, {})
 
 
 def _column(name: str, kind: str, feature: Feature) -> ColumnDescription:

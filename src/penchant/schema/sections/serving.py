@@ -32,6 +32,11 @@ class ServingSettings(Settings):
     rank_by_learnt: ExpressionText | None = None
     """What a good item is, yes or no (`"is_like or long_view"`): the weights of the ranking tasks are learnt from it on the validation
     part, for each scenario with enough such events. `rank_by` counts where there is no such part."""
+    deadline_ms: float = Field(200.0, gt=0)
+    """Milliseconds in which a request should be answered. Words and pictures told with it are waited for half of that; then it is answered
+    without them, and says so."""
+    encoder_threads: int = Field(1, ge=1)
+    """Threads of the process that reads the words and pictures of requests and of new users and items."""
     exclude_seen: bool = True
     events: dict[str, dict[str, float | str]] = Field({})
     """What an incoming event says of the log's columns: `click = {is_click = 1}`; "value" stands for the event's value."""
