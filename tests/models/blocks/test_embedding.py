@@ -8,6 +8,7 @@ import penchant.models.blocks.embedding
 from penchant.features.feature import Form
 from penchant.models.blocks.embedding import DENSE_ROWS, FeatureEmbedding, key
 from penchant.models.blocks.row_table import RowTable
+from penchant.schema.sections.part import Part
 
 
 def embedding(**forms: Form) -> FeatureEmbedding:
@@ -78,3 +79,12 @@ def test_that_lookups_without_gradients_find_the_rows_themselves() -> None:
     tables = [part.tables[key(name)].weight for name in ("job", "town")]
     assert found[0].tolist() == [tables[0][2].tolist(), tables[1][39].tolist()]
     assert found[1].tolist() == [[0.0] * 4, tables[1][7].tolist()]
+
+
+@pytest.mark.parametrize("kind", ["linear", "experts", "side"])
+def test_that_all_features_begin_quieter_by_one_factor_whatever_their_road(kind: str) -> None:
+    part = embedding(job=Form("index", 5), plot=Form("vector", 6, states=2, adaptor=Part(kind=kind))).eval()
+    asked = {"job": torch.tensor([3, 4]), "plot": torch.randn(2, 6)}
+    before = part(asked)
+    part.quieten(0.1)
+    torch.testing.assert_close(part(asked), before / 10)
