@@ -22,9 +22,13 @@ from penchant.models.classic import sources
 from penchant.models.final_score import FinalScore
 from penchant.models.network import Encoding, Items, Network
 from penchant.models.queries import Queries
+from penchant.models.rankers.chosen import chosen_ranker
+from penchant.models.rankers.ranker import Ranker
+from penchant.models.rankers.student import Student
 from penchant.models.recommender import Recommender, known_factors, without
 from penchant.schema.errors import TargetError
 from penchant.schema.recipe import Recipe
+from penchant.schema.sections.serving import RankerName
 from penchant.schema.space import Range
 from penchant.tasks.steps import through_steps
 from penchant.tasks.task import RankingTask
@@ -56,6 +60,8 @@ class NetworkRecommender(Recommender):
         sources: Classic models that propose items to rank, by name; none unless the recipe names some.
         calibration: What turns each task's logits into chances that come true; as they are unless the recipe asks for more.
         learnt_score: The weights of the final score where they were learnt; the recipe's count where this is None.
+        student: What has learnt to say what the ranking path says; None unless the recipe asks for one.
+        ranker: What `judge` asks; None for the network's ranking path itself, as while it is fitted.
         related: What is known of each relation task, as pairs of user rows `{task: [m, 2]}`.
     """
 
@@ -76,6 +82,8 @@ class NetworkRecommender(Recommender):
         self.related: dict[str, NDArray[np.int64]] = {}
         self.calibration = Calibration()
         self.learnt_score: FinalScore | None = None
+        self.student: Student | None = None
+        self.ranker: Ranker | None = None
         self._encoded: tuple[Log, Encoded] | None = None
         self._scenarios: Scenarios | None = None
 
@@ -96,7 +104,17 @@ class NetworkRecommender(Recommender):
         """A fresh network for the fitted features."""
         self.network = Network(self.recipe, self.features)
         self.calibration, self.learnt_score, self._scenarios = Calibration(), None, None
+        self.student = self.ranker = None
         return self.network
+
+    def take_ranker(self, name: RankerName | None = None) -> None:
+        """Judge candidates by this ranker from now on, `serving.ranker` when None; of a network that is ready.
+
+        Raises:
+            RecipeError: where what it needs is not installed, or the network has no such form.
+            BundleError: for "distilled" where there is no student.
+        """
+        self.ranker = chosen_ranker(self, name or self.recipe.serving.ranker)
 
     @property
     def scenario_codes(self) -> Scenarios:
@@ -269,12 +287,11 @@ class NetworkRecommender(Recommender):
             moments: `timestamp`, and the columns beside the item that candidates are counted by, `[batch]`; not read where none are.
         """
         rows = torch.from_numpy(items)
-        candidates = self.known.at(rows.unsqueeze(1))
+        candidates, standing = self.judged(items, moments)
         outputs = {}
         if self.network.tasks:
-            counted = self.features.encode_candidates(moments, self.catalogue, items)
-            standing = {name: torch.from_numpy(array).unsqueeze(1) for name, array in counted.items()}
-            outputs = {name: output[:, 0] for name, output in self._rank(encoding, candidates, standing).items()}
+            told = (self.ranker or self.network).rank(encoding, candidates, standing)
+            outputs = {name: output[:, 0] for name, output in self._given_steps(told, encoding).items()}
         if self.network.retrieval is not None:
             scores = (candidates.vectors[:, 0] * encoding.users).sum(-1)
             if encoding.repeats is not None:
@@ -284,9 +301,19 @@ class NetworkRecommender(Recommender):
             outputs[self.network.retrieval.name] = scores
         return outputs
 
+    def judged(self, items: NDArray[np.integer], moments: pl.DataFrame) -> tuple[Items, dict[str, Tensor]]:
+        """Candidates `[batch, k]` as a ranker reads them, one target each, and what is counted of them; arguments as of `judge`."""
+        counted = self.features.encode_candidates(moments, self.catalogue, items) if self.network.tasks else {}
+        return self.known.at(torch.from_numpy(items).unsqueeze(1)), {
+            name: torch.from_numpy(array).unsqueeze(1) for name, array in counted.items()
+        }
+
     def _rank(self, encoding: Encoding, candidates: Items, standing: dict[str, Tensor], asked: Tensor | None = None) -> dict[str, Tensor]:
         """As `Network.rank`, of the tasks themselves where the network tells what they are given the step before, and calibrated."""
-        outputs = through_steps(self.network.rank(encoding, candidates, standing, asked), self.recipe.tasks)
+        return self._given_steps(self.network.rank(encoding, candidates, standing, asked), encoding)
+
+    def _given_steps(self, outputs: dict[str, Tensor], encoding: Encoding) -> dict[str, Tensor]:
+        outputs = through_steps(outputs, self.recipe.tasks)
         return self.calibration.of(outputs, self._placement(encoding)) if self.calibration.lines else outputs
 
     def _placement(self, encoding: Encoding) -> Placement:
