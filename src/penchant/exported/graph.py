@@ -5,7 +5,6 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -43,7 +42,7 @@ def exported(
         module: In evaluation mode.
         inputs: Examples; a free axis must be at least 2 long, else it counts as fixed.
         names: Of the inputs.
-        free: For each input, which of its axes may have any length from 1 on, and what that length is called; lengths of one name are equal.
+        free: For each input, which of its axes may have any length from 1 on, by a name; lengths of one name are equal.
         outputs: Names of what it gives.
 
     Raises:
@@ -63,9 +62,8 @@ def exported(
             output_names=list(outputs),
         )
     assert program is not None
-    file = BytesIO()
-    program.save(file)
-    return file.getvalue()
+    graph: bytes = program.model_proto.SerializeToString()
+    return graph
 
 
 @contextmanager

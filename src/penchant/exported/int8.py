@@ -20,9 +20,9 @@ RUNTIME = "com.microsoft"
 def in_int8(graph: bytes) -> bytes:
     """The same graph with every product by a constant matrix, and every large table, in 8 bits.
 
-    A column of a matrix and a row of a table keep a scale of their own, and so does every row that is multiplied, found anew each time. So a row's
-    result depends on no other row: the same alone and among others, which one scale for all rows (as usual in dynamic quantisation) would break.
-    Scales by row and column: Dettmers et al. 2022, "LLM.int8()", section 2.1, vector-wise quantisation.
+    A column of a matrix and a row of a table keep a scale of their own, and so does every row that is multiplied, found anew each time. So
+    a row's result depends on no other row: the same alone and among others, which one scale for all rows (as usual in dynamic
+    quantisation) would break. Scales by row and column: Dettmers et al. 2022, "LLM.int8()", section 2.1, vector-wise quantisation.
     """
     import onnx
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import polars as pl
 from pydantic import Field
 
 from penchant.features.feature import Array, Form
+from penchant.features.int8_encoder import Int8LanguageModel
 from penchant.features.language_model import LanguageModel, Precision
+from penchant.features.static_encoder import StaticEncoder
 from penchant.schema.settings import Settings
 
 
@@ -21,6 +23,13 @@ class TextSettings(Settings):
     hub; in this order."""
     prefix: str | None = None
     """In front of every text, as "passage: " for e5 models; what the model wants when absent."""
+    engine: Literal["torch", "onnx_int8", "static"] = "torch"
+    """What reads texts: the model as it is; its graph in 8 bits; or a table of one vector per token, learnt from the model and kept with
+    the feature, so that who serves needs neither the model nor transformers."""
+    static_width: int = Field(256, ge=1)
+    """Numbers kept per token of the static engine; the vectors are as wide as the model's."""
+    static_tokens: int = Field(32_768, ge=1)
+    """Tokens with a vector in the static engine: those of the training texts first, then the model's most frequent."""
     precision: Precision = "bfloat16"
     maximum_pieces: int = Field(64, ge=1)
     """Of a text longer than the model reads (256 tokens for "english", 512 for "multilingual"); what follows is not read."""
@@ -46,7 +55,7 @@ class Text:
 
     def __init__(self, settings: TextSettings) -> None:
         self.settings = settings
-        self.model = language_model(settings)
+        self.model: LanguageModel | StaticEncoder = encoder_of(settings)
         self.mean_: Array = np.zeros(0, dtype=np.float32)
         self.scale_ = 1.0
 
@@ -64,6 +73,8 @@ class Text:
             RecipeError: when the model or its package is not there.
         """
         texts = [text for text in texts_of(values) if text]
+        if isinstance(self.model, StaticEncoder):
+            self.model.fit(texts)
         vectors = self.model.encode(texts) if texts else np.zeros((1, self.model.width), dtype=np.float32)
         self.mean_ = vectors.mean(axis=0)
         self.scale_ = float(1 / max((vectors - self.mean_).std(), 1e-6)) if texts else 1.0
@@ -87,18 +98,28 @@ class Text:
         return [f"meaning {place}" for place in range(1, len(self.mean_) + 1)]
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """`scale`, and the array `mean` `[width]`."""
-        return {"scale": self.scale_}, {"mean": self.mean_}
+        """`scale`, the array `mean` `[width]`, and what the static engine learnt."""
+        learnt = self.model.state() if isinstance(self.model, StaticEncoder) else {}
+        return {"scale": self.scale_}, {"mean": self.mean_} | {f"static.{name}": array for name, array in learnt.items()}
 
     def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
         """Take the scale and mean of a `state`; the model is read when the first text comes."""
         self.scale_, self.mean_ = facts["scale"], arrays["mean"]
+        if isinstance(self.model, StaticEncoder):
+            self.model.restore({name.removeprefix("static."): array for name, array in arrays.items() if name.startswith("static.")})
         return self
+
+
+def encoder_of(settings: TextSettings) -> LanguageModel | StaticEncoder:
+    """What reads texts by these settings; nothing is loaded yet."""
+    model = language_model(settings)
+    return StaticEncoder(model, settings.static_width, settings.static_tokens) if settings.engine == "static" else model
 
 
 def language_model(settings: TextSettings) -> LanguageModel:
     """The encoder these settings ask for; nothing is loaded yet."""
-    return LanguageModel(
+    made = Int8LanguageModel if settings.engine == "onnx_int8" else LanguageModel
+    return made(
         settings.model, settings.cache, prefix=settings.prefix, precision=settings.precision, maximum_pieces=settings.maximum_pieces
     )
 

@@ -24,7 +24,7 @@ def graph_of(network: Network, encoding: Encoding, candidates: Items, standing: 
 
     Args:
         network: In evaluation mode.
-        encoding, candidates, standing: An example of what `rank` takes, of one request and two candidates at least; its values do not matter.
+        encoding, candidates, standing: An example of what `rank` takes, of one request and two candidates at least; no value matters.
 
     Raises:
         RecipeError: where the packages are absent, or a part of the network has steps that a graph cannot hold.

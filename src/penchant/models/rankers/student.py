@@ -1,6 +1,7 @@
 """A small network that has learnt to say what the ranking path says."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -11,11 +12,12 @@ from penchant.models.network import Encoding, Items, Network
 class Student(nn.Module):
     """A `Ranker`: a multi-layer perceptron over what serving has anyway, one head per task.
 
-    It reads the user's vector, the item's and their product, the circumstances, and of networks that have them the features by themselves, the
-    spread, the numbers and the counts. It does not read the history once more for every candidate, as its teacher does. What is known of who
-    asks goes through the first layer once, not once per candidate.
+    It reads the user's vector, the item's and their product, the circumstances, and of networks that have them the features by themselves,
+    the spread, the numbers and the counts. It does not read the history once more for every candidate, as its teacher does. What is known
+    of who asks goes through the first layer once, not once per candidate.
 
-    Ba & Caruana 2014, "Do Deep Nets Really Need to be Deep?", section 2.1: fitted on the teacher's outputs before the last bend, not on labels.
+    Ba & Caruana 2014, "Do Deep Nets Really Need to be Deep?", section 2.1: fitted on the teacher's outputs before the last bend, and not on
+    labels.
 
     Args:
         network: The teacher, whose readings of counts and numbers it shares.
@@ -34,7 +36,7 @@ class Student(nn.Module):
             asks, items = self._who(encoding), self._what(encoding, candidates, standing)
         self.who = nn.Linear(asks.shape[-1], hidden[0])
         self.what = nn.Linear(items.shape[-1], hidden[0], bias=False)
-        steps = [layer for one, other in zip(hidden, hidden[1:], strict=False) for layer in (nn.Linear(one, other), nn.GELU())]
+        steps = [layer for one, other in pairwise(hidden) for layer in (nn.Linear(one, other), nn.GELU())]
         self.layers = nn.Sequential(nn.GELU(), *steps)
         self.heads = nn.Linear(hidden[-1], len(self.tasks))
         self.register_buffer("mean", torch.zeros(len(self.tasks)))

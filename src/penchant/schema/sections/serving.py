@@ -36,8 +36,8 @@ class ServingSettings(Settings):
     """What a good item is, yes or no (`"is_like or long_view"`): the weights of the ranking tasks are learnt from it on the validation
     part, for each scenario with enough such events. `rank_by` counts where there is no such part."""
     ranker: RankerName = "torch"
-    """What judges candidates: the network as it was trained, its ranking path as a graph (`onnx`: the same to 1e-4, `onnx_int8`: nearly), or
-    the student of `[distillation]`."""
+    """What judges candidates: the network as it was trained, its ranking path as a graph (`onnx`: the same to 1e-4, `onnx_int8`: nearly),
+    or the student of `[distillation]`."""
     exclude_seen: bool = True
     events: dict[str, dict[str, float | str]] = Field({})
     """What an incoming event says of the log's columns: `click = {is_click = 1}`; "value" stands for the event's value."""
