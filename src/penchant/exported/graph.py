@@ -54,7 +54,7 @@ def exported(
         warnings.simplefilter("ignore")  # of torch's own future versions
         program = torch.onnx.export(
             module,
-            tuple(inputs),
+            tuple(example.clone() for example in inputs),  # of one tensor given twice only the first would be read
             dynamo=True,
             verbose=False,
             dynamic_shapes=(shapes,),

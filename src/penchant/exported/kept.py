@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 logger = logging.getLogger(__name__)
-FORM = 1
+FORM = 2
 """Of what a kept graph is made; another number makes all of them anew."""
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from penchant.exported.graph import Session, exported, require_onnx
 from penchant.exported.int8 import in_int8
-from penchant.exported.kept import kept_graph
+from penchant.exported.kept import FORM, kept_graph
 from penchant.features.language_model import LanguageModel
 
 
@@ -37,7 +37,7 @@ class Int8LanguageModel(LanguageModel):
     @cached_property
     def _fingerprint(self) -> str:
         full = LanguageModel(self.name, self.cache, prefix=self.prefix, precision="float32", maximum_pieces=self.maximum_pieces)
-        return f"{full._fingerprint}:onnx_int8"
+        return f"{full._fingerprint}:onnx_int8:{FORM}"
 
     def _graph(self) -> bytes:
         require_onnx("text engine 'onnx_int8'")
