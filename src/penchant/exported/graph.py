@@ -96,6 +96,8 @@ class Session:
         options.log_severity_level = 3
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads would take the event loop's processor
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self.size = len(graph)
+        """Bytes of the graph."""
         self.inputs: frozenset[str] = frozenset(each.name for each in self._session.get_inputs())
         """What it reads; what the graph does not need is not among them."""
 

@@ -160,7 +160,7 @@ class StaticEncoder:
         """The table `[tokens, directions]` moved towards the teacher's vectors of texts, which also set the middle and the scale."""
         wanted, means = self.teacher.encode(list(texts)), self._means(texts)
         self.middle_ = wanted.mean(axis=0)
-        wanted = (wanted - self.middle_) @ self.basis_.T
+        wanted = np.asarray((wanted - self.middle_) @ self.basis_.T, dtype=np.float32)
         found = means @ table
         table = table * max(float((found * wanted).sum() / max(float((found * found).sum()), 1e-12)), 0.0)
         lacking = wanted - means @ table
@@ -187,7 +187,8 @@ def _lack(means: csr_matrix, lacking: Floats, change: Floats) -> float:
 def _rarity(counts: NDArray[np.int64]) -> Floats:
     """a / (a + p) of each token, p its share of all; half a time more often than counted. Without texts by Zipf's law, p ~ 1 / rank."""
     frequent = counts + 0.5 if counts.any() else 1 / np.arange(1, len(counts) + 1)
-    return (RARE / (RARE + frequent / frequent.sum())).astype(np.float32)
+    weights: Floats = (RARE / (RARE + frequent / frequent.sum())).astype(np.float32)
+    return weights
 
 
 def _directions(vectors: Floats, count: int) -> Floats:
@@ -199,4 +200,5 @@ def _directions(vectors: Floats, count: int) -> Floats:
 
 def _unit(vectors: Floats) -> Floats:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
+    unit: Floats = (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
+    return unit
