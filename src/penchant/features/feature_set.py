@@ -176,7 +176,7 @@ class FeatureSet:
 
     def pretrained(self, owner: Owner) -> list[str]:
         """Names of the owner's features that run a pretrained network."""
-        return [name for name, feature in self.features[owner].items() if isinstance(feature, Pretrained)]
+        return [name for name, feature in self.features[owner].items() if isinstance(feature, Pretrained) and feature.runs_network]
 
     def missing(self, owner: Owner, name: str, rows: int = 1) -> Array:
         """A feature's array `[rows, *]` of missing values."""

@@ -3,19 +3,21 @@
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 import polars as pl
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from penchant.features.feature import Array, Form
+from penchant.features.int8_encoder import Int8LanguageModel
 from penchant.features.language_model import LanguageModel, Precision
 from penchant.features.sentence import Sentence
+from penchant.features.static_encoder import StaticEncoder
 from penchant.features.whitening import HowWhite, Whitening
 from penchant.schema.errors import RecipeError
 from penchant.schema.sections.part import Part
-from penchant.schema.settings import Settings
+from penchant.schema.settings import ContradictionError, Settings
 
 ENCODERS = "encoders"
 """The folder of a bundle, and of the cache, with encoders that were tuned, each in a folder named by its weights."""
@@ -33,6 +35,13 @@ class TextSettings(Settings):
     hub; in this order."""
     prefix: str | None = None
     """In front of every text, as "passage: " for e5 models; what the model wants when absent."""
+    engine: Literal["torch", "onnx_int8", "static"] = "torch"
+    """What reads texts: the model as it is; its graph in 8 bits; or a table of one vector per token, learnt from the model and kept with
+    the feature, so that who serves needs neither the model nor transformers."""
+    static_width: int = Field(256, ge=1)
+    """Numbers kept per token of the static engine; the vectors are as wide as the model's."""
+    static_tokens: int = Field(32_768, ge=1)
+    """Tokens with a vector in the static engine: those of the training texts first, then the model's most frequent."""
     precision: Precision = "bfloat16"
     maximum_pieces: int = Field(64, ge=1)
     """Of a text longer than the model reads (256 tokens for "english", 512 for "multilingual"); what follows is not read."""
@@ -50,6 +59,13 @@ class TextSettings(Settings):
     cache_gigabytes: float = Field(20.0, gt=0)
     """The most that the vectors kept there may take; beyond it the oldest go, and are computed anew when their texts come back."""
 
+    @model_validator(mode="after")
+    def _whole_for_layers_and_tuning(self) -> Self:
+        asked = "layers" if self.layers else "tuning" if self.tuning is not None else None
+        if asked is not None and self.engine != "torch":
+            raise ContradictionError(f"'torch' where `{asked}` is set", f"'{self.engine}'", f"Take `{asked}` out, or the engine.")
+        return self
+
     def within(self, directory: Path) -> "TextSettings":
         """The same with relative paths starting at `directory`."""
         folder = directory / Path(self.model).expanduser()
@@ -66,14 +82,18 @@ class Text:
     """
 
     kind: ClassVar[str] = "text"
-    runs_network: ClassVar[bool] = True
     settings_class: ClassVar[type[Settings]] = TextSettings
 
     def __init__(self, settings: TextSettings) -> None:
         self.settings = settings
-        self.model = language_model(settings)
+        self.model: LanguageModel | StaticEncoder = encoder_of(settings)
         self.tuned: Path | None = None
         self.whitening = Whitening(settings.whitening, len(settings.layers) or 1)
+
+    @property
+    def runs_network(self) -> bool:
+        """Not where a table took the network's place."""
+        return not isinstance(self.model, StaticEncoder)
 
     @property
     def form(self) -> Form:
@@ -90,6 +110,8 @@ class Text:
         """
         self._check_layers()
         texts = [text for text in self.texts(values) if text]
+        if isinstance(self.model, StaticEncoder):
+            self.model.fit(texts)
         self.whitening.fit(self.model.encode(texts) if texts else np.zeros((0, self.model.width), dtype=np.float32))
         return self
 
@@ -116,10 +138,11 @@ class Text:
 
     def read_by(self, folder: Path) -> None:
         """From now on let the model in this folder, a tuned one of the same kind, read the texts."""
-        self.tuned, self.model = folder, language_model(self.settings, folder, prefix=self.model.prefix)
+        prefix = language_model(self.settings).prefix
+        self.tuned, self.model = folder, language_model(self.settings, folder, prefix=prefix)
 
     def _check_layers(self) -> None:
-        if not self.settings.layers:
+        if not self.settings.layers or isinstance(self.model, StaticEncoder):
             return
         known = int(self.model.network.config.num_hidden_layers)
         strange = [layer for layer in self.settings.layers if not -known - 1 <= layer <= known]
@@ -133,15 +156,19 @@ class Text:
         return [f"meaning {place}" for place in range(1, self.form.size + 1)]
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """What whitening learnt (`scale`, and the array `mean` `[width]`), and which tuned `encoder` reads, if any."""
+        """What whitening learnt (`scale`, and the array `mean` `[width]`) and the static engine; which tuned `encoder` reads, if any."""
         facts, arrays = self.whitening.state()
-        return facts | ({} if self.tuned is None else {"encoder": self.tuned.name}), arrays
+        learnt = self.model.state() if isinstance(self.model, StaticEncoder) else {}
+        told = {} if self.tuned is None else {"encoder": self.tuned.name}
+        return facts | told, arrays | {f"static.{name}": array for name, array in learnt.items()}
 
     def restore(self, facts: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
         """Take a `state`; the model is read when the first text comes. A tuned one is looked for in the cache, see `read_files`."""
         self.whitening.restore(facts, arrays)
+        if isinstance(self.model, StaticEncoder):
+            self.model.restore({name.removeprefix("static."): array for name, array in arrays.items() if name.startswith("static.")})
         if "encoder" in facts:
-            self.read_by(self.model.cache / ENCODERS / facts["encoder"])
+            self.read_by(language_model(self.settings).cache / ENCODERS / facts["encoder"])
         return self
 
     def write_files(self, directory: Path) -> None:
@@ -155,9 +182,16 @@ class Text:
             self.read_by(directory / ENCODERS / self.tuned.name)
 
 
+def encoder_of(settings: TextSettings) -> LanguageModel | StaticEncoder:
+    """What reads texts by these settings; nothing is loaded yet."""
+    model = language_model(settings)
+    return StaticEncoder(model, settings.static_width, settings.static_tokens) if settings.engine == "static" else model
+
+
 def language_model(settings: TextSettings, folder: Path | None = None, prefix: str | None = None) -> LanguageModel:
     """The encoder these settings ask for, or one in a folder that reads as they say; nothing is loaded yet."""
-    return LanguageModel(
+    made = Int8LanguageModel if settings.engine == "onnx_int8" else LanguageModel
+    return made(
         settings.model if folder is None else str(folder),
         settings.cache,
         prefix=settings.prefix if prefix is None else prefix,

@@ -23,12 +23,16 @@ from penchant.models.feature_weights import feature_weights
 from penchant.models.final_score import FinalScore
 from penchant.models.network import Encoding, Items, Network
 from penchant.models.queries import Queries
+from penchant.models.rankers.chosen import chosen_ranker
+from penchant.models.rankers.ranker import Ranker
+from penchant.models.rankers.student import Student
 from penchant.models.recommender import Recommender, check_space, known_factors, without
 from penchant.models.similar.likeness import Likeness
 from penchant.models.similar.of_network import Similar
 from penchant.models.similar.spaces import By, Owner, Space
 from penchant.schema.errors import TargetError
 from penchant.schema.recipe import Recipe
+from penchant.schema.sections.serving import RankerName
 from penchant.schema.space import Range
 from penchant.tasks.steps import through_steps
 from penchant.tasks.task import RankingTask
@@ -60,6 +64,8 @@ class NetworkRecommender(Recommender):
         sources: Classic models that propose items to rank, by name; none unless the recipe names some.
         calibration: What turns each task's logits into chances that come true; as they are unless the recipe asks for more.
         learnt_score: The weights of the final score where they were learnt; the recipe's count where this is None.
+        student: What has learnt to say what the ranking path says; None unless the recipe asks for one.
+        ranker: What `judge` asks; None for the network's ranking path itself, as while it is fitted.
         related: What is known of each relation task, as pairs of user rows `{task: [m, 2]}`.
     """
 
@@ -80,6 +86,8 @@ class NetworkRecommender(Recommender):
         self.related: dict[str, NDArray[np.int64]] = {}
         self.calibration = Calibration()
         self.learnt_score: FinalScore | None = None
+        self.student: Student | None = None
+        self.ranker: Ranker | None = None
         self._encoded: tuple[Log, Encoded] | None = None
         self._scenarios: Scenarios | None = None
         self._similar: Similar | None = None
@@ -105,7 +113,17 @@ class NetworkRecommender(Recommender):
         """A fresh network for the fitted features."""
         self.network = Network(self.recipe, self.features)
         self.calibration, self.learnt_score, self._scenarios = Calibration(), None, None
+        self.student = self.ranker = None
         return self.network
+
+    def take_ranker(self, name: RankerName | None = None) -> None:
+        """Judge candidates by this ranker from now on, `serving.ranker` when None; of a network that is ready.
+
+        Raises:
+            RecipeError: where what it needs is not installed, or the network has no such form.
+            BundleError: for "distilled" where there is no student.
+        """
+        self.ranker = chosen_ranker(self, name or self.recipe.serving.ranker)
 
     @property
     def scenario_codes(self) -> Scenarios:
@@ -300,10 +318,10 @@ class NetworkRecommender(Recommender):
             items: The rows that were chosen before and are counted in their place `[batch, k]`.
         """
         rows, outputs = torch.from_numpy(items), {}
+        standing = self._standing(items, moments)
         if self.network.tasks:
-            counted = self.features.encode_candidates(moments, self.catalogue, items)
-            standing = {name: torch.from_numpy(array).unsqueeze(1) for name, array in counted.items()}
-            outputs = {name: output[:, 0] for name, output in self._rank(encoding, candidates, standing).items()}
+            told = (self.ranker or self.network).rank(encoding, candidates, standing)
+            outputs = {name: output[:, 0] for name, output in self._given_steps(told, encoding).items()}
         if self.network.retrieval is not None:
             moved = self.network.move(encoding, candidates).vectors[:, 0]
             scores = (moved * encoding.users).sum(-1)
@@ -314,9 +332,20 @@ class NetworkRecommender(Recommender):
             outputs[self.network.retrieval.name] = scores
         return outputs
 
+    def judged(self, items: NDArray[np.integer], moments: pl.DataFrame) -> tuple[Items, dict[str, Tensor]]:
+        """Candidates `[batch, k]` as a ranker reads them, one target each, and what is counted of them; arguments as of `judge`."""
+        return self.known.at(torch.from_numpy(items).unsqueeze(1)), self._standing(items, moments)
+
+    def _standing(self, items: NDArray[np.integer], moments: pl.DataFrame) -> dict[str, Tensor]:
+        counted = self.features.encode_candidates(moments, self.catalogue, items) if self.network.tasks else {}
+        return {name: torch.from_numpy(array).unsqueeze(1) for name, array in counted.items()}
+
     def _rank(self, encoding: Encoding, candidates: Items, standing: dict[str, Tensor], asked: Tensor | None = None) -> dict[str, Tensor]:
         """As `Network.rank`, of the tasks themselves where the network tells what they are given the step before, and calibrated."""
-        outputs = through_steps(self.network.rank(encoding, candidates, standing, asked), self.recipe.tasks)
+        return self._given_steps(self.network.rank(encoding, candidates, standing, asked), encoding)
+
+    def _given_steps(self, outputs: dict[str, Tensor], encoding: Encoding) -> dict[str, Tensor]:
+        outputs = through_steps(outputs, self.recipe.tasks)
         return self.calibration.of(outputs, self._placement(encoding)) if self.calibration.lines else outputs
 
     def _placement(self, encoding: Encoding) -> Placement:

@@ -20,10 +20,13 @@ from penchant.models.classic import classic
 from penchant.models.final_score import FinalScore
 from penchant.models.network import Items
 from penchant.models.network_recommender import NetworkRecommender
+from penchant.models.rankers.chosen import example
+from penchant.models.rankers.student import Student
 from penchant.models.recommender import Recommender
 from penchant.models.similar.of_network import Similar
 from penchant.schema.recipe import Recipe
 from penchant.schema.sections.part import Part
+from penchant.schema.sections.serving import RankerName
 
 ROLES = ("user", "item", "time", "in_history")
 CLASSIC = "model.json"
@@ -33,6 +36,7 @@ CONTENTS = "contents.safetensors"
 SIMILAR = "similar.safetensors"
 CALIBRATION = "calibration.json"
 FINAL_SCORE = "final_score.json"
+STUDENT = "student.safetensors"
 EVENTS_AT_ONCE = 1_000_000
 
 
@@ -50,10 +54,10 @@ def write(recommender: Recommender, directory: Path) -> None:
     _write_log(recommender.log_, directory)
 
 
-def read(directory: Path, recipe_folder: Path = Path(".")) -> Recommender:
+def read(directory: Path, recipe_folder: Path = Path("."), ranker: RankerName | None = None) -> Recommender:
     """The model that `write` wrote, of any kind; arguments as of `read_network`."""
     if not (directory / CLASSIC).is_file():
-        return read_network(directory, recipe_folder)
+        return read_network(directory, recipe_folder, ranker)
     return _read_classic(directory, _read_log(directory), _read_recipe(directory, recipe_folder))
 
 
@@ -93,6 +97,8 @@ def write_network(recommender: NetworkRecommender, directory: Path) -> None:
         (directory / CALIBRATION).write_text(dumped(recommender.calibration.lines), encoding="utf8")
     if recommender.learnt_score is not None:
         (directory / FINAL_SCORE).write_text(dumped(recommender.learnt_score.weights), encoding="utf8")
+    if recommender.student is not None:
+        save_tensors({name: value.contiguous() for name, value in recommender.student.state_dict().items()}, directory / STUDENT)
     if recommender.related:
         save_file({name: np.ascontiguousarray(pairs) for name, pairs in recommender.related.items()}, directory / RELATIONS)
     for name, source in recommender.sources.items():
@@ -108,13 +114,18 @@ def _write_log(log: Log, directory: Path) -> None:
     _write_events(log, directory / "events.parquet")
 
 
-def read_network(directory: Path, recipe_folder: Path = Path(".")) -> NetworkRecommender:
+def read_network(directory: Path, recipe_folder: Path = Path("."), ranker: RankerName | None = None) -> NetworkRecommender:
     """The network that `write_network` wrote.
 
     Args:
         directory: Must have been verified.
         recipe_folder: Where relative paths of the recipe start (folders of images, of language models); a bundle does not know where it
             was made.
+        ranker: What judges candidates; what the recipe's `serving.ranker` says when None.
+
+    Raises:
+        RecipeError: where that needs a package that is not installed.
+        BundleError: where that needs a student and there is none.
     """
     recipe = _read_recipe(directory, recipe_folder)
     recommender = NetworkRecommender(recipe)
@@ -137,6 +148,10 @@ def read_network(directory: Path, recipe_folder: Path = Path(".")) -> NetworkRec
     if (directory / SIMILAR).is_file():  # a bundle of an earlier version has it worked out when it is first asked for
         recommender.take_similar(Similar.restored(recommender, load_file(directory / SIMILAR)))
     recommender.take_sources({name: _read_classic(directory / SOURCES / name, log, recipe) for name in recipe.serving.sources})
+    if (directory / STUDENT).is_file() and recipe.distillation is not None:
+        recommender.student = Student(recommender.network, recipe.distillation.hidden, *example(recommender)).eval()
+        recommender.student.load_state_dict(load_tensors(directory / STUDENT))
+    recommender.take_ranker(ranker)
     return recommender
 
 

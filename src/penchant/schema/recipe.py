@@ -13,6 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from penchant.schema.errors import RecipeError, did_you_mean
 from penchant.schema.sections.data import DataSettings
+from penchant.schema.sections.distillation import DistillationSettings
 from penchant.schema.sections.features import FeaturesSettings
 from penchant.schema.sections.history import HistorySettings
 from penchant.schema.sections.network import NetworkSettings
@@ -43,6 +44,8 @@ class Recipe(Settings):
     network: NetworkSettings = NetworkSettings()
     split: SplitSettings = SplitSettings()
     training: TrainingSettings = TrainingSettings()
+    distillation: DistillationSettings | None = None
+    """A student of the ranking path, fitted after the network; none where the table is absent."""
     serving: ServingSettings = ServingSettings()
     tune: dict[str, Range] = Field({})
     """Settings that `penchant tune` tries, and from what range; the model's own `space` when absent."""
@@ -132,6 +135,19 @@ class Recipe(Settings):
             do = "Weigh another task, for example serving.rank_by = { like = 1.0 }, or take the sources out."
             must = "given a serving.rank_by with a task beside next_item when there are serving.sources"
             raise ContradictionError(must, f"'{self.retrieval_task}' alone, which orders the whole catalogue whatever they propose", do)
+        return self
+
+    @model_validator(mode="after")
+    def _students_have_a_teacher(self) -> Self:
+        ranks = self.model.kind == "network" and any(task.kind not in ("next_item", "relation") for task in self.tasks.values())
+        if (self.distillation is not None or self.serving.ranker != "torch") and not ranks:
+            key = "[distillation]" if self.distillation is not None else f"serving.ranker = '{self.serving.ranker}'"
+            do = "Add a task such as [tasks.click] to a recipe of kind 'network', or take it out."
+            raise ContradictionError(f"of a network with a task that ranks where there is {key}", "none", do)
+        if self.serving.ranker == "distilled" and self.distillation is None:
+            raise ContradictionError(
+                "given [distillation] where serving.ranker is 'distilled'", "none", "Add an empty table: [distillation]"
+            )
         return self
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from penchant.fitting.loop import Progress, Report, train
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.schema.recipe import Recipe
 from penchant.training.calibration import fit_calibration
+from penchant.training.distillation import fit_student
 from penchant.training.final_score import fit_final_score
 from penchant.training.objective import NetworkObjective
 from penchant.training.tuning.tuning import Tuned, tune
@@ -54,6 +55,8 @@ class NetworkTrainer:
         self.progress = train(objective, settings, checkpoint=self.checkpoint, resume=self.resume, report=self.report, before=before)
         recommender.refresh()
         self._fit_what_is_said(recommender)
+        if recommender.recipe.distillation is not None:
+            recommender.student = fit_student(recommender, data)
 
     def fit_features(self, recommender: NetworkRecommender, data: Dataset) -> None:
         """Fit its features in place; whoever fits many networks to the same part may give each what one has fitted."""

@@ -24,6 +24,7 @@ OPTIONAL = {
     "scikit-learn": "topics",
     "pillow": "image features",
     "sqlalchemy": "SQL sources",
+    "onnxruntime": "lighter engines",
     "psycopg": "PostgreSQL",
     "duckdb": "DuckDB",
     "fastapi": "serving",

@@ -6,15 +6,18 @@ from penchant.cli.bundle import read_bundle
 from penchant.cli.home import HomeFolder
 from penchant.cli.terminal import Terminal
 from penchant.console.playground import Playground
+from penchant.schema.sections.serving import RankerName
 from penchant.serving.engine import BundleEngine
 from penchant.serving.server import Started
 from penchant.serving.server import run as run_server
 
 
-def run(terminal: Terminal, recipe: Path, host: str, port: int, home: Path | None, bundle: str, with_key: bool) -> None:
+def run(
+    terminal: Terminal, recipe: Path, host: str, port: int, home: Path | None, bundle: str, with_key: bool, ranker: RankerName | None
+) -> None:
     """Serve a bundle until told to stop."""
     place = HomeFolder.of(recipe, home)
-    model, opened = read_bundle(place, bundle)
+    model, opened = read_bundle(place, bundle, ranker)
 
     def announce(started: Started) -> None:
         key = f"   key {started.key} (shown once)" if started.key else ""

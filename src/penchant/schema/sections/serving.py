@@ -1,6 +1,7 @@
 """[serving]: how a request is answered."""
 
 import re
+from typing import Literal
 
 from pydantic import Field, field_validator
 
@@ -14,6 +15,8 @@ class SourcePart(Part):
     candidates: int = Field(100, ge=1, le=10_000)
     """The most it proposes for one request."""
 
+
+RankerName = Literal["torch", "onnx", "onnx_int8", "distilled"]
 
 _SOURCE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
@@ -37,6 +40,9 @@ class ServingSettings(Settings):
     without them, and says so."""
     encoder_threads: int = Field(1, ge=1)
     """Threads of the process that reads the words and pictures of requests and of new users and items."""
+    ranker: RankerName = "torch"
+    """What judges candidates: the network as it was trained, its ranking path as a graph (`onnx`: the same to 1e-4, `onnx_int8`: nearly),
+    or the student of `[distillation]`."""
     exclude_seen: bool = True
     events: dict[str, dict[str, float | str]] = Field({})
     """What an incoming event says of the log's columns: `click = {is_click = 1}`; "value" stands for the event's value."""

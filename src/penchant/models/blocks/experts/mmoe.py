@@ -60,12 +60,21 @@ class MMoE(nn.Module):
         self.taken = weights.detach()
         if self.ends:
             hidden = self.dropout(self.bend(self.enter(values))).unflatten(-1, self.shape)
-            experts: Tensor = torch.einsum("...eh,ehw->...ew", hidden, self.leave)
+            experts: Tensor = self._leave(hidden)
             if weights.shape[-2] * experts.shape[-2:].numel() < TINY:
                 return (weights.unsqueeze(-1) * experts.unsqueeze(-3)).sum(-2)
             return weights @ experts
         blend = mixture(weights.flatten(0, -3), self._experts(values.flatten(0, -2)))
         return blend.reshape(*values.shape[:-1], self.tasks, blend.shape[-1])
+
+    def _leave(self, hidden: Tensor) -> Tensor:
+        """Of each expert `[..., experts, width]` from `[..., experts, hidden]`."""
+        if not torch.compiler.is_exporting():
+            return torch.einsum("...eh,ehw->...ew", hidden, self.leave)
+        apart = self.leave.view(
+            len(self.leave), *[1] * (hidden.dim() - 3), *self.leave.shape[1:]
+        )  # runtimes multiply matrices faster than they sum
+        return (hidden.movedim(-2, 0) @ apart).movedim(0, -2)
 
     def usage(self) -> Tensor | None:
         """The mean gate of each task over the last batch, `[tasks, experts]`, each row with sum 1; None before any."""

@@ -1,0 +1,1 @@
+"""What may stand for the network's ranking path when candidates are judged."""

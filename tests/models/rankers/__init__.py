@@ -1,0 +1,1 @@
+"""What judges candidates in the place of the ranking path."""
