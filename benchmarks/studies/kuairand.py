@@ -87,15 +87,10 @@ NETWORKS: dict[str, Variant] = {
     "without_numbers": Variant({"network": {"numbers": False}}),
     "without_mean_weights": Variant({"training": {"average": 0.0}}),
     "without_scenario": _part("scenario", "none"),
-    "scenario_star": _part("scenario", "star"),
     "scenario_adapters": _part("scenario", "adapters"),
     "experts_shared_bottom": _part("experts", "shared_bottom"),
     "experts_ple": _part("experts", "ple"),
-    "experts_aitm": _part("experts", "aitm"),
-    **{
-        f"balance_{kind}": Variant({"training": {"balance": {"kind": kind}}})
-        for kind in ("equal", "uncertainty", "gradnorm", "famo", "pcgrad")
-    },
+    **{f"balance_{kind}": Variant({"training": {"balance": {"kind": kind}}}) for kind in ("equal", "uncertainty", "famo")},
     **{
         f"funnel_{way}": Variant({"tasks": {"long_view": {"kind": "binary", "label": "long_view", "after": "click", "funnel": way}}})
         for way in ("whole_space", "masked")

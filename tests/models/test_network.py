@@ -38,7 +38,7 @@ history = { kind = "transformer", layers = 1 }
 )
 NETWORKS = {
     "told": "numbers = true\nmembers = 3\n",
-    "fields": 'interaction = { kind = "fields" }\nscenario = { kind = "star" }\n',
+    "fields": 'interaction = { kind = "fields" }\nscenario = { kind = "adapters" }\n',
     "spread": 'context = { kind = "gaussian" }\nscenario = { kind = "adapters" }\n',
 }
 

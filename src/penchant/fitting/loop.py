@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from penchant.fitting.average import Average
 from penchant.fitting.balance.balance import Balance, cosines, gradients
 from penchant.fitting.memory import give_back_freed_memory, keep_freed_memory
-from penchant.schema.errors import DataError, RecipeError
+from penchant.schema.errors import DataError
 from penchant.schema.kinds import choose
 from penchant.schema.sections.training import TrainingSettings
 
@@ -197,7 +197,7 @@ class _Run:
             self._glance(tasks, shared)
         for cost in losses.keys() - tasks.keys():
             losses[cost].backward(retain_graph=True)  # type: ignore[no-untyped-call]  # torch does not type it
-        self.balance.backward(tasks, shared)
+        self.balance.backward(tasks)
         self._finish()
         self.average.follow(self.progress.step)
         self.balance.settle(lambda: self._again(batch))
@@ -384,7 +384,4 @@ def _metadata(path: Path) -> dict[str, str]:
 def _balance(objective: Objective, settings: TrainingSettings) -> Balance:
     kind, own = choose(settings.balance, "penchant.fitting.balance", "training.balance")
     balance: Balance = kind(own, objective.weights())
-    if balance.reads_gradients and not isinstance(objective, SharedObjective):
-        do = "Use kind = 'fixed', or a model with several tasks."
-        raise RecipeError("training.balance", must="one that looks at no task's gradient, for this model", came=f"'{balance.kind}'", do=do)
     return balance

@@ -80,10 +80,9 @@ class Network(nn.Module):
             self.standing = Standing(counted, width, dropout) if counted else None
             self.numbers = Numbers(features) if settings.numbers else None
             joined = self.interaction.width_out + (self.numbers.width if self.numbers is not None else 0)
-            factors = features.forms("scenario")
-            self.gate_in = _part("scenario", gates, factors, width, joined)
+            self.gate_in = _part("scenario", gates, width, joined)
             self.experts = _part("experts", settings.experts, joined, width, len(self.tasks), dropout, settings.activation)
-            self.gates_out = nn.ModuleList([_part("scenario", gates, factors, width, represented) for _ in self.tasks])
+            self.gates_out = nn.ModuleList([_part("scenario", gates, width, represented) for _ in self.tasks])
             self.members = Members(settings.members, joined, judged, len(self.tasks)) if settings.members > 1 else None
             self.towers = nn.ModuleList([layers(represented, settings.tower, dropout, settings.activation) for _ in self.tasks])
 

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from penchant.fitting.balance.balance import Balance, cosines, gradients
-from penchant.fitting.balance.pcgrad import projected
 from penchant.schema.kinds import choose, kinds_in
 from penchant.schema.sections.part import Part
 
-KINDS = ("equal", "famo", "fixed", "gradnorm", "pcgrad", "uncertainty")
+KINDS = ("equal", "famo", "fixed", "uncertainty")
 
 
 def balance(kind: str, weights: Mapping[str, float] | None = None, **settings: Any) -> Balance:
@@ -31,21 +30,19 @@ class Toy:
         self.shift = nn.Parameter(torch.zeros(2))
         self.own = {name: nn.Parameter(torch.zeros(())) for name in self.pulls}
 
-    def losses(self) -> tuple[dict[str, Tensor], Tensor]:
-        x = 1 + self.shift
-        return {name: pull @ x + self.own[name] for name, pull in self.pulls.items()}, x
+    def losses(self) -> dict[str, Tensor]:
+        return {name: pull @ (1 + self.shift) + self.own[name] for name, pull in self.pulls.items()}
 
     def step(self, kind: Balance, rate: float = 0.0) -> list[float]:
         """One step with so much of the gradient; gives the gradient of the shift."""
-        losses, x = self.losses()
-        kind.backward(losses, [x])
+        kind.backward(self.losses())
         assert self.shift.grad is not None
         found: list[float] = self.shift.grad.tolist()
         with torch.no_grad():
             self.shift -= rate * self.shift.grad
         self.shift.grad = None
         with torch.no_grad():
-            kind.settle(lambda: self.losses()[0])
+            kind.settle(lambda: self.losses())
         return found
 
 
@@ -56,14 +53,13 @@ def test_that_all_kinds_are_found_by_name() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_that_every_balance_bears_a_task_without_loss_and_a_batch_without_any(kind: str) -> None:
     made, toy = balance(kind), Toy((3.0, 4.0), (1.0, 0.0))
-    losses, x = toy.losses()
-    made.backward({"buy": losses["buy"]}, [x])
+    made.backward({"buy": toy.losses()["buy"]})
     with torch.no_grad():
-        made.settle(lambda: {"buy": toy.losses()[0]["buy"]})
+        made.settle(lambda: {"buy": toy.losses()["buy"]})
     assert toy.shift.grad is not None
     assert toy.shift.grad[0] > 0
     assert toy.own["like"].grad is None
-    made.backward({}, [])
+    made.backward({})
     made.settle(dict)
 
 
@@ -96,7 +92,7 @@ def test_that_uncertainty_descends_the_formula() -> None:
     with torch.no_grad():
         made.get_parameter("log_variance")[0] = math.log(2)
     losses = {"like": torch.tensor(7.0, requires_grad=True)}
-    made.backward(losses, [])
+    made.backward(losses)
     assert losses["like"].grad is not None
     assert float(losses["like"].grad) == pytest.approx(0.5)
     slope = made.get_parameter("log_variance").grad
@@ -107,40 +103,9 @@ def test_that_uncertainty_descends_the_formula() -> None:
 def test_that_uncertainty_rests_where_each_weighted_loss_is_a_half() -> None:
     made = balance("uncertainty", learning_rate=0.05)
     for _ in range(600):
-        made.backward({"like": torch.tensor(4.0), "buy": torch.tensor(0.1)}, [])
+        made.backward({"like": torch.tensor(4.0), "buy": torch.tensor(0.1)})
         made.settle(dict)
     assert (-made.get_parameter("log_variance")).exp().tolist() == pytest.approx([1 / 8, 1 / 0.2], rel=0.02)
-
-
-def test_that_gradnorm_moves_weight_from_the_long_gradient_to_the_short_one() -> None:
-    """Gradients of length 5 and 1 at equal rates are both to be 3 long: the first weight falls, the second rises by the rate, sum 2."""
-    made = balance("gradnorm", learning_rate=0.1)
-    assert Toy((3.0, 4.0), (1.0, 0.0)).step(made) == [4.0, 4.0]
-    assert made.get_parameter("weight").tolist() == pytest.approx([0.9, 1.1])
-
-
-def test_that_gradnorm_keeps_the_sum_of_the_weights() -> None:
-    """Lengths 5, 1 and 1, due 7/3: one weight falls and two rise by the rate, to 0.9, 1.1 and 1.1, which are brought from 3.1 to 3."""
-    made = balance("gradnorm", dict.fromkeys("abc", 1.0), learning_rate=0.1)
-    x = torch.ones(2, requires_grad=True)
-    made.backward({name: torch.tensor(pull) @ x for name, pull in {"a": (3.0, 4.0), "b": (1.0, 0.0), "c": (0.0, 1.0)}.items()}, [x])
-    made.settle(dict)
-    assert made.get_parameter("weight").tolist() == pytest.approx([2.7 / 3.1, 3.3 / 3.1, 3.3 / 3.1])
-
-
-def test_that_gradnorm_lets_a_task_that_fell_behind_pull_more() -> None:
-    """Equally long gradients; the first loss is still whole, the second down to a quarter: shares 1 and 1/4, rates 1.6 and 0.4."""
-    made = balance("gradnorm", learning_rate=0.1, alpha=1.0)
-    made.get_buffer("first").copy_(torch.tensor([1.0, 4.0]))
-    Toy((1.0, 0.0), (0.0, 1.0)).step(made)
-    assert made.get_parameter("weight").tolist() == pytest.approx([1.1, 0.9])
-
-
-def test_that_gradnorm_ends_with_gradients_of_one_length() -> None:
-    made = balance("gradnorm", alpha=0.0)
-    for _ in range(400):
-        Toy((3.0, 4.0), (1.0, 0.0)).step(made)
-    assert made.get_parameter("weight").tolist() == pytest.approx([1 / 3, 5 / 3], rel=0.05)
 
 
 def test_that_famo_descends_log_losses_by_its_weights() -> None:
@@ -155,32 +120,6 @@ def test_that_famo_turns_to_the_task_whose_loss_fell_least() -> None:
     assert made.get_parameter("logits").tolist() == pytest.approx([0.025, -0.025], rel=1e-3)
 
 
-def test_that_pcgrad_projects_what_is_against_the_other_out() -> None:
-    """(1, 0) and (-1, 1): each has -1 against the other. (1, 0) + (-1, 1) / 2 = (1/2, 1/2), and (-1, 1) + (1, 0) = (0, 1)."""
-    found = projected(torch.tensor([[1.0, 0.0], [-1.0, 1.0]]))
-    assert found.tolist() == [[0.5, 0.5], [0.0, 1.0]]
-    assert Toy((1.0, 0.0), (-1.0, 1.0)).step(balance("pcgrad")) == [0.5, 1.5]
-
-
-def test_that_pcgrad_leaves_gradients_alone_that_agree() -> None:
-    assert Toy((3.0, 4.0), (1.0, 0.0)).step(balance("pcgrad")) == [4.0, 4.0]
-
-
-def test_that_pcgrad_leaves_the_tasks_own_weights_their_gradients() -> None:
-    toy = Toy((1.0, 0.0), (-1.0, 1.0))
-    toy.step(balance("pcgrad", {"like": 1.0, "buy": 3.0}))
-    assert [float(own.grad) for own in toy.own.values() if own.grad is not None] == [1.0, 3.0]
-
-
-def test_that_pcgrad_takes_the_others_in_random_order() -> None:
-    """(1, 0) past (-1, 1) is (1/2, 1/2), and that past (0, -1) is (1/2, 0); the other way round (1/2, 1/2)."""
-    seen = set()
-    for seed in range(20):
-        torch.manual_seed(seed)
-        seen.add(tuple(projected(torch.tensor([[1.0, 0.0], [-1.0, 1.0], [0.0, -1.0]]))[0].tolist()))
-    assert seen == {(0.5, 0.0), (0.5, 0.5)}
-
-
 def test_that_gradients_are_taken_by_all_shared_tensors_and_are_nothing_where_a_task_does_not_look() -> None:
     x, y = torch.ones(2, requires_grad=True), torch.ones(1, requires_grad=True)
     found = gradients({"like": (2 * x).sum(), "buy": (3 * y).sum()}, [x, y])
@@ -191,18 +130,3 @@ def test_that_cosines_tell_agreement_from_conflict() -> None:
     found = cosines(torch.tensor([[1.0, 0.0], [-2.0, 0.0], [0.0, 3.0], [0.0, 0.0]]))
     expected = [[1.0, -1.0, 0.0, 0.0], [-1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0]]
     assert found.tolist() == expected
-
-
-def test_that_a_tensor_read_through_another_shared_one_is_not_counted_twice() -> None:
-    """y = 2 x, both shared: replaced gradients flow on, so x gets its own combined gradient, as it would alone."""
-    results = []
-    for both in (False, True):
-        shift = nn.Parameter(torch.zeros(2))
-        x = 1 + shift
-        y = 2 * x
-        losses = {"like": y @ torch.tensor([0.5, 0.0]), "buy": y @ torch.tensor([-0.5, 0.5])}
-        balance("pcgrad").backward(losses, [y, x] if both else [x])
-        assert shift.grad is not None
-        results.append(shift.grad.tolist())
-    assert results[1] == pytest.approx([0.5, 1.5])
-    assert results[0] == pytest.approx([0.5, 1.5])

@@ -2,10 +2,9 @@
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from penchant.models.blocks.experts.aitm import AITM, AITMSettings
 from penchant.models.blocks.experts.mmoe import MMoE, MMoESettings
 from penchant.models.blocks.experts.ple import PLE, PLESettings
 from penchant.models.blocks.experts.shared_bottom import SharedBottom, SharedBottomSettings
@@ -121,29 +120,3 @@ def test_that_a_task_does_not_reach_the_own_experts_of_another() -> None:
     part(torch.randn(6, 7))[:, 0].square().sum().backward()
     reached = part.levels[0].experts.layers[0].weight.grad.abs().sum((1, 2)) > 0
     assert reached.tolist() == [True, False, True]  # own, the other's, shared
-
-
-def test_that_what_is_passed_on_is_its_equation() -> None:
-    torch.manual_seed(0)
-    part = AITM(AITMSettings(hidden=(4,)), 7, 9, 2, 0.0)
-    values = torch.randn(6, 7)
-    own = [functional.gelu(values @ part.towers.layers[0].weight[task] + part.towers.layers[0].bias[task]) for task in range(2)]
-    both = [own[1], part.passed[0](own[0])]
-    value, key, query = zip(*(part.transfer[0](each).split(4, dim=-1) for each in both), strict=True)
-    weights = torch.stack([(k * q).sum(-1) / 2 for k, q in zip(key, query, strict=True)], dim=-1).softmax(-1)  # the root of 4 is 2
-    torch.testing.assert_close(part(values)[:, 0], own[0])
-    torch.testing.assert_close(part(values)[:, 1], weights[:, :1] * value[0] + weights[:, 1:] * value[1])
-    used = part.usage()
-    assert used is not None
-    torch.testing.assert_close(used, torch.stack([torch.tensor([1.0, 0.0]), weights.mean(0)]))
-
-
-def test_that_tasks_tell_those_behind_them_and_nobody_before() -> None:
-    part = AITM(AITMSettings(hidden=5), 7, 4, 3, 0.0)
-    for parameter in part.parameters():
-        nn.init.normal_(parameter, std=0.5)
-    for task, wanted in enumerate(([True, False, False], [True, True, False], [True, True, True])):
-        part.zero_grad()
-        part(torch.randn(6, 7))[:, task].square().sum().backward()
-        reached = part.towers.layers[0].weight.grad.abs().sum((1, 2)) > 0
-        assert reached.tolist() == wanted

@@ -104,7 +104,7 @@ def fitted(recipe: str = RECIPE) -> tuple[Dataset, NetworkRecommender, Progress]
     return data, model, trainer.progress
 
 
-@pytest.mark.parametrize("balance", ["fixed", "uncertainty", "pcgrad"])
+@pytest.mark.parametrize("balance", ["fixed", "uncertainty", "famo"])
 def test_that_the_price_is_paid_under_every_balance(balance: str) -> None:
     _, model, progress = fitted(RECIPE.replace("epochs = 2", f'epochs = 2\nbalance = {{ kind = "{balance}" }}'))
     assert progress.curves[-1]["loss.context_kl"] > 0

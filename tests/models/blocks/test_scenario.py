@@ -1,21 +1,17 @@
-"""What a scenario changes: gates, weights of its own, adapters, nothing."""
+"""What a scenario changes: gates, adapters, nothing."""
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from penchant.features.feature import Form
 from penchant.models.blocks.scenario.adapters import Adapters, AdaptersSettings
 from penchant.models.blocks.scenario.gates import Gates, GatesSettings
 from penchant.models.blocks.scenario.none import NoScenario
 from penchant.models.blocks.scenario.scenario import Scenario
-from penchant.models.blocks.scenario.star import Star, StarSettings
 from penchant.models.network import Network
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.training.trainer import fit_network
 from tests.small_data import NEXT, SMALL, dataset, weather
-
-TWO = {"device": Form("index", 4), "tab": Form("index", 5)}
 
 
 def scenario(device: list[int], tab: list[int], width: int = 3) -> Scenario:
@@ -26,7 +22,7 @@ def scenario(device: list[int], tab: list[int], width: int = 3) -> Scenario:
 
 
 def test_that_gates_start_open_and_then_follow_the_scenario() -> None:
-    gates = Gates(GatesSettings(), {}, 3, 8)
+    gates = Gates(GatesSettings(), 3, 8)
     values, vector = torch.randn(5, 1, 8), torch.randn(5, 3)
     torch.testing.assert_close(gates(values, Scenario(vector, {})), values)
     torch.nn.init.normal_(gates.own.weight)
@@ -35,7 +31,7 @@ def test_that_gates_start_open_and_then_follow_the_scenario() -> None:
 
 
 def test_that_the_gate_learns_through_its_own_input_only_by_what_it_multiplies() -> None:
-    gates = Gates(GatesSettings(), {}, 3, 8)
+    gates = Gates(GatesSettings(), 3, 8)
     torch.nn.init.normal_(gates.input[-1].weight)
     values = torch.randn(5, 1, 8, requires_grad=True)
     now = Scenario(torch.randn(5, 3), {})
@@ -45,40 +41,9 @@ def test_that_the_gate_learns_through_its_own_input_only_by_what_it_multiplies()
     torch.testing.assert_close(values.grad, gate)
 
 
-def test_that_a_star_multiplies_shared_weights_by_those_of_every_factor_by_hand() -> None:
-    """W = [[1, 2], [0, 1]], device 2 has [[3, 1], [1, 1]], tab 3 has [[1, 1], [1, 5]]: their product is [[3, 2], [0, 5]].
-
-    Biases (1, 0), (0, 10) and (0.5, 0) add up to (1.5, 10): (1, 2) becomes (3 + 4 + 1.5, 10 + 10).
-    """
-    star = Star(StarSettings(), TWO, 3, 2)
-    with torch.no_grad():
-        star.shared.copy_(torch.tensor([[1.0, 2.0], [0.0, 1.0]]))
-        star.bias.copy_(torch.tensor([1.0, 0.0]))
-        star.own["feature_device"].weight[2] = torch.tensor([0.0, 10.0, 2.0, 0.0, 0.0, 0.0])
-        star.own["feature_tab"].weight[3] = torch.tensor([0.5, 0.0, 0.0, 0.0, 0.0, 4.0])
-    values = torch.tensor([[[1.0, 2.0]]]).expand(4, 1, 2)
-    known, no_device, no_tab, neither = star(values, scenario([2, 0, 2, 0], [3, 3, 0, 0]))[:, 0].tolist()
-    assert known == [8.5, 20.0]
-    assert no_device == [1 + 4 + 1.5, 10.0]  # [[1, 2], [0, 5]] and (1.5, 0)
-    assert no_tab == [3 + 4 + 1.0, 2 + 10.0]  # [[3, 2], [0, 1]] and (1, 10)
-    assert neither == [1 + 4 + 1.0, 2.0]
-
-
-def test_that_an_unknown_value_keeps_weights_of_one_whatever_is_learnt() -> None:
-    star = Star(StarSettings(), TWO, 3, 2)
-    optimiser = torch.optim.Adam(star.parameters(), lr=0.1)
-    for _ in range(3):
-        optimiser.zero_grad()
-        star(torch.randn(6, 2, 2), scenario([0, 2, 3, 0, 2, 0], [3, 0, 2, 0, 0, 1])).square().sum().backward()
-        optimiser.step()
-    for table in star.own.values():
-        assert bool((table.weight[0] == 0).all())
-        assert bool((table.weight[2] != 0).any())
-
-
 def test_that_adapters_are_their_equation_for_every_row() -> None:
     torch.manual_seed(0)
-    part = Adapters(AdaptersSettings(rank=2), TWO, 3, 4)
+    part = Adapters(AdaptersSettings(rank=2), 3, 4)
     for parameter in part.parameters():
         nn.init.normal_(parameter)
     now, values = scenario([2, 3, 2, 0], [3, 3, 3, 1]), torch.randn(4, 2, 4)
@@ -90,7 +55,7 @@ def test_that_adapters_are_their_equation_for_every_row() -> None:
 def changed() -> list[nn.Module]:
     """Every part that changes something, with weights that do."""
     torch.manual_seed(1)
-    parts = [Gates(GatesSettings(), TWO, 3, 4), Star(StarSettings(), TWO, 3, 4), Adapters(AdaptersSettings(), TWO, 3, 4)]
+    parts = [Gates(GatesSettings(), 3, 4), Adapters(AdaptersSettings(), 3, 4)]
     for parameter in (parameter for part in parts for parameter in part.parameters()):
         nn.init.normal_(parameter, std=0.3)
     return parts
@@ -109,8 +74,8 @@ def test_that_rows_of_one_scenario_are_changed_alike_wherever_they_stand(part: n
     torch.testing.assert_close(moved, together[order])
 
 
-@pytest.mark.parametrize("part", [Star(StarSettings(), TWO, 3, 4), Adapters(AdaptersSettings(), TWO, 3, 4)], ids=lambda part: part.kind)
-def test_that_a_part_begins_by_changing_nothing_and_is_asked_for_any_shape(part: nn.Module) -> None:
+def test_that_adapters_begin_by_changing_nothing_and_are_asked_for_any_shape() -> None:
+    part = Adapters(AdaptersSettings(), 3, 4)
     for shape in ((2, 3), (1, 1), (0, 2)):
         index = torch.randint(4, shape)
         values = torch.randn(*shape, 5, 4)

@@ -1,4 +1,4 @@
-"""What a balance is, and the gradients of single tasks that some of them look at."""
+"""What a balance is, and the gradients of single tasks, by which reports tell how far they agree."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -15,7 +15,7 @@ Losses = Mapping[str, Tensor]
 class Balance(nn.Module):
     """Turns the tasks' losses into gradients. What it learns by itself are its parameters, which checkpoints carry.
 
-    A subclass sets `kind` and `settings_class` and says what the total is, or does the backward pass itself.
+    A subclass sets `kind` and `settings_class` and says what the total is.
 
     Args:
         settings: Its own keys of the recipe.
@@ -27,8 +27,6 @@ class Balance(nn.Module):
 
     kind: ClassVar[str]
     settings_class: ClassVar[type[BaseModel]]
-    reads_gradients: ClassVar[bool] = False
-    """Whether it needs to be told the tensors that all tasks share."""
 
     def __init__(self, settings: Any, weights: Mapping[str, float]) -> None:
         super().__init__()
@@ -44,13 +42,8 @@ class Balance(nn.Module):
         """What is descended, a scalar, from losses that are weighted already and not empty."""
         raise NotImplementedError
 
-    def backward(self, losses: Losses, shared: Sequence[Tensor]) -> None:
-        """Leave gradients in all parameters, its own included; nothing where no loss counts.
-
-        Args:
-            losses: Of each task; the graph is used up.
-            shared: Tensors of the same graph that all tasks are computed from.
-        """
+    def backward(self, losses: Losses) -> None:
+        """Leave gradients in all parameters, its own included, and use the losses' graph up; nothing where no loss counts."""
         counted = self.weighted(losses)
         if counted:
             self.total(counted).backward()  # type: ignore[no-untyped-call]  # torch does not type it

@@ -1,6 +1,6 @@
 """All tasks' losses fall by the same share, at the price of one more forward pass."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import torch
@@ -38,10 +38,10 @@ class Famo(Balance):
         self.optimiser = torch.optim.Adam([self.logits], lr=settings.learning_rate, weight_decay=settings.decay)
         self._before: dict[str, Tensor] = {}
 
-    def backward(self, losses: Losses, shared: Sequence[Tensor]) -> None:
+    def backward(self, losses: Losses) -> None:
         """Gradients of the weighted log-losses."""
         self._before = {name: loss.detach() for name, loss in self.weighted(losses).items()}
-        super().backward(losses, shared)
+        super().backward(losses)
 
     def total(self, losses: Losses) -> Tensor:
         """The log-losses by their weights, scaled so that the weights of the losses themselves sum to 1."""

@@ -5,7 +5,6 @@ from typing import ClassVar
 from pydantic import Field
 from torch import Tensor, nn
 
-from penchant.features.feature import Form
 from penchant.models.blocks.feed_forward import start_at_zero
 from penchant.models.blocks.scenario.scenario import Scenario
 from penchant.schema.settings import Settings
@@ -27,7 +26,7 @@ class Adapters(nn.Module):
     kind: ClassVar[str] = "adapters"
     settings_class = AdaptersSettings
 
-    def __init__(self, settings: AdaptersSettings, forms: dict[str, Form], scenario_width: int, width: int) -> None:
+    def __init__(self, settings: AdaptersSettings, scenario_width: int, width: int) -> None:
         super().__init__()
         self.shape = (min(settings.rank, width), width)
         size = self.shape[0] * width

@@ -4,7 +4,6 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from penchant.features.feature import Form
 from penchant.models.blocks.feed_forward import feed_forward, start_at_zero
 from penchant.models.blocks.scenario.scenario import Scenario
 from penchant.schema.settings import Settings
@@ -24,7 +23,7 @@ class Gates(nn.Module):
     kind: ClassVar[str] = "gates"
     settings_class = GatesSettings
 
-    def __init__(self, settings: GatesSettings, forms: dict[str, Form], scenario_width: int, width: int) -> None:
+    def __init__(self, settings: GatesSettings, scenario_width: int, width: int) -> None:
         super().__init__()
         self.own = nn.Linear(scenario_width, width)
         self.input = feed_forward(width, max(width // 4, 8), width)

@@ -4,7 +4,6 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from penchant.features.feature import Form
 from penchant.models.blocks.scenario.scenario import Scenario
 from penchant.schema.settings import Settings
 
@@ -19,7 +18,7 @@ class NoScenario(nn.Module):
     kind: ClassVar[str] = "none"
     settings_class = NoScenarioSettings
 
-    def __init__(self, settings: NoScenarioSettings, forms: dict[str, Form], scenario_width: int, width: int) -> None:
+    def __init__(self, settings: NoScenarioSettings, scenario_width: int, width: int) -> None:
         super().__init__()
 
     def forward(self, values: Tensor, scenario: Scenario) -> Tensor:
