@@ -15,7 +15,7 @@ import typer
 
 from penchant.cli.terminal import Terminal
 from penchant.schema.errors import PenchantError, StorageError
-from penchant.schema.sections.serving import RankerName
+from penchant.schema.rankers import RankerName
 
 app = typer.Typer(
     name="penchant",

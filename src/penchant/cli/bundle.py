@@ -4,7 +4,7 @@ from penchant.cli.home import HomeFolder
 from penchant.models.recommender import Recommender
 from penchant.models.saved import read
 from penchant.schema.errors import BundleError
-from penchant.schema.sections.serving import RankerName
+from penchant.schema.rankers import RankerName
 from penchant.storage.bundles import Bundle
 
 

@@ -44,7 +44,7 @@ def feature_weights(recommender: "NetworkRecommender", queries: Queries, rows: S
         TargetError: for a task that judges no items.
     """
     name = _task_of(recommender, task)
-    features = list(recommender.features.features["item"])
+    features = _names(recommender)
     parts = []
     for place, row in enumerate(rows):
         weights, nothing = shapley(_asked(recommender, queries.take(np.array([place])), row, name), len(features))
@@ -101,20 +101,27 @@ def _by_orders(score: Callable[[Sets], Scores], features: int) -> tuple[Scores, 
 def _asked(recommender: "NetworkRecommender", query: Queries, row: int, task: str) -> Callable[[Sets], Scores]:
     """The task's score for one who asks, of an item of which only some features are known."""
     encoding = recommender.encode(recommender.batch_of(query))
-    told = _features_of(recommender, row)
+    told, names = _features_of(recommender, row), _names(recommender)
 
     def score(sets: Sets) -> Scores:
         # 0 is the unknown value of an index, the padding of a bag, and the mean of a vector
-        shown = {
-            name: array * known.reshape(-1, *[1] * (array.ndim - 1)) for (name, array), known in zip(told.items(), sets.T, strict=True)
-        }
-        items = recommender.items_of({name: array.astype(told[name].dtype) for name, array in shown.items()})
+        items = recommender.items_of({name: _shown(told[name], known) for name, known in zip(names, sets.T, strict=True)})
         candidates = items.at(torch.arange(len(sets)).view(1, 1, -1))
         judged = recommender.judge_as(encoding, candidates, np.full((1, len(sets)), row), query.moment)
         scores: Scores = judged[task][0].double().numpy()
         return scores
 
     return score
+
+
+def _names(recommender: "NetworkRecommender") -> list[str]:
+    """Of the item's features, in the order of sets."""
+    return list(recommender.features.features["item"])
+
+
+def _shown(array: NDArray[Any], known: NDArray[np.bool_]) -> NDArray[Any]:
+    """A feature's array of one item where it is known, else nothing, `[n, *]`."""
+    return (array * known.reshape(-1, *[1] * (array.ndim - 1))).astype(array.dtype)
 
 
 def _features_of(recommender: "NetworkRecommender", row: int) -> dict[str, NDArray[Any]]:

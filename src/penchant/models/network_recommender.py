@@ -31,8 +31,8 @@ from penchant.models.similar.likeness import Likeness
 from penchant.models.similar.of_network import Similar
 from penchant.models.similar.spaces import By, Owner, Space
 from penchant.schema.errors import TargetError
+from penchant.schema.rankers import RankerName
 from penchant.schema.recipe import Recipe
-from penchant.schema.sections.serving import RankerName
 from penchant.schema.space import Range
 from penchant.tasks.steps import through_steps
 from penchant.tasks.task import RankingTask

@@ -24,9 +24,9 @@ from penchant.models.rankers.chosen import example
 from penchant.models.rankers.student import Student
 from penchant.models.recommender import Recommender
 from penchant.models.similar.of_network import Similar
+from penchant.schema.rankers import RankerName
 from penchant.schema.recipe import Recipe
 from penchant.schema.sections.part import Part
-from penchant.schema.sections.serving import RankerName
 
 ROLES = ("user", "item", "time", "in_history")
 CLASSIC = "model.json"

@@ -15,8 +15,8 @@ from penchant.models.rankers.graph_ranker import GraphRanker
 from penchant.models.rankers.student import Student
 from penchant.models.saved import read_network, write_network
 from penchant.schema.errors import BundleError, RecipeError
+from penchant.schema.rankers import RankerName
 from penchant.schema.recipe import Recipe
-from penchant.schema.sections.serving import RankerName
 from penchant.serving.engine import BundleEngine
 from penchant.serving.protocol import RecommendationRequest
 from penchant.training.trainer import fit_network

@@ -6,7 +6,7 @@ from penchant.cli.bundle import read_bundle
 from penchant.cli.home import HomeFolder
 from penchant.cli.terminal import Terminal
 from penchant.console.playground import Playground
-from penchant.schema.sections.serving import RankerName
+from penchant.schema.rankers import RankerName
 from penchant.serving.engine import BundleEngine
 from penchant.serving.server import Started
 from penchant.serving.server import run as run_server

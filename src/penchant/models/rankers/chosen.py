@@ -15,7 +15,7 @@ from penchant.models.queries import Queries, moment_columns
 from penchant.models.rankers.graph_ranker import GraphRanker, graph_of
 from penchant.models.rankers.ranker import Ranker
 from penchant.schema.errors import BundleError
-from penchant.schema.sections.serving import RankerName
+from penchant.schema.rankers import RankerName
 
 if TYPE_CHECKING:
     from penchant.models.network_recommender import NetworkRecommender

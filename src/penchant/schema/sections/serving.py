@@ -1,10 +1,10 @@
 """[serving]: how a request is answered."""
 
 import re
-from typing import Literal
 
 from pydantic import Field, field_validator
 
+from penchant.schema.rankers import RankerName
 from penchant.schema.sections.part import ExpressionText, Part
 from penchant.schema.settings import ContradictionError, Settings
 
@@ -15,8 +15,6 @@ class SourcePart(Part):
     candidates: int = Field(100, ge=1, le=10_000)
     """The most it proposes for one request."""
 
-
-RankerName = Literal["torch", "onnx", "onnx_int8", "distilled"]
 
 _SOURCE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
