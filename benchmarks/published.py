@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,8 @@ def fit(study: Study, split: str, model: str, seed: int, seconds: float | None =
     """Run one model and describe the run."""
     begin, cpu = time.perf_counter(), processor_seconds()
     outcome = study.run(model, seed, seconds)
-    command = shlex.join(["python", "benchmarks/published.py", *sys.argv[1:]])
+    asked = ["FOLDER" if before in ("--data", "--peers") else word for before, word in pairwise(sys.argv)]  # wherever they lie here
+    command = shlex.join(["python", "benchmarks/published.py", *asked])
     run = {"split": split, "model": model, "seed": seed, "recipe": study.mark(model), "commit": commit(), "command": command}
     spent = {"seconds": round(time.perf_counter() - begin, 1), "cpu_seconds": round(processor_seconds() - cpu, 1)}
     return run | spent | asdict(outcome)

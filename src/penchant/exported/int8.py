@@ -27,7 +27,7 @@ def in_int8(graph: bytes) -> bytes:
     import onnx
 
     model = onnx.load_model_from_string(graph)
-    _Rewriting(model.graph).go()
+    _Rewriting(model.graph).rewrite()
     if all(each.domain != RUNTIME for each in model.opset_import):
         model.opset_import.append(onnx.helper.make_opsetid(RUNTIME, 1))
     quantised: bytes = model.SerializeToString()
@@ -47,7 +47,8 @@ class _Rewriting:
         self.added: dict[str, Any] = {}
         self.rows: set[str] = set()
 
-    def go(self) -> None:
+    def rewrite(self) -> None:
+        """Replace what can be, and drop constants that nothing reads any more."""
         for node in self.graph.node:
             self._replace(node)
         used = {name for node in self.nodes for name in node.input} | {each.name for each in self.graph.output}
