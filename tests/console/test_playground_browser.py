@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 pytestmark = pytest.mark.browser
 CHROMIUM = os.environ.get("PENCHANT_CHROMIUM", "/usr/bin/chromium")
@@ -98,6 +98,19 @@ def test_that_saying_something_changes_the_list_at_once(visit: Callable[..., Pag
     expect(page.locator("#status")).to_contain_text("“Chinatown” is stored")
     expect(page.locator("#said")).to_contain_text("like: Chinatown")
     expect(page.locator(".moved.up").first).to_be_visible()
+
+
+def test_that_what_is_typed_while_the_page_loads_stays(visit: Callable[..., Page]) -> None:
+    page = visit()
+    held: list[Route] = []
+    page.route("**/console/facts", lambda route: held.append(route))
+    page.reload(wait_until="domcontentloaded")
+    page.wait_for_timeout(100)
+    page.fill("#user", "hasty")
+    with page.expect_request("**/v1/recommendations") as asked:
+        for route in held:
+            route.continue_()
+    assert asked.value.post_data_json["user_id"] == page.input_value("#user") == "hasty"
 
 
 def test_that_a_rating_is_chosen_and_sent(visit: Callable[..., Page]) -> None:

@@ -153,7 +153,7 @@ function build() {
   find("scenario-row").hidden = !facts.scenarios.length;
   find("users").append(...facts.sample_users.map((name) => element("option", { value: name })));
   find("items").append(...facts.sample_items.map((item) => element("option", { value: item.title || item.item_id })));
-  find("user").value = facts.sample_users[0] || page.guest;
+  find("user").value ||= facts.sample_users[0] || page.guest; // what was typed while the page was loading stays
 }
 
 function showWho() {
