@@ -101,7 +101,7 @@ NETWORKS: dict[str, Variant] = {
 }
 """Further ones and changes to these are lines here; what a recipe already says needs no row of its own."""
 WHOLE = ("network", *(name for name in NETWORKS if name.startswith("network_")))
-"""Those that are judged on all five days; the others, single parts, on the last."""
+"""Those that are judged on all five days, with fewer rows with their first seed only; the others, single parts, on the last."""
 
 
 @dataclass
@@ -165,34 +165,36 @@ class KuaiRand:
     def run(self, model: str, seed: int, seconds: float | None) -> Outcome:
         if seconds is not None:
             return self._capped(model, seed, seconds)
-        days = self._days_of(model)
+        days = self._days_of(model, seed)
         scores, judged = self._predictions(model, seed), self.judged[days]
         drawn = self._drawn(model, seed, days)
-        others = {name: 0 if self._kept(name, seed) is None else seed for name in self._rivals_of(model)}
+        others = {name: 0 if self._kept(name, seed, days) is None else seed for name in self._rivals_of(model, days)}
         gaps = {name: judged.gaps(drawn, self._drawn(name, other, days)) for name, other in others.items()}
         fits = [json.loads(line) for line in (self._folder(model, seed) / FITS).read_text(encoding="utf8").splitlines()]
         notes: dict[str, Any] = {"days": judged.by_day(scores), "rivals' seeds": others, "fits": fits}
         if model in rivals.RIVALS:
             notes |= {"trials": rivals.trials(model)}
-        return Outcome(self._setting(model), judged.metrics(drawn), gaps, notes)
+        return Outcome(self._setting(model, days), judged.metrics(drawn), gaps, notes)
 
-    def _setting(self, model: str) -> str:
+    def _setting(self, model: str, days: tuple[str, ...]) -> str:
         if model == "item_mean":
             return "smoothed rate of the item on the days before"
         if model in rivals.RIVALS:
             return f"{rivals.chosen(model)}, best of {len(rivals.trials(model))} on 30 April"
-        return f"recipes/kuairand.toml, {NETWORKS[model]}"
+        alone = "" if days == DAYS else ", 5 May alone"
+        return f"recipes/kuairand.toml, {NETWORKS[model]}{alone}"
 
     @staticmethod
-    def _days_of(model: str) -> tuple[str, ...]:
-        return DAYS if model in WHOLE or model not in NETWORKS else DAYS[-1:]
+    def _days_of(model: str, seed: int) -> tuple[str, ...]:
+        """All five; the last alone for single parts, and for the further seeds of networks that learn from fewer rows."""
+        if model in NETWORKS and (model not in WHOLE or (NETWORKS[model].cut is not None and seed > 0)):
+            return DAYS[-1:]
+        return DAYS
 
-    def _rivals_of(self, model: str) -> list[str]:
-        """What has predicted and a model is compared with: item mean, the rivals, the network's forms; a part with the network."""
-        names = ["item_mean", *rivals.RIVALS]
-        if model in NETWORKS:
-            names = [*names, *(WHOLE if model in WHOLE else ["network"])]
-        return [name for name in names if name != model and self._kept(name, 0) is not None]
+    def _rivals_of(self, model: str, days: tuple[str, ...]) -> list[str]:
+        """What has predicted these days and a model is compared with: item mean, rivals, the network; forms of the network with each other."""
+        names = ["item_mean", *rivals.RIVALS, *(WHOLE if model in WHOLE else ["network"])]
+        return [name for name in names if name != model and self._kept(name, 0, days) is not None]
 
     @cached_property
     def judged(self) -> dict[tuple[str, ...], Judged]:
@@ -204,14 +206,14 @@ class KuaiRand:
 
     def _kept(self, model: str, seed: int, days: tuple[str, ...] | None = None) -> Predictions | None:
         """What has been predicted of the model's days, or of these; None where a day is missing."""
-        files = [self._folder(model, seed) / f"{day}.npy" for day in days or self._days_of(model)]
+        files = [self._folder(model, seed) / f"{day}.npy" for day in days or self._days_of(model, seed)]
         return np.concatenate([np.load(file) for file in files]) if all(file.is_file() for file in files) else None
 
     def _predictions(self, model: str, seed: int) -> Predictions:
         """Of the model's days; what is missing is fitted now."""
         folder = self._folder(model, seed)
         folder.mkdir(parents=True, exist_ok=True)
-        for day in self._days_of(model):
+        for day in self._days_of(model, seed):
             file = folder / f"{day}.npy"
             if not file.is_file():
                 begun, spent = time.perf_counter(), processor_seconds()
