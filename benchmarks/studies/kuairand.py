@@ -192,7 +192,7 @@ class KuaiRand:
         return DAYS
 
     def _rivals_of(self, model: str, days: tuple[str, ...]) -> list[str]:
-        """What has predicted these days and a model is compared with: item mean, rivals, the network; forms of the network with each other."""
+        """What has predicted these days and a model is compared with: item mean, rivals, the network; its forms with each other."""
         names = ["item_mean", *rivals.RIVALS, *(WHOLE if model in WHOLE else ["network"])]
         return [name for name in names if name != model and self._kept(name, 0, days) is not None]
 
