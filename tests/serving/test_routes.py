@@ -324,7 +324,9 @@ def test_that_facts_are_told(shared: Served) -> None:
         "models": [{"version": "7", "serving": True, "final_score": {"everywhere": {"click": 1.0}}}]
     }
     assert shared.client.get("/health/live").json()["status"] == "live"
-    assert shared.client.get("/health/ready").json() == {"status": "ready", "behind": 0}
+    parts = {"state": "ready", "engine": "answering", "event_log": "ok", "records": "ok", "encoders": "none"}
+    ready = {"status": "ready", "behind": 0, "model_version": "7", "parts": parts}
+    assert shared.client.get("/health/ready").json() == ready
 
 
 def test_that_the_document_names_every_route_and_resolves_every_reference(shared: Served) -> None:

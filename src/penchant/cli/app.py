@@ -9,7 +9,7 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -203,12 +203,37 @@ def serve(
     bundle: Annotated[str, typer.Option(help="Version or alias.")] = "champion",
     no_key: Annotated[bool, typer.Option("--no-key", help="Let everybody on this machine in.")] = False,
     ranker: Annotated[RankerName | None, typer.Option(help="What judges candidates; the recipe's serving.ranker when absent.")] = None,
+    log_format: Annotated[
+        Literal["json", "text", "faults"],
+        typer.Option(help="Lines on stderr, one per request and fault, without personal data; or faults only."),
+    ] = "json",
+    drain: Annotated[
+        float, typer.Option(min=0, max=2, help="Seconds between SIGTERM, from when /health/ready is 503, and the end of listening.")
+    ] = 1.0,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Answer over HTTP, with a playground at /."""
+    """Answer over HTTP, with a playground at /, counters at /metrics and health at /health/ready.
+
+    Each recommendation is answered within the recipe's serving.deadline_ms: by the model, or from memory when it is late or fails
+    (`degraded`, with a `reason`). What the service keeps is in the home's state folder: see penchant backup and penchant restore.
+    SIGTERM lets requests finish and ends within 10 s.
+    """
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch.set_num_threads speaks for its own thread only, and the engine has another
-    _run("serve", debug, json, recipe=recipe, host=host, port=port, home=home, bundle=bundle, with_key=not no_key, ranker=ranker)
+    _run(
+        "serve",
+        debug,
+        json,
+        recipe=recipe,
+        host=host,
+        port=port,
+        home=home,
+        bundle=bundle,
+        with_key=not no_key,
+        ranker=ranker,
+        log_format=log_format,
+        drain=drain,
+    )
 
 
 @app.command()

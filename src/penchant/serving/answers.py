@@ -18,13 +18,15 @@ class ItemAnswer(BaseModel):
 
 
 class ListAnswer(BaseModel):
-    """Items, best first. `fallback` says why the list is less personal than it could be."""
+    """Items, best first. `fallback` says why the list is less personal than it could be, or which list it is; `reason` says what did not
+    work when it is `degraded`: `late`, `failed`, `breaker_open`, `nonfinite_scores`, `not_encoded`."""
 
     request_id: str
     model_version: str
     items: list[ItemAnswer]
     degraded: bool
     fallback: str | None
+    reason: str | None
 
 
 class SimilarItemsAnswer(BaseModel):
@@ -97,10 +99,13 @@ class ModelsAnswer(BaseModel):
 
 
 class HealthAnswer(BaseModel):
-    """`starting`, `ready` or `failed`; `behind` counts what is stored but not yet in the engine's state."""
+    """`starting`, `ready`, `draining` or `failed`; `behind` counts what is stored but not yet in the engine's state."""
 
     status: str
     behind: int = 0
+    model_version: str | None = None
+    parts: dict[str, str] = {}
+    """Each part and how it does. Recommendations are answered whatever they say, but for `state`."""
 
 
 class Problem(BaseModel):

@@ -11,11 +11,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from penchant.serving import document, problems
 from penchant.serving.access import Console, Guard
 from penchant.serving.keys import Keys
+from penchant.serving.limits import Limits
 from penchant.serving.protocol import Engine
-from penchant.serving.routes import health, version_1
+from penchant.serving.routes import health, metrics, version_1
 from penchant.serving.scenarios import Declared
 from penchant.serving.service import Service
 from penchant.serving.shield import Shield
+from penchant.serving.watch import Watch
 from penchant.storage.events import EventLog
 from penchant.storage.state import RecordStore
 
@@ -39,7 +41,14 @@ class WhenReady:
         return await self._app(scope, receive, send)
 
 
-def create_app(engine: Engine, log: EventLog, records: RecordStore, keys: Keys | None, console: Console | None = None) -> FastAPI:
+def create_app(
+    engine: Engine,
+    log: EventLog,
+    records: RecordStore,
+    keys: Keys | None,
+    console: Console | None = None,
+    limits: Limits | None = None,
+) -> FastAPI:
     """The HTTP face of an engine; starting it rebuilds the engine's state, stopping it closes the stores.
 
     Args:
@@ -48,8 +57,10 @@ def create_app(engine: Engine, log: EventLog, records: RecordStore, keys: Keys |
         records: Keeps users, items and keys.
         keys: The keys that open it; None opens it to everybody.
         console: Pages for people; None = none.
+        limits: How long a request may take; None = as long as it takes.
     """
-    service = Service(engine, log, records)
+    service = Service(engine, log, records, limits)
+    service.metrics.watch(service.gauges)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -58,11 +69,18 @@ def create_app(engine: Engine, log: EventLog, records: RecordStore, keys: Keys |
         await asyncio.to_thread(service.close)
         await starting
 
-    layers = [Middleware(Shield), Middleware(Guard, keys=keys, console=console), Middleware(WhenReady, service=service)]
+    layers = [
+        Middleware(Watch, metrics=service.metrics),
+        Middleware(Shield),
+        Middleware(Guard, keys=keys, console=console),
+        Middleware(WhenReady, service=service),
+    ]
     app = FastAPI(title="Penchant", version="1", description=_ABOUT, lifespan=lifespan, middleware=layers, docs_url=None, redoc_url=None)
     problems.install(app)
     document.install(app)
+    app.state.service = service
     app.include_router(health(service))
+    app.include_router(metrics(service))
     app.include_router(version_1(service, Declared.of(engine.describe())))
     if console:
         console.mount(app, service, keys)

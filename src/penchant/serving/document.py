@@ -75,7 +75,7 @@ def _route(path: str, method: str, route: dict[str, Any], document: dict[str, An
     if "requestBody" in route:
         name = route["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
         text += _schema("Body", document["components"]["schemas"][name])
-    answer = route["responses"]["200"]["content"]["application/json"]["schema"]
+    answer = next(iter(route["responses"]["200"]["content"].values()))["schema"]
     name = answer.get("$ref", "").rsplit("/", 1)[-1]
     return text + (_schema("Answer", document["components"]["schemas"][name]) if name else "")
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -33,10 +34,12 @@ from penchant.serving.protocol import (
     ScoredUser,
     SimilarAnswer,
     SimilarRequest,
+    Standby,
 )
 from penchant.serving.served import Person, Served
 from penchant.serving.served_classic import ServedClassic
 from penchant.serving.served_network import ServedNetwork
+from penchant.serving.standby import standby_of
 
 logger = logging.getLogger(__name__)
 SAMPLES = 50
@@ -118,6 +121,10 @@ class BundleEngine:
             return self._answer(self.model.rank(person, rows).best(request.n), self._fallback(person), person.unread)
         except Exception as error:
             return self._popular_of(rows, request.n, error)
+
+    def standby(self) -> Standby:
+        """What answers need when this engine is late, fails or hangs."""
+        return standby_of(self.recommender, self._ids, self._rows, self._titles, self.memory)
 
     def similar(self, request: SimilarRequest) -> Callable[[], SimilarAnswer]:
         """The most alike other items or users, in the space asked for or, where that knows nothing of this one, in the other.
@@ -260,10 +267,10 @@ class BundleEngine:
         past = self.memory.with_visit(request.user_id, request.session)
         row, moment = self._user_rows.get(name, -1), self._moment(request)
         if self._elsewhere is None:
-            return Person(request.user_id, row, past, request.session, profile, moment)
+            return Person(request.user_id, row, past, request.session, profile, moment, retrieved=partial(self._offer, request))
         given = self._given(request)
         unread = self._elsewhere.lacks("user", profile, given["user"]) or self._elsewhere.lacks("context", moment, given["context"])
-        return Person(request.user_id, row, past, request.session, profile, moment, given, unread)
+        return Person(request.user_id, row, past, request.session, profile, moment, given, unread, partial(self._offer, request))
 
     def _given(self, request: RecommendationRequest) -> dict[str, Given]:
         """What is encoded of who asks and of the moment, by "user" and "context"."""
@@ -316,7 +323,14 @@ class BundleEngine:
         """The items with most events first. Logs the error without a traceback, which could carry ids."""
         logger.error("the model failed (%s); answering with popular items", type(error).__name__)
         counts = np.pad(self._popular, (0, len(self._ids) - len(self._popular)))
-        return self._answer(Candidates(rows, counts[rows]).best(n), "popular", degraded=True)
+        return replace(self._answer(Candidates(rows, counts[rows]).best(n), "popular", degraded=True), reason="failed")
+
+    def _offer(self, request: RecommendationRequest, retrieved: Candidates) -> bool:
+        """Leaves what was retrieved for when the ranking comes too late; whether there is time to rank."""
+        if request.draft is None:
+            return True
+        make = partial(self._answer, retrieved.best(request.n), "retrieved", degraded=True)
+        return request.draft.offer(lambda: replace(make(), reason="late"))
 
     def _answer(self, candidates: Candidates, fallback: str | None, degraded: bool = False) -> RecommendationAnswer:
         names = list(candidates.tasks)

@@ -1,7 +1,7 @@
 """What is known of each user's past: the bundle's log and every event since."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -92,6 +92,14 @@ class Memory:
         if user_id in self._pasts:
             return self._pasts[user_id]
         return self._from_log(self._users[user_id]) if user_id in self._users else UserPast()
+
+    def seen(self, user_id: str) -> Collection[int]:
+        """Rows of items that the user has had; may be called from any thread."""
+        past = self._pasts.get(user_id)
+        if past is not None:
+            return past.seen.copy()  # at once, whatever the engine's thread does meanwhile
+        user = self._users.get(user_id)
+        return [] if user is None else self._log.item[self._log.offsets[user] : self._log.offsets[user + 1]].tolist()
 
     def with_visit(self, user_id: str | None, visit: Sequence[Event]) -> UserPast:
         """A user's past and the events of this visit, which are not kept."""

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from penchant.schema.errors import PenchantError, StorageError, TargetError, UnsupportedError
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
+_TRY_AGAIN = {"overloaded": "Too many requests wait; try again.", "late": "The answer did not come in time; try again."}
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
@@ -79,6 +80,8 @@ def from_known(error: PenchantError) -> ProblemError:
     if isinstance(error, StorageError):
         code = "storage_error" if error.code == StorageError.code else error.code
         return ProblemError(503, code, "It could not be stored and was not accepted. Try again later.", headers={"Retry-After": "5"})
+    if error.code in _TRY_AGAIN:
+        return ProblemError(503, error.code, _TRY_AGAIN[error.code], headers={"Retry-After": "1"})
     if isinstance(error, UnsupportedError):
         return ProblemError(422, error.code, str(error))
     if isinstance(error, TargetError):

@@ -1,6 +1,6 @@
 """What the HTTP face asks of an engine, and what it hands over and gets back."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NotRequired, Protocol, TypedDict, runtime_checkable
 
@@ -10,6 +10,7 @@ from penchant.models.similar.spaces import By, Friends, Owner, Space
 from penchant.schema.event import Event
 
 if TYPE_CHECKING:
+    from penchant.serving.draft import Draft
     from penchant.serving.encoders import Encoders
 
 Given = Mapping[str, NDArray[Any]]
@@ -31,6 +32,7 @@ class RecommendationRequest:
         explain: Give each item's reasons.
         profile: Columns of a user who is not known yet; they go before the stored ones.
         given: What another process made of words and pictures in `profile` and `context`, by "user" and "context", one row each.
+        draft: Where the engine leaves the best list so far; None = it will be waited for.
     """
 
     user_id: str | None = None
@@ -43,6 +45,7 @@ class RecommendationRequest:
     explain: bool = False
     profile: dict[str, Any] | None = None
     given: Mapping[str, Given] = field(default_factory=dict)
+    draft: "Draft[RecommendationAnswer] | None" = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,12 +89,14 @@ class RecommendationAnswer:
         model_version: The bundle that answered.
         degraded: Whether a part that should have worked did not.
         fallback: Why the answer is less personal than it could be ("unknown_user"); None when it is not.
+        reason: What did not work ("late", "failed"); None unless degraded.
     """
 
     items: list[ScoredItem]
     model_version: str
     degraded: bool = False
     fallback: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,4 +294,35 @@ class ManyAtOnce(Protocol):
 
     def recommend_many(self, requests: Sequence[RecommendationRequest]) -> list[RecommendationAnswer]:
         """What `Engine.recommend` answers to each, in their order."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standby:
+    """What an engine leaves for answers that must do without it. Its functions may be called from any thread at any time, also while the
+    engine hangs, and return at once.
+
+    Attributes:
+        counts: Events of the most popular items, by scenario; None = everywhere.
+        listed: Items for when nothing else is known, best first.
+        holds: Whether an item is in the catalogue.
+        title: An item's title for people; None where it has none.
+        scenario: The name of the scenario that a request is of.
+        seen: Items that a user has had; None where items may come again.
+    """
+
+    counts: Mapping[str | None, Mapping[str, int]] = field(default_factory=dict)
+    listed: Sequence[str] = ()
+    holds: Callable[[str], bool] = lambda _: False
+    title: Callable[[str], str | None] = lambda _: None
+    scenario: Callable[[RecommendationRequest], str | None] = lambda _: None
+    seen: Callable[[str], Collection[str]] | None = lambda _: ()
+
+
+@runtime_checkable
+class StandsBy(Protocol):
+    """An engine that can be done without for a while; it need not."""
+
+    def standby(self) -> Standby:
+        """What is needed then, as of now."""
         ...

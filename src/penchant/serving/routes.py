@@ -1,7 +1,6 @@
 """The routes of version 1: read a body, ask the service, answer with bytes."""
 
 import math
-import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
@@ -9,10 +8,12 @@ import orjson
 from fastapi import APIRouter, Query
 from pydantic import ValidationError
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from penchant.models.similar.spaces import By, Friends, Space
 from penchant.serving import answers, bodies
+from penchant.serving.metrics import CONTENT_TYPE
+from penchant.serving.noted import noted
 from penchant.serving.problems import ProblemError, malformed
 from penchant.serving.protocol import RecommendationAnswer, ScoredItem, SimilarAnswer, SimilarRequest
 from penchant.serving.reading import LARGEST_BULK, parse_body, read_body, read_with
@@ -51,7 +52,20 @@ def health(service: Service) -> APIRouter:
 
     @router.get("/ready", response_model=answers.HealthAnswer, responses={503: {"model": answers.HealthAnswer}}, summary="Can it serve?")
     async def ready() -> Response:
-        return _json({"status": service.state, "behind": service.behind}, 200 if service.state == "ready" else 503)
+        status = "draining" if service.draining else service.state
+        found = {"status": status, "behind": service.behind, "model_version": service.model_version, "parts": service.parts}
+        return _json(found, 200 if status == "ready" else 503)
+
+    return router
+
+
+def metrics(service: Service) -> APIRouter:
+    """What is counted, for Prometheus; it needs a key as everything else does."""
+    router = APIRouter()
+
+    @router.get("/metrics", response_class=PlainTextResponse, summary="Counters and gauges in the text format of Prometheus")
+    async def read() -> Response:
+        return Response(service.metrics.text(), media_type=CONTENT_TYPE)
 
     return router
 
@@ -106,6 +120,7 @@ def _add_feedback(router: APIRouter, service: Service) -> None:
     )
     async def events(request: Request) -> Response:
         well_formed, rejected = await read_with(request, lambda content: bodies.read_events(parse_body(content, bodies.EventsBody).events))
+        service.metrics.events(rejected=len(rejected))
         appended = await service.record_events(well_formed)
         return _json({"accepted": appended.accepted, "duplicates": appended.duplicates, "rejected": _plain(rejected)})
 
@@ -184,11 +199,12 @@ def _listed(answer: RecommendationAnswer) -> dict[str, Any]:
     items = [item for item in answer.items if _is_finite(item)]
     complete = len(items) == len(answer.items)
     return {
-        "request_id": secrets.token_hex(12),
+        "request_id": noted().request_id,
         "model_version": answer.model_version,
         "items": items,
         "degraded": answer.degraded or not complete,
         "fallback": answer.fallback if complete else answer.fallback or "nonfinite_scores",
+        "reason": answer.reason,
     }
 
 
@@ -197,7 +213,7 @@ def _neighbours(name: str, answer: SimilarAnswer) -> dict[str, Any]:
     found = [one for one in answer.found if math.isfinite(one.score)]
     complete = len(found) == len(answer.found)
     return {
-        "request_id": secrets.token_hex(12),
+        "request_id": noted().request_id,
         "model_version": answer.model_version,
         "space": answer.space,
         "by": answer.by,

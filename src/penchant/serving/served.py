@@ -1,6 +1,6 @@
 """What depends on the model that answers; the engine sees to the rest: catalogue, titles, exclusion, what to do when a model fails."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -31,6 +31,7 @@ class Person:
         moment: What is known of now: `timestamp` (seconds), `user_id`, context columns and the scenario's.
         given: Arrays of words and pictures by "user" and "context", one row each, where another process makes them; None = made here.
         unread: Whether words or pictures of theirs are missing there.
+        retrieved: Is told what is about to be ranked, and says whether there is time to; a list that goes unranked comes too late anyway.
     """
 
     user_id: str | None
@@ -41,6 +42,7 @@ class Person:
     moment: Mapping[str, Any]
     given: Mapping[str, Given] | None = None
     unread: bool = False
+    retrieved: Callable[[Candidates], bool] = lambda _: True
 
 
 class Served(Protocol):

@@ -43,12 +43,14 @@ class Asked:
         encoding: What does not depend on a candidate.
         moments: What candidates are counted by beside the item, `[requests]`.
         queries: The same requests as sources take them; None where there are no sources.
+        people: Who asks.
     """
 
     recommender: NetworkRecommender
     encoding: Encoding
     moments: pl.DataFrame
     queries: Queries | None
+    people: Sequence[Person]
 
     @cached_property
     def scores(self) -> NDArray[np.float32]:
@@ -72,7 +74,7 @@ class ServedNetwork:
         self.memory = Memory(recommender.log_, recommender.recipe, self.histories, item_rows)
         self._whole = WholePast(recommender.log_, recommender.recipe)
         self._whole_memory = Memory(recommender.log_, recommender.recipe, self._whole, item_rows) if recommender.sources else None
-        self._funnel: Funnel[Asked] = Funnel(self._retrieve, self._rank, self._width(), self._proposers())
+        self._funnel: Funnel[Asked] = Funnel(self._retrieve, self._rank_in_time, self._width(), self._proposers())
         self._rows = item_rows
         self._item_neighbours = recommender.similar.neighbours("item")
         self._users = LiveUsers(recommender, self.memory)
@@ -200,7 +202,7 @@ class ServedNetwork:
         )
         encoding = recommender.encode(batch)
         counted = frame_of([{name: moment.get(name) for name in self._counted} for moment in moments])
-        return Asked(recommender, encoding, counted, self._queries(people))
+        return Asked(recommender, encoding, counted, self._queries(people), people)
 
     def _profile(self, person: Person) -> dict[str, Array]:
         if person.row >= 0 and not person.profile:
@@ -214,6 +216,11 @@ class ServedNetwork:
     def _retrieve(self, asked: Asked) -> list[Candidates]:
         everything = np.arange(asked.scores.shape[1])
         return [Candidates(everything, scores) for scores in asked.scores]
+
+    def _rank_in_time(self, asked: Asked, candidates: list[Candidates]) -> list[Candidates]:
+        """Ranked, unless it is too late for everybody: then whoever asked has been answered with what is left here."""
+        in_time = [person.retrieved(each) for person, each in zip(asked.people, candidates, strict=True)]
+        return self._rank(asked, candidates) if any(in_time) else candidates
 
     def _rank(self, asked: Asked, candidates: list[Candidates]) -> list[Candidates]:
         longest = max(map(len, candidates))

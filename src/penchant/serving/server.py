@@ -1,12 +1,15 @@
 """Runs the app in this process until it is told to stop."""
 
+import asyncio
 import gc
 import ipaddress
+import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -15,15 +18,18 @@ from penchant.schema.errors import PenchantError
 from penchant.serving.access import Console
 from penchant.serving.app import create_app
 from penchant.serving.keys import Keys
+from penchant.serving.limits import Limits
+from penchant.serving.logs import LogFormat, written
 from penchant.serving.protocol import Engine
 from penchant.serving.punctual import PunctualProtocol
+from penchant.serving.service import Service
 from penchant.storage.events import SQLiteEventLog
 from penchant.storage.sqlite import Database
 from penchant.storage.state import SQLiteRecordStore
 
 DATABASE = "penchant.db"
-_FINISH = 8
-"""Seconds that requests under way have after SIGTERM."""
+_FINISH = 7
+"""Seconds that requests under way have once nobody is let in any more."""
 
 
 class AddressError(PenchantError):
@@ -56,6 +62,8 @@ def run(
     port: int = 8090,
     with_keys: bool = True,
     console: Console | None = None,
+    limits: Limits | None = None,
+    log_format: LogFormat = "faults",
     announce: Callable[[Started], None] = print,
 ) -> None:
     """Serves until SIGTERM or Ctrl-C; then lets requests finish, makes everything durable, and returns.
@@ -67,6 +75,8 @@ def run(
         port: The port; 0 = a free one.
         with_keys: Whether a key is needed.
         console: Pages for people.
+        limits: How long a request may take; None = as long as it takes.
+        log_format: Of the lines on stderr.
         announce: Told once, when the port is bound.
 
     Raises:
@@ -81,15 +91,34 @@ def run(
             log, records = SQLiteEventLog(database), SQLiteRecordStore(database)
             keys = Keys(records) if with_keys else None
             first = keys.first() if keys else None
-            app = create_app(engine, log, records, keys, console)
+            app = create_app(engine, log, records, keys, console, limits)
+            service: Service = app.state.service
             url = f"http://{_shown(host)}:{listener.getsockname()[1]}"
             announce(Started(url, first, url + console.login_path() if console else None))
-            _serve(app, listener)
+            with written(log_format, service.metrics.lost_line):
+                _serve(app, listener, service)
         finally:
             database.close()
 
 
-def _serve(app: FastAPI, listener: socket.socket) -> None:
+class _Draining(uvicorn.Server):
+    """Told to end, it first says that it is not ready, so that a balancer sends nobody here, and goes on answering for a while."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM waits; whatever comes after it, or Ctrl-C, does not."""
+        if self._service.draining or sig != signal.SIGTERM or not self._service.limits.drain:
+            super().handle_exit(sig, frame)
+            return
+        self._service.draining = True
+        loop = asyncio.get_running_loop()
+        loop.call_soon_threadsafe(loop.call_later, self._service.limits.drain, super().handle_exit, sig, frame)
+
+
+def _serve(app: FastAPI, listener: socket.socket, service: Service) -> None:
     config = uvicorn.Config(
         app,
         http=PunctualProtocol,
@@ -105,7 +134,7 @@ def _serve(app: FastAPI, listener: socket.socket) -> None:
     gc.freeze()
     # uvicorn repeats Ctrl-C after it has shut down in good order.
     with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
+        _Draining(config, service).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -65,7 +65,22 @@ def _server(recipe: Path, home: Path, port: int) -> Iterator[dict[str, Any]]:
     state = home / "state"
     for name in state.glob("penchant.db*"):  # the demo begins with an empty event log and a fresh key
         name.unlink()
-    command = [sys.executable, "-m", "penchant", "serve", str(recipe), "--home", str(home), "--port", str(port), "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "penchant",
+        "serve",
+        str(recipe),
+        "--home",
+        str(home),
+        "--port",
+        str(port),
+        "--json",
+        "--log-format",
+        "faults",
+        "--drain",
+        "0",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     before = signal.signal(signal.SIGTERM, _interrupted)  # else the demo ends at once, and the server goes on without it
     try:

@@ -8,12 +8,23 @@ from penchant.cli.terminal import Terminal
 from penchant.console.playground import Playground
 from penchant.schema.rankers import RankerName
 from penchant.serving.engine import BundleEngine
+from penchant.serving.limits import Limits
+from penchant.serving.logs import LogFormat
 from penchant.serving.server import Started
 from penchant.serving.server import run as run_server
 
 
 def run(
-    terminal: Terminal, recipe: Path, host: str, port: int, home: Path | None, bundle: str, with_key: bool, ranker: RankerName | None
+    terminal: Terminal,
+    recipe: Path,
+    host: str,
+    port: int,
+    home: Path | None,
+    bundle: str,
+    with_key: bool,
+    ranker: RankerName | None,
+    log_format: LogFormat,
+    drain: float,
 ) -> None:
     """Serve a bundle until told to stop."""
     place = HomeFolder.of(recipe, home)
@@ -27,4 +38,15 @@ def run(
 
     place.state.mkdir(parents=True, exist_ok=True)
     engine = BundleEngine(model, opened.version)
-    run_server(place.state, engine, host=host, port=port, with_keys=with_key, console=Playground(), announce=announce)
+    limits = Limits(deadline=model.recipe_.serving.deadline_ms / 1000, drain=drain)
+    run_server(
+        place.state,
+        engine,
+        host=host,
+        port=port,
+        with_keys=with_key,
+        console=Playground(),
+        limits=limits,
+        log_format=log_format,
+        announce=announce,
+    )

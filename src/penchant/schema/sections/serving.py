@@ -33,9 +33,11 @@ class ServingSettings(Settings):
     rank_by_learnt: ExpressionText | None = None
     """What a good item is, yes or no (`"is_like or long_view"`): the weights of the ranking tasks are learnt from it on the validation
     part, for each scenario with enough such events. `rank_by` counts where there is no such part."""
-    deadline_ms: float = Field(200.0, gt=0)
-    """Milliseconds in which a request should be answered. Words and pictures told with it are waited for half of that; then it is answered
-    without them, and says so."""
+    deadline_ms: float = Field(100.0, gt=0)
+    """Milliseconds in which a request is answered: by the model, or from memory when the model is late. Words and pictures told with it are
+    waited for half of that; then it is answered without them. Both answers say so."""
+    static_list: list[str] = Field([])
+    """Items shown when nothing is known of anybody and the model does not answer; the most popular of the training events when absent."""
     encoder_threads: int = Field(1, ge=1)
     """Threads of the process that reads the words and pictures of requests and of new users and items."""
     ranker: RankerName = "torch"
