@@ -10,8 +10,9 @@ import logging.handlers
 import queue
 import secrets
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
@@ -23,6 +24,7 @@ LogFormat = Literal["json", "text", "faults"]
 """One line per request and fault, as an object or for people; or faults only, for people."""
 WAITING = 10_000
 """Lines that wait to be written; those beyond are dropped."""
+_LAST = 1.0  # seconds that lines have to be written when all ends
 _FACTS = "facts"
 _requests = logging.getLogger("penchant.requests")
 
@@ -55,35 +57,34 @@ def written(form: LogFormat, dropped: Callable[[], None], stream: TextIO | None 
         dropped: Told of a line that found no room.
         stream: In place of stderr.
     """
-    waiting: queue.Queue[logging.LogRecord] = queue.Queue(WAITING)
+    waiting: queue.Queue[logging.LogRecord | None] = queue.Queue(WAITING)
     target = logging.StreamHandler(stream or sys.stderr)
     target.setFormatter(_JsonLines() if form == "json" else _TextLines())
-    listener = logging.handlers.QueueListener(waiting, target)
+    writer = threading.Thread(target=_write, args=(waiting, target), name="log-writer", daemon=True)
     root = logging.getLogger()
     before, level = root.handlers[:], _requests.level
     root.handlers = [_Dropping(waiting, dropped)]
     _requests.setLevel(logging.WARNING if form == "faults" else logging.INFO)
-    listener.start()
+    writer.start()
     try:
         yield
     finally:
         root.handlers = before
         _requests.setLevel(level)
-        _stop(listener)
+        with suppress(queue.Full):  # nobody reads: the process must be able to end
+            waiting.put(None, timeout=_LAST)
+        writer.join(_LAST)
 
 
-def _stop(listener: logging.handlers.QueueListener) -> None:
-    """Writes what waits, unless nobody takes it: the process must be able to end."""
-    thread = listener._thread
-    listener.enqueue_sentinel()
-    if thread is not None:
-        thread.join(1.0)
+def _write(waiting: "queue.Queue[logging.LogRecord | None]", target: logging.Handler) -> None:
+    while (record := waiting.get()) is not None:
+        target.handle(record)
 
 
 class _Dropping(logging.handlers.QueueHandler):
     """Hands lines on, or drops them."""
 
-    def __init__(self, waiting: "queue.Queue[logging.LogRecord]", dropped: Callable[[], None]) -> None:
+    def __init__(self, waiting: "queue.Queue[logging.LogRecord | None]", dropped: Callable[[], None]) -> None:
         super().__init__(waiting)
         self._dropped = dropped
 
