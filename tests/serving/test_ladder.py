@@ -43,6 +43,7 @@ def run(tmp_path: Path, engine: FailingEngine) -> Callable[..., Any]:
             database = Database(tmp_path / "penchant.db")
             service = Service(engine, SQLiteEventLog(database), SQLiteRecordStore(database), limits or Limits(deadline=DEADLINE))
             await service.start()
+            engine.asked_for = 0  # it has warmed up
             try:
                 return await test(service)
             finally:

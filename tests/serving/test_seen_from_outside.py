@@ -116,7 +116,9 @@ def test_that_nothing_a_caller_sends_reaches_a_log_a_metric_or_an_error(serve: C
         texts.append(
             served.client.post(f"/v1/recommendations?{CANARY}={CANARY}", json={"user_id": CANARY, "context": {CANARY: CANARY}}).text
         )
-        texts.append(served.client.post("/v1/recommendations", json={"user_id": CANARY, f"{CANARY} x": 1, "session": {"session_id": CANARY}}).text)
+        texts.append(
+            served.client.post("/v1/recommendations", json={"user_id": CANARY, f"{CANARY} x": 1, "session": {"session_id": CANARY}}).text
+        )
         texts.append(served.client.post("/v1/recommendations", json={"scenario": CANARY}).text)
         texts.append(served.client.post("/v1/rank", json={"user_id": CANARY, "items": [CANARY]}).text)
         texts.append(served.client.post("/v1/events", json={"events": [event, event | {"value": CANARY}]}).text)

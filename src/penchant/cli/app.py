@@ -237,6 +237,34 @@ def serve(
 
 
 @app.command()
+def backup(
+    recipe: RecipePath,
+    target: Annotated[Path, typer.Argument(help="The folder to make.")],
+    home: Home = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Copy the service's events, users, items and keys, also while it runs.
+
+    Bundles are folders that never change: copy them as they are.
+    """
+    _run("backup", debug, json, recipe=recipe, target=target, home=home)
+
+
+@app.command()
+def restore(
+    recipe: RecipePath,
+    backup: Annotated[Path, typer.Argument(help="A folder made by penchant backup.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there; it is kept beside.")] = False,
+    home: Home = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Put a backup, verified byte by byte, in the place of a stopped service's events, users, items and keys."""
+    _run("restore", debug, json, recipe=recipe, backup=backup, home=home, force=force)
+
+
+@app.command()
 def demo(
     home: Annotated[Path, typer.Option(help="Where the demo keeps its data, bundle and state.")] = Path("runs/demo"),
     once: Annotated[bool, typer.Option("--once", help="Ask the server, show the lists, and stop.")] = False,

@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -58,6 +59,8 @@ FACT_PATIENCE = 5.0
 """Seconds that a question of a user, an item or neighbours may take."""
 STOP_PATIENCE = 1.0
 """Seconds that the engine has, once the last request has ended, to finish what it has begun."""
+WARMING = 3
+"""Users that the first answers, which nobody gets, are for."""
 _REBUILD_BATCH = 1000
 _log = logging.getLogger(__name__)
 
@@ -148,6 +151,8 @@ class Service:
         try:
             await self._rebuild()
             await self.stand_by()
+            if self.limits.patience is not None:
+                await self._ask(self._warm_up)
             self.state = "ready"
         except Exception as error:
             self.state = "failed"
@@ -228,6 +233,12 @@ class Service:
             return [self._engine.recommend(request) for request in requests]
         finally:
             self._admission.took(time.monotonic() - begun, len(requests))
+
+    def _warm_up(self) -> None:
+        """Answers nobody, so that the first who asks need not wait for what is loaded with the first answer."""
+        with suppress(Exception):  # whoever asks will be told
+            for user in (None, *self._engine.describe()["sample_users"][:WARMING]):
+                self._engine.recommend(RecommendationRequest(user_id=user, explain=user is not None))
 
     async def _answered(self, request: Asked, ask: Callable[[Asked], Awaitable[RecommendationAnswer]]) -> RecommendationAnswer:
         """By the engine in time, else from memory."""

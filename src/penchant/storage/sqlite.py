@@ -153,6 +153,16 @@ class Database:
             self._failed = StorageError(f"database '{self.path}'", must="able to undo", came=f"'{error}'", do="Start again.")
 
 
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """While a file is changed that no `Database` may have open. Raises StorageError when one has."""
+    descriptor = _hold(path)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
 class _Job:
     """One caller's work and the future that waits for it."""
 

@@ -1,0 +1,18 @@
+"""`penchant restore`: a backup in the place of the service's events and records."""
+
+from pathlib import Path
+
+from penchant.cli.home import HomeFolder
+from penchant.cli.terminal import Terminal
+from penchant.serving.server import DATABASE
+from penchant.storage.backup import ASIDE, restore
+
+
+def run(terminal: Terminal, recipe: Path, backup: Path, home: Path | None, force: bool) -> None:
+    """Restore one backup."""
+    database = HomeFolder.of(recipe, home).state / DATABASE
+    replaced = database.exists()
+    found = restore(backup, database, replace=force)
+    aside = f"\nwhat was there before is '{database}{ASIDE}'" if replaced else ""
+    terminal.line("restore", f"'{database}'   {found.events:,} events as of {found.made}{aside}")
+    terminal.result(database=str(database), before=f"{database}{ASIDE}" if replaced else None, **found.model_dump())
