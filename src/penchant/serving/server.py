@@ -24,10 +24,9 @@ from penchant.serving.protocol import Engine
 from penchant.serving.punctual import PunctualProtocol
 from penchant.serving.service import Service
 from penchant.storage.events import SQLiteEventLog
-from penchant.storage.sqlite import Database
+from penchant.storage.sqlite import DATABASE, Database
 from penchant.storage.state import SQLiteRecordStore
 
-DATABASE = "penchant.db"
 _FINISH = 7
 """Seconds that requests under way have once nobody is let in any more."""
 

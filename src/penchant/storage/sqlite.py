@@ -23,6 +23,8 @@ from penchant.storage.disk import sync_folder
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
+DATABASE = "penchant.db"
+"""The file of a service, in the folder of its state."""
 GROUP = 512
 """Most pieces of work in one transaction; bounds how long the first of them waits."""
 

@@ -15,8 +15,7 @@ from urllib.error import HTTPError
 import pytest
 
 from penchant.cli.home import HomeFolder
-from penchant.serving.server import DATABASE
-from penchant.storage.sqlite import Database
+from penchant.storage.sqlite import DATABASE, Database
 from tests.cli.given import penchant, start
 
 

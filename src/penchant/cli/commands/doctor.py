@@ -8,6 +8,7 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +19,7 @@ from penchant.cli.recipe import read_recipe
 from penchant.cli.terminal import Terminal
 from penchant.features.language_model import PACKAGED
 from penchant.schema.errors import PenchantError
+from penchant.storage.sqlite import DATABASE
 
 OPTIONAL = {
     "transformers": "text features",
@@ -29,6 +31,7 @@ OPTIONAL = {
     "duckdb": "DuckDB",
     "fastapi": "serving",
     "uvicorn": "serving",
+    "prometheus-client": "serving",
 }
 WAL_RESET_BUG = ((3, 7, 0), (3, 51, 3))  # first version with it, first version without
 FREE_SPACE = 2 * 2**30
@@ -67,6 +70,7 @@ def examine(recipe: Path | None, home: Path | None) -> Iterator[Finding]:
         yield _recipe(recipe)
     if folder:
         yield from _bundles(folder)
+        yield from _state(folder)
 
 
 def _python() -> Iterator[Finding]:
@@ -131,3 +135,20 @@ def _bundles(folder: HomeFolder) -> Iterator[Finding]:
             yield Finding("ok", f"bundle {name}", "every byte verified")
         except PenchantError as error:
             yield Finding("error", f"bundle {name}", str(error))
+
+
+def _state(folder: HomeFolder) -> Iterator[Finding]:
+    """The service's database, also while it runs."""
+    path = folder.state / DATABASE
+    if not path.is_file():
+        return
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as reader:
+            (sound,) = reader.execute("PRAGMA quick_check(1)").fetchone()
+            (events,) = reader.execute("SELECT count(*) FROM events").fetchone()
+    except sqlite3.Error as error:
+        sound, events = str(error), 0
+    if sound == "ok":
+        yield Finding("ok", "state", f"{events:,} event{'' if events == 1 else 's'}, sound")
+    else:
+        yield Finding("error", "state", f"'{path}': {sound}", "Go back to a copy with: penchant restore RECIPE BACKUP --force")

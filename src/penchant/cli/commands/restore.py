@@ -4,8 +4,8 @@ from pathlib import Path
 
 from penchant.cli.home import HomeFolder
 from penchant.cli.terminal import Terminal
-from penchant.serving.server import DATABASE
 from penchant.storage.backup import ASIDE, restore
+from penchant.storage.sqlite import DATABASE
 
 
 def run(terminal: Terminal, recipe: Path, backup: Path, home: Path | None, force: bool) -> None:
