@@ -5,7 +5,7 @@ Only events strictly before the moment count, so that events of one moment do no
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import accumulate
 from re import fullmatch
 from typing import Any, ClassVar, Self
 
@@ -253,6 +253,10 @@ class CountersState:
         if not np.isnan(amount):
             self._since.setdefault(key, _Since()).add(time, min(max(amount, -LARGEST), LARGEST))
 
+    def since(self) -> dict[str, tuple[list[float], list[float]]]:
+        """Times of the events since, and the running sums before each and after all, by key."""
+        return {key: (since.times, since.sums) for key, since in self._since.items()}
+
     def read(self, keys: pl.Series, times: Array, windows: Sequence[float]) -> list[tuple[Array, Array]]:
         """As `Tally.read`, of everything."""
         found = self._past.read(keys, times, windows)
@@ -271,15 +275,17 @@ class _Since:
 
     def __init__(self) -> None:
         self.times: list[float] = []
+        self.amounts: list[float] = []
         self.sums: list[float] = [0.0]
 
     def add(self, time: float, amount: float) -> None:
+        """Events of one time in the order of their amounts: sums are the same to the last bit in whatever order events come."""
         place = bisect_right(self.times, time)
-        later = [after - before for before, after in pairwise(self.sums[place:])]
+        while place and self.times[place - 1] == time and self.amounts[place - 1] > amount:
+            place -= 1
         self.times.insert(place, time)
-        del self.sums[place + 1 :]
-        for each in (amount, *later):
-            self.sums.append(self.sums[-1] + each)
+        self.amounts.insert(place, amount)
+        self.sums[place:] = accumulate(self.amounts[place:], initial=self.sums[place])
 
     def read(self, time: float, window: float) -> tuple[int, float]:
         start, end = bisect_left(self.times, time - window), bisect_left(self.times, time)

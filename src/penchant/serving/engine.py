@@ -22,6 +22,7 @@ from penchant.schema.errors import TargetError, UnsupportedError
 from penchant.schema.event import Event
 from penchant.serving.elsewhere import Elsewhere
 from penchant.serving.encoders import Encoders
+from penchant.serving.fingerprint import fingerprint
 from penchant.serving.memory import Memory, frame_of
 from penchant.serving.protocol import (
     Description,
@@ -121,6 +122,10 @@ class BundleEngine:
             return self._answer(self.model.rank(person, rows).best(request.n), self._fallback(person), person.unread)
         except Exception as error:
             return self._popular_of(rows, request.n, error)
+
+    def fingerprint(self) -> str:
+        """The state built on the bundle as a hash: equal for equal states, however they came about."""
+        return fingerprint(self.recommender, self._ids, self.memory, dict(zip(self._ids, self._records, strict=True)), self._profiles)
 
     def standby(self) -> Standby:
         """What answers need when this engine is late, fails or hangs."""

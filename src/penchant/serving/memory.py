@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from sys import maxsize
 from typing import Any, Protocol
 
 import numpy as np
@@ -27,19 +28,23 @@ class UserPast:
     times: list[float] = field(default_factory=list)
     columns: list[dict[str, Any]] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)
+    arrivals: list[int] = field(default_factory=list)
 
-    def add(self, item: int, time: float, columns: dict[str, Any], length: int | None) -> None:
-        """Put an event in its place in time, after others of the same time; forget beyond `length`."""
+    def add(self, item: int, time: float, columns: dict[str, Any], length: int | None, arrival: int = maxsize) -> None:
+        """Put an event in its place in time, among others of the same time by its number of arrival; forget beyond `length`."""
         place = bisect_right(self.times, time)
+        while place and self.times[place - 1] == time and self.arrivals[place - 1] > arrival:  # it waited for its item
+            place -= 1
         self.items.insert(place, item)
         self.times.insert(place, time)
         self.columns.insert(place, columns)
+        self.arrivals.insert(place, arrival)
         if length is not None and len(self.items) > length:
-            del self.items[0], self.times[0], self.columns[0]
+            del self.items[0], self.times[0], self.columns[0], self.arrivals[0]
 
     def copy(self) -> "UserPast":
         """A past that may be added to without changing this one."""
-        return UserPast(list(self.items), list(self.times), list(self.columns), set(self.seen))
+        return UserPast(list(self.items), list(self.times), list(self.columns), set(self.seen), list(self.arrivals))
 
 
 class Reader(Protocol):
@@ -78,7 +83,8 @@ class Memory:
         self._log, self._recipe, self._reader, self._rows = log, recipe, reader, item_rows
         self._users = {name: row for row, name in enumerate(log.users["user_id"])}
         self._pasts: dict[str, UserPast] = {}
-        self._waiting: dict[str, list[Event]] = {}  # by the item that is not there yet
+        self._waiting: dict[str, list[tuple[int, Event]]] = {}  # by the item that is not there yet
+        self._arrived = 0
         self._waiting_count = 0
 
     def knows(self, user_id: str) -> bool:
@@ -101,6 +107,15 @@ class Memory:
         user = self._users.get(user_id)
         return [] if user is None else self._log.item[self._log.offsets[user] : self._log.offsets[user + 1]].tolist()
 
+    def told(self) -> Iterator[tuple[str, UserPast]]:
+        """Whose past events have changed since the log was made, and the pasts, by user id."""
+        yield from sorted(self._pasts.items())
+
+    def waiting(self) -> Iterator[tuple[str, list[Event]]]:
+        """Items that nobody has added yet and the events that wait for them, by item id."""
+        for item, events in sorted(self._waiting.items()):
+            yield item, [event for _, event in events]
+
     def with_visit(self, user_id: str | None, visit: Sequence[Event]) -> UserPast:
         """A user's past and the events of this visit, which are not kept."""
         past = self.of(user_id)
@@ -112,12 +127,17 @@ class Memory:
 
     def apply(self, events: Sequence[Event]) -> None:
         """Take in events in order of arrival; those with items the catalogue does not hold wait until these are added."""
-        for event in events:
+        numbered = list(enumerate(events, self._arrived))
+        self._arrived += len(numbered)
+        for arrival, event in numbered:
             if event.item_id not in self._rows:
-                self._wait(event)
-        for event, columns in self._encoded(events):
+                self._wait(arrival, event)
+        self._apply(numbered)
+
+    def _apply(self, numbered: Sequence[tuple[int, Event]]) -> None:
+        for arrival, event, columns in self._encoded(numbered):
             past = self._pasts[event.user_id] = self.of(event.user_id)
-            self._add(past, event, columns)
+            self._add(past, event, columns, arrival)
             line = self._line(event) | {"user_id": event.user_id, "item_id": event.item_id}
             self._reader.observe(line, self._rows[event.item_id])
 
@@ -126,33 +146,35 @@ class Memory:
         for item in items:
             waited = self._waiting.pop(item, [])
             self._waiting_count -= len(waited)
-            self.apply(waited)
+            self._apply(waited)
 
-    def _wait(self, event: Event) -> None:
+    def _wait(self, arrival: int, event: Event) -> None:
         """Keep an event until its item is there; the items that have waited longest give way, until the next start reads the log anew."""
-        self._waiting.setdefault(event.item_id, []).append(event)
+        self._waiting.setdefault(event.item_id, []).append((arrival, event))
         self._waiting_count += 1
         if self._waiting_count > MOST_WAITING:
             self._waiting_count -= len(self._waiting.pop(next(iter(self._waiting))))
 
     def extend(self, past: UserPast, events: Sequence[Event]) -> None:
         """Add events to a past."""
-        for event, columns in self._encoded(events):
-            self._add(past, event, columns)
+        for arrival, event, columns in self._encoded(list(enumerate(events, self._arrived))):
+            self._add(past, event, columns, arrival)
 
-    def _encoded(self, events: Sequence[Event]) -> Iterator[tuple[Event, dict[str, Any] | None]]:
-        """Events and what is read of them; None where the model does not read an event.
+    def _encoded(self, numbered: Sequence[tuple[int, Event]]) -> Iterator[tuple[int, Event, dict[str, Any] | None]]:
+        """Numbers of arrival, events and what is read of them; None where the model does not read an event.
 
         Events with items the catalogue does not hold teach nothing yet and are passed over.
         """
-        known = [event for event in events if event.item_id in self._rows]
-        yield from zip(known, self._reader.of_lines([self._line(event) for event in known]) if known else [], strict=True)
+        known = [(arrival, event) for arrival, event in numbered if event.item_id in self._rows]
+        read = self._reader.of_lines([self._line(event) for _, event in known]) if known else []
+        for (arrival, event), columns in zip(known, read, strict=True):
+            yield arrival, event, columns
 
-    def _add(self, past: UserPast, event: Event, columns: dict[str, Any] | None) -> None:
+    def _add(self, past: UserPast, event: Event, columns: dict[str, Any] | None, arrival: int) -> None:
         row = self._rows[event.item_id]
         past.seen.add(row)
         if columns is not None:
-            past.add(row, event.timestamp, columns, self._reader.length)
+            past.add(row, event.timestamp, columns, self._reader.length, arrival)
 
     def _line(self, event: Event) -> dict[str, Any]:
         """The event as a row of the log: its context, its amount, and what the recipe says its name means."""
@@ -173,6 +195,7 @@ class Memory:
             times=log.time[events].tolist(),
             columns=self._reader.of_log(events),
             seen=set(log.item[log.offsets[user] : log.offsets[user + 1]].tolist()),
+            arrivals=[-1] * len(events),
         )
 
 
