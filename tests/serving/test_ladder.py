@@ -186,9 +186,11 @@ def test_that_the_best_list_so_far_is_given_when_the_engine_has_left_one(run: An
 
 def test_that_given_items_are_ordered_by_popularity_when_the_engine_fails(run: Any, engine: FailingEngine) -> None:
     async def test(service: Service) -> None:
-        engine.fails = True
         given = ("i1", "unknown", "i4", "i5", "i2")
+        assert not (await service.rank(RankRequest(user_id="u1", items=("i1", "i2")))).degraded
+        engine.fails = True
         assert ids(await service.rank(RankRequest(user_id="u1", items=given, n=10))) == ["i5", "i4", "i1", "i2"]
+        assert (await service.recommend(asked())).fallback == "popular"  # what was once ranked for somebody is no list of theirs
         answer = await service.rank(RankRequest(user_id="u1", items=given, n=2, scenario="search"))
         assert (ids(answer), rung(answer)) == (["i4", "i5"], (True, "popular_in_scenario", "failed"))
 
@@ -253,10 +255,16 @@ def test_that_events_are_acknowledged_while_the_engine_hangs_and_taken_in_later(
         engine.go.clear()
         assert (await service.record_events([Event("e1", "u1", "i1", 1.0)])).accepted == 1
         assert service.behind == 1
+        for _ in range(FAILURES):
+            await service.recommend(asked())
+        monkeypatch.setattr(services, "TAKE_IN_PATIENCE", 60.0)
+        begun = time.monotonic()
+        assert (await service.record_events([Event("e2", "u1", "i2", 1.0)])).accepted == 1
+        assert time.monotonic() - begun < 5  # an engine that rests is not waited for
         engine.go.set()
         while service.behind:
             await asyncio.sleep(0.01)
-        assert engine.seen["u1"] == ["i1"]
+        assert engine.seen["u1"] == ["i1", "i2"]
 
     run(test)
 

@@ -82,11 +82,12 @@ def test_that_a_second_signal_does_not_wait_for_the_first(running: Running) -> N
     assert time.monotonic() - begun < 0.65
 
 
-def test_that_a_hung_engine_does_not_keep_the_process_from_ending(running: Running) -> None:
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_that_a_hung_engine_does_not_keep_the_process_from_ending(running: Running, told: signal.Signals) -> None:
     answer = running.post("/v1/recommendations", {"user_id": "hang"})
     assert (answer.status_code, answer.json()["reason"]) == (200, "late")
     begun = time.monotonic()
-    running.process.send_signal(signal.SIGTERM)
+    running.process.send_signal(told)
     _, err = running.process.communicate(timeout=10)
     assert time.monotonic() - begun < 10
     assert "the engine hangs" in err
