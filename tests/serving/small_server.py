@@ -24,4 +24,5 @@ def tell(started: Started) -> None:
     print(json.dumps({"url": started.url, "key": started.key}), flush=True)
 
 
-run(sys.argv[1], SlowEngine(), port=0, limits=Limits(drain=float(sys.argv[2]), deadline=3.0), log_format="json", announce=tell)
+if __name__ == "__main__":
+    run(sys.argv[1], SlowEngine(), port=0, limits=Limits(drain=float(sys.argv[2]), deadline=3.0), log_format="json", announce=tell)
