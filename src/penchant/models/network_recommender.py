@@ -175,6 +175,18 @@ class NetworkRecommender(Recommender):
         return self.network.usual(self.known)
 
     @torch.inference_mode()
+    def vectors_of(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """The items as they are for nobody in particular."""
+        found: NDArray[np.float32] = self.network.usual(self.known.at(torch.from_numpy(np.asarray(rows, dtype=np.int64)))).float().numpy()
+        return found
+
+    def pasts(self, queries: Queries) -> list[NDArray[np.int64]]:
+        """As far back as histories go."""
+        start, length = queries.history(self.recipe.history.length)
+        rows = [queries.log.history_rows[begin : begin + count] for begin, count in zip(start, length, strict=True)]
+        return [queries.log.item[own].astype(np.int64) for own in rows]
+
+    @torch.inference_mode()
     def items_of(self, features: Mapping[str, NDArray[Any]]) -> Items:
         """Items given by their features `{name: [n, *]}` as the network reads them."""
         self._still()
