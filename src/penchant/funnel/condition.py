@@ -146,7 +146,9 @@ class _Reading:
     def _column(self, node: ast.AST, owner: Owner, name: str) -> _Term:
         kind = self.names.kind(owner, name)
         if kind is None:
-            self.asked.refuse(node, "filter_column", f"a column of {owner} that is known here", f"'{name}'", self.names.nearest(owner, name))
+            self.asked.refuse(
+                node, "filter_column", f"a column of {owner} that is known here", f"'{name}'", self.names.nearest(owner, name)
+            )
         if owner == "item":
             return _Term(kind, selectors.by_name(name).as_expr())  # pl.col would read "*" and "^…$" as patterns
         if self.told is None:
@@ -267,7 +269,9 @@ def _value(value: Any) -> _Term:
         return _Term(kind, _MISSING)
     if kind in ("numbers", "texts"):
         inner: Any = pl.Float64 if kind == "numbers" else pl.String
-        return _Term(kind, pl.lit(pl.Series([[float(each) if kind == "numbers" else each for each in value]], dtype=pl.List(inner))).first())
+        return _Term(
+            kind, pl.lit(pl.Series([[float(each) if kind == "numbers" else each for each in value]], dtype=pl.List(inner))).first()
+        )
     return _Term(kind, pl.lit(value))
 
 

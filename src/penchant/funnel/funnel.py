@@ -83,7 +83,9 @@ class Funnel(Generic[Asked]):
             found = [union(each) for each in each_request]
         else:
             told = zip(each_request, limits, wanted, strict=True)
-            found = [union(each) if limit is None else limited(each, replace(limit, ranked=max(limit.ranked, n))) for each, limit, n in told]
+            found = [
+                union(each) if limit is None else limited(each, replace(limit, ranked=max(limit.ranked, n))) for each, limit, n in told
+            ]
         if explained:
             found = [with_sources(one, each) for one, each in zip(found, each_request, strict=True)]
         if self.width is None and any(len(candidates) < n for candidates, n in zip(found, wanted, strict=True)):

@@ -1,7 +1,7 @@
 """The catalogue's columns as filters, rules and diversity read them: whole columns, as they are now."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,12 @@ class ItemTable:
 
     def __len__(self) -> int:
         return self._length
+
+    def copy(self) -> "ItemTable":
+        """The table as it was learnt of, free to be told more."""
+        fresh = ItemTable(self._frame, self._separators, None, self.names.context, self.kinds)
+        fresh._users, fresh.names = self._users, replace(fresh.names, user=self._users)
+        return fresh
 
     def check(self, asked: Filter, context: Mapping[str, Any] | None = None, profile: Mapping[str, Any] | None = None) -> None:
         """Refuse what cannot be asked of these columns; a request may tell more circumstances. Raises FilterError."""

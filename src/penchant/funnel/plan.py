@@ -103,7 +103,9 @@ class Plan:
 
     def pinned(self, facts: Facts) -> list[int]:
         """Rows of the items that have a place, whatever their score."""
-        return [facts.rows[pin.item] for pin in self.settings.pin if pin.item in facts.rows and _holds(pin.where, facts.rows[pin.item], facts)]
+        return [
+            facts.rows[pin.item] for pin in self.settings.pin if pin.item in facts.rows and _holds(pin.where, facts.rows[pin.item], facts)
+        ]
 
     def arrange(self, candidates: Candidates, n: int, facts: Facts) -> Listed:
         """The list of at most n items.
@@ -202,12 +204,23 @@ class Plans:
 
     Args:
         serving: The recipe's section.
+
+    Attributes:
+        filter: Whether any scenario has a filter.
+        arrange: Whether any scenario has another order than that of scores.
     """
 
     def __init__(self, serving: ServingSettings) -> None:
         self._serving = serving
         self._everywhere = plan_of(serving.funnel(None))
         self._own = {name: plan_of(serving.funnel(name)) for name in serving.scenarios}
+        self.filter = any(plan.filters for plan in (self._everywhere, *self._own.values()))
+        self.arrange = any(plan.arranges for plan in (self._everywhere, *self._own.values()))
+
+    @property
+    def simple(self) -> bool:
+        """Whether the recipe asks for nothing but the order of scores, in every scenario."""
+        return not (self.filter or self.arrange)
 
     def of(self, scenario: str | None, filter: str | None = None, diversity: float | Mapping[str, Any] | None = None) -> Plan:
         """The funnel of a scenario, with what a request asks for; raises as `plan_of`."""

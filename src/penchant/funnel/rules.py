@@ -128,9 +128,7 @@ class _Arranging:
     def _wishes(self, place: int) -> list[tuple[str, Mask]]:
         """What a candidate for the place should be, the most important first; masks over `order`."""
         wishes = [
-            (rule.name, ~rule.members[self.order])
-            for rule in self.at_most
-            if place < rule.first and self.counts[id(rule)] >= rule.most
+            (rule.name, ~rule.members[self.order]) for rule in self.at_most if place < rule.first and self.counts[id(rule)] >= rule.most
         ]
         pending = [(rule, need) for rule in self.at_least if place < rule.first and (need := self._need(rule)) > 0]
         for end in sorted({min(rule.first, self.k) for rule, _ in pending}):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from penchant.funnel.candidates import Candidates
+from penchant.schema.sections.funnel import FunnelSettings
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,11 @@ class Limit:
 
     ranked: int
     shares: Sequence[float]
+
+
+def limit_of(settings: FunnelSettings, sources: Sequence[str]) -> Limit | None:
+    """The limit that a recipe tells for these sources; None where it tells none."""
+    return None if settings.ranked is None else Limit(settings.ranked, [settings.shares.get(name, 0.0) for name in sources])
 
 
 def union(parts: Sequence[Candidates]) -> Candidates:

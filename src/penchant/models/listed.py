@@ -38,6 +38,8 @@ class Asking:
 def listed(model: "Recommender", queries: Queries, k: int, asking: Asking) -> tuple[Rows, Floats, list[list[str]]]:
     """The lists, `[queries, k]`, -1 where fewer are left; their scores; and for each place, list after list, what moved its item."""
     plans, settings = Plans(model.recipe_.serving), model.recipe_.scenario
+    if plans.simple and asking.filter is None and asking.diversity is None:
+        return *model.top(queries, k, exclude_seen=asking.exclude_seen), [[]] * (len(queries) * k)
     moments = queries.moment.select([name for name in queries.moment.columns if name != "user_id"]).to_dicts()
     names = [settings.name(moment) for moment in moments]
     rows, scores = np.full((len(queries), k), -1, dtype=np.int64), np.full((len(queries), k), -np.inf, dtype=np.float32)
@@ -106,4 +108,3 @@ def _told(model: "Recommender", queries: Queries, place: int, moments: list[dict
 
 def _reads_past(plan: Plan) -> bool:
     return plan.diversity is not None and plan.diversity.method == "calibrated"
-

@@ -79,7 +79,9 @@ class QuotaRule(Settings):
         if self.at_least is None and self.at_most is None:
             raise ContradictionError("given at_least or at_most", "neither", "For example: at_most = 2")
         if self.by is not None and self.at_least is not None:
-            raise ContradictionError("without at_least when it is `by` a column", "at_least", "Name the kind: where = \"genre == 'Drama'\".")
+            raise ContradictionError(
+                "without at_least when it is `by` a column", "at_least", "Name the kind: where = \"genre == 'Drama'\"."
+            )
         return self
 
 
