@@ -165,10 +165,10 @@ class ItemTable:
 
     def _names_with(self, context: Mapping[str, Any], profile: Mapping[str, Any]) -> Names:
         more = context.keys() - self.names.context
-        told = {name: "any" for name in profile.keys() - self._users.keys()}
+        told: dict[str, Kind] = dict.fromkeys(profile.keys() - self._users.keys(), "any")
         if not more and not told:
             return self.names
-        return Names(self.names.item, {**self._users, **told}, self.names.context | more)  # type: ignore[arg-type]  # "any" is a kind
+        return Names(self.names.item, {**self._users, **told}, self.names.context | more)
 
     def _whole(self, name: str) -> pl.Series:
         """A column as it was learnt of."""

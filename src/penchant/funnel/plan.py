@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,11 @@ class Plan:
         settings = self.settings
         return bool(self.diversity or settings.pin or settings.boost or settings.quota)
 
+    @property
+    def reads_past(self) -> bool:
+        """Whether the user's past has a say in the order."""
+        return self.diversity is not None and self.diversity.method == "calibrated"
+
     def pool(self, n: int) -> int:
         """How many of the best items a list of n is chosen from."""
         choosing = POOL if self.settings.boost or self.settings.quota else 0
@@ -129,7 +135,8 @@ class Plan:
     def _boosted(self, candidates: Candidates, facts: Facts, moved: dict[int, list[str]]) -> Candidates:
         if not self.settings.boost or not len(candidates):
             return candidates
-        scores, names = candidates.scores, [[] for _ in range(len(candidates))]  # type: list[list[str]]
+        scores = candidates.scores
+        names: list[list[str]] = [[] for _ in range(len(candidates))]
         for place, boost in enumerate(self.settings.boost):
             members = facts.table.passes(read_filter(boost.where), candidates.items, facts.told)
             scores = boosted(scores, boost.factor, members)
@@ -232,15 +239,19 @@ class Plans:
         for name, plan in {"": self._everywhere, **self._own}.items():
             where = f"recipe, serving.scenarios.{name}" if name else "recipe, serving"
             settings = plan.settings
-            conditions = {f"{kind}.{place}.where": each.where for kind in ("pin", "boost", "quota")
-                          for place, each in enumerate(getattr(settings, kind)) if each.where is not None}  # fmt: skip
-            for key, text in (({"filter": settings.filter} if settings.filter else {}) | conditions).items():
-                _told_of_recipe(f"{where}.{key}", lambda text=text: table.check(read_filter(text)))
+            conditions = {"filter": settings.filter} | {
+                f"{kind}.{place}.where": each.where
+                for kind in ("pin", "boost", "quota")
+                for place, each in enumerate(getattr(settings, kind))
+            }
+            for key, text in conditions.items():
+                if text is not None:
+                    _told_of_recipe(f"{where}.{key}", partial(_checked, text, table))
             for place, quota in enumerate(settings.quota):
                 if quota.by is not None:
-                    _told_of_recipe(f"{where}.quota.{place}.by", lambda by=quota.by: _known(by, table))
+                    _told_of_recipe(f"{where}.quota.{place}.by", partial(_known, quota.by, table))
             if plan.diversity is not None:
-                _told_of_recipe(f"{where}.diversity", lambda told=plan.diversity: kinds_by(told, table, has_vectors))
+                _told_of_recipe(f"{where}.diversity", partial(kinds_by, plan.diversity, table, has_vectors))
 
 
 def kinds_by(diversity: DiversitySettings, table: ItemTable, has_vectors: bool) -> str | None:
@@ -253,6 +264,10 @@ def kinds_by(diversity: DiversitySettings, table: ItemTable, has_vectors: bool) 
         do = "Name one: by = 'genre'."
         raise UnsupportedError("diversity", must="by an item column of kinds", came="no such feature, and none named", do=do)
     return table.kinds
+
+
+def _checked(text: str, table: ItemTable) -> None:
+    table.check(read_filter(text))
 
 
 def _known(by: str, table: ItemTable) -> str:
@@ -281,7 +296,9 @@ def _diversity(own: DiversitySettings | None, asked: float | Mapping[str, Any] |
 def _diversified(diversity: DiversitySettings, pool: Candidates, places: int, facts: Facts) -> Rows:
     """Candidates of the pool by place."""
     relevance = _from_0_to_1(pool.scores)
-    vectors = None if diversity.by is not None or diversity.method == "calibrated" else facts.vectors(pool.items)
+    vectors: NDArray[Any] | None = None
+    if diversity.by is None and diversity.method != "calibrated":
+        vectors = facts.vectors(pool.items)
     if vectors is None:
         by = kinds_by(diversity, facts.table, False)
         assert by is not None

@@ -61,8 +61,8 @@ def arrange(
     """The first k candidates in an order, as far as rules let them.
 
     For every place the first candidate left is taken with which all rules can still be kept. "At least" looks ahead: once no more
-    places are left than are needed, only what is needed is taken. That takes each item to serve one quota, so that quotas that overlap may be
-    served earlier than they must.
+    places are left than are needed, only what is needed is taken. That takes each item to serve one quota, so that quotas that
+    overlap may be served earlier than they must.
 
     Args:
         order: Candidates, the best first `[n]`, each once.
@@ -92,7 +92,8 @@ class _Arranging:
         self.places = np.zeros(k, dtype=np.int64)
         self.moved: dict[int, list[str]] = {}
         self.pinned = sorted(pins)
-        self.counts = {id(rule): self._pinned_in(rule) for rule in (*at_most, *at_least)}
+        self.rules: list[AtMost | AtLeast] = [*at_most, *at_least]
+        self.counts = {id(rule): self._pinned_in(rule) for rule in self.rules}
 
     def fill(self, place: int) -> None:
         """Take a candidate for the place."""
@@ -114,7 +115,7 @@ class _Arranging:
         for name in deciding:
             self._note(int(self.order[first]), name)
             self._note(int(candidate), name)
-        for rule in (*self.at_most, *self.at_least):
+        for rule in self.rules:
             if place < rule.first and rule.members[candidate]:
                 self.counts[id(rule)] += 1
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from penchant.funnel.candidates import Candidates
 from penchant.funnel.condition import Told, plain
-from penchant.funnel.plan import Facts, Plan, Plans
+from penchant.funnel.plan import Facts, Listed, Plan, Plans
 from penchant.models.queries import Queries
 
 if TYPE_CHECKING:
@@ -40,49 +40,64 @@ def listed(model: "Recommender", queries: Queries, k: int, asking: Asking) -> tu
     plans, settings = Plans(model.recipe_.serving), model.recipe_.scenario
     if plans.simple and asking.filter is None and asking.diversity is None:
         return *model.top(queries, k, exclude_seen=asking.exclude_seen), [[]] * (len(queries) * k)
-    moments = queries.moment.select([name for name in queries.moment.columns if name != "user_id"]).to_dicts()
+    moments = _moments(queries)
     names = [settings.name(moment) for moment in moments]
-    rows, scores = np.full((len(queries), k), -1, dtype=np.int64), np.full((len(queries), k), -np.inf, dtype=np.float32)
-    rules: list[list[str]] = [[] for _ in range(len(queries) * k)]
+    lists = _Lists(len(queries), k)
     for name in dict.fromkeys(names):
         plan, own = plans.of(name, asking.filter, asking.diversity), np.array([place for place, each in enumerate(names) if each == name])
-        if plan is not plans.of(name):
+        if asking.filter is not None or asking.diversity is not None:
             plan.check(model.item_table, model.has_vectors)
-        _fill(model, queries, own, k, asking, plan, moments, (rows, scores, rules))
-    return rows, scores, rules
+        _fill(model, queries, own, asking.exclude_seen, plan, moments, lists)
+    return lists.rows, lists.scores, lists.rules
+
+
+def through(model: "Recommender", queries: Queries, plan: Plan, k: int, exclude_seen: bool) -> tuple[Rows, Floats, list[list[str]]]:
+    """The lists of queries that all go by one plan, as `listed` gives them."""
+    lists = _Lists(len(queries), k)
+    _fill(model, queries, np.arange(len(queries)), exclude_seen, plan, _moments(queries), lists)
+    return lists.rows, lists.scores, lists.rules
+
+
+class _Lists:
+    """Lists of k places, to be filled."""
+
+    def __init__(self, queries: int, k: int) -> None:
+        self.k = k
+        self.rows, self.scores = np.full((queries, k), -1, dtype=np.int64), np.full((queries, k), -np.inf, dtype=np.float32)
+        self.rules: list[list[str]] = [[] for _ in range(queries * k)]
+
+    def put(self, place: int, one: Listed) -> None:
+        """The list of one query."""
+        size = len(one.candidates)
+        self.rows[place, :size], self.scores[place, :size] = one.candidates.items, one.candidates.scores
+        self.rules[place * self.k : place * self.k + size] = one.rules
+
+
+def _moments(queries: Queries) -> list[dict[str, Any]]:
+    """The circumstances of each query."""
+    return queries.moment.select([name for name in queries.moment.columns if name != "user_id"]).to_dicts()
 
 
 def _fill(
-    model: "Recommender",
-    queries: Queries,
-    own: Rows,
-    k: int,
-    asking: Asking,
-    plan: Plan,
-    moments: list[dict[str, Any]],
-    lists: tuple[Rows, Floats, list[list[str]]],
+    model: "Recommender", queries: Queries, own: Rows, exclude_seen: bool, plan: Plan, moments: list[dict[str, Any]], lists: _Lists
 ) -> None:
     """The lists of the queries `own`, which share a plan, in place; those with the same items to choose from are asked together."""
-    rows, scores, rules = lists
     groups: dict[bytes, tuple[NDArray[np.bool_] | None, list[int]]] = {}
     told = {place: _told(model, queries, place, moments) for place in own.tolist()} if plan.filters or plan.arranges else {}
     for place in own.tolist():
         mask = plan.passes(model.item_table, told[place]) if plan.filters else None
         groups.setdefault(b"" if mask is None else np.packbits(mask).tobytes(), (mask, []))[1].append(place)
-    pasts = dict(zip(own.tolist(), model.pasts(queries.take(own)), strict=True)) if _reads_past(plan) else {}
+    pasts = dict(zip(own.tolist(), model.pasts(queries.take(own)), strict=True)) if plan.reads_past else {}
     for mask, places in groups.values():
-        asked = queries.take(np.array(places))
-        found, values = model.top(asked, plan.pool(k), exclude_seen=asking.exclude_seen, ranked=mask)
+        found, values = model.top(queries.take(np.array(places)), plan.pool(lists.k), exclude_seen=exclude_seen, ranked=mask)
         if not plan.arranges:
-            rows[places], scores[places] = found, values
+            lists.rows[places], lists.scores[places] = found, values
             continue
         for place, its, value in zip(places, found, values, strict=True):
             facts = Facts(model.item_table, model.item_rows, told[place], model.vectors_of, pasts.get(place, its[:0]))
             candidates = Candidates(its[its >= 0], value[its >= 0])
-            candidates = _with_pinned(model, queries.take(np.array([place])), candidates, facts, plan, mask, asking.exclude_seen)
-            one = plan.arrange(candidates, k, facts)
-            rows[place, : len(one.candidates)], scores[place, : len(one.candidates)] = one.candidates.items, one.candidates.scores
-            rules[place * k : place * k + len(one.rules)] = one.rules
+            candidates = _with_pinned(model, queries.take(np.array([place])), candidates, facts, plan, mask, exclude_seen)
+            lists.put(place, plan.arrange(candidates, lists.k, facts))
 
 
 def _with_pinned(
@@ -104,7 +119,3 @@ def _told(model: "Recommender", queries: Queries, place: int, moments: list[dict
     row = int(queries.user[place])
     user = model.log_.users.row(row, named=True) if row >= 0 else {"user_id": None}
     return Told({name: plain(value) for name, value in user.items()}, moments[place])
-
-
-def _reads_past(plan: Plan) -> bool:
-    return plan.diversity is not None and plan.diversity.method == "calibrated"

@@ -232,8 +232,8 @@ class Recommender(ABC):
             explain: Whether the table says what moved each item.
 
         Returns:
-            `user_id, rank, item_id, score`, the first first; with `explain` also `rules`, names of what moved the item. Where something did,
-            scores need not fall from rank to rank.
+            `user_id, rank, item_id, score`, the first first; with `explain` also `rules`, names of what moved the item. Where something
+            did, scores need not fall from rank to rank.
 
         Raises:
             TargetError: when k is out of range, a column names no scenario, or a user is unknown and `unknown = "raise"`.

@@ -8,8 +8,8 @@ One text is read once and then asked of whole columns of items at once. Grammar:
 - `x in ('a', 'b')`, `'Drama' in item.genres`, `item.genres in ('Drama', 'War')` (some in common), and `not in`;
 - `missing(x)`, and `time(x)`: seconds since 1970 of a date told as text, `time(item.until) > context.timestamp`.
 
-A comparison with a missing value is missing; an item passes where the whole is true, not where it is missing. Dates and times kept as such are
-seconds since 1970. The moment, `context.timestamp`, is always known.
+A comparison with a missing value is missing; an item passes where the whole is true, not where it is missing. Dates and times kept as
+such are seconds since 1970. The moment, `context.timestamp`, is always known.
 """
 
 import ast
@@ -122,7 +122,11 @@ class Filter:
                 self.refuse(node, "filter_column", "a column of item, user or context", "one of another owner", did_you_mean(name, OWNERS))
             case ast.Call(func=ast.Name(id=name)):
                 self.refuse(node, "filter_syntax", "a function there is, of one value", "another", did_you_mean(name, FUNCTIONS))
-        self.refuse(node, "filter_syntax", "made of columns, values, comparisons, in, and, or, not", f"a {type(node).__name__}", _EXAMPLE)
+            case _:
+                pass
+        return self.refuse(
+            node, "filter_syntax", "made of columns, values, comparisons, in, and, or, not", f"a {type(node).__name__}", _EXAMPLE
+        )
 
     def _values(self, right: ast.expr) -> Iterable[ast.AST]:
         """What stands after `in`: a column of lists, or some values."""
@@ -151,9 +155,9 @@ def column_of(node: ast.AST) -> tuple[Owner, str] | None:
         case ast.Name(id=name) if name not in CONSTANTS and name not in OWNERS:
             return "item", name
         case ast.Attribute(value=ast.Name(id="item" | "user" | "context" as owner), attr=name):
-            return owner, name  # type: ignore[return-value]  # the pattern says which
+            return owner, name
         case ast.Subscript(value=ast.Name(id="item" | "user" | "context" as owner), slice=ast.Constant(value=str(name))):
-            return owner, name  # type: ignore[return-value]
+            return owner, name
     return None
 
 

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticCustomError
 
 from penchant.schema.event import Event
-from penchant.serving.protocol import RankRequest, RecommendationRequest
 from penchant.schema.sections.funnel import DiversityMethod
+from penchant.serving.protocol import RankRequest, RecommendationRequest
 from penchant.serving.values import Context, Count, FilterText, Flag, Identifier, Number, Record, ScenarioName, Strength, Timestamp
 
 MOST_EVENTS = 1000

@@ -1,8 +1,8 @@
 """The likeliest list of a determinantal point process, greedily: Chen, Zhang and Zhou, Fast greedy MAP inference (NeurIPS 2018).
 
-The determinant of a set's likenesses is the squared volume that its vectors span, large where they are unlike. Of each candidate its part that
-the list does not span yet is kept by a Cholesky row more for every place, so that k of n candidates cost k² · n multiplications, none of them a
-determinant.
+The determinant of a set's likenesses is the squared volume that its vectors span, large where they are unlike. Of each candidate its
+part that the list does not span yet is kept by a Cholesky row more for every place, so that k of n candidates cost k² · n
+multiplications, none of them a determinant.
 """
 
 import numpy as np
