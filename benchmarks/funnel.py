@@ -6,8 +6,8 @@ EASE and implicit ALS on MovieLens, the last 10 % of each user as test, all film
 strengths, by genres (EASE has no vectors) or by the model's vectors (ALS). Intervals draw users; differences are from the order of scores,
 paired. Then filters over 100,000 items and the three methods over 100 candidates of 64 numbers, milliseconds, the best of several turns.
 
-`--quick`: two strengths, few turns. `--figure`: where NDCG against diversity and coverage is drawn, as SVG. The last line is one JSON object
-with --json.
+`--quick`: two strengths, few turns. `--figure`: where NDCG against diversity and coverage is drawn, as SVG. The last line is one JSON
+object with --json.
 """
 
 import argparse
@@ -74,7 +74,8 @@ def row_of(name: str, point: Point) -> Row:
     row: Row = {"model": name, "method": way.method if way else "score", "strength": way.strength if way else 0.0}
     row |= {key: {"value": point.metrics[key].value, "low": point.metrics[key].low, "high": point.metrics[key].high} for key in TOLD}
     if point.difference is not None:
-        row["difference"] = {"value": point.difference.metric.value, "low": point.difference.metric.low, "high": point.difference.metric.high}
+        gap = point.difference.metric
+        row["difference"] = {"value": gap.value, "low": gap.low, "high": gap.high}
     return row
 
 
@@ -174,7 +175,7 @@ def main() -> int:
                 {
                     "benchmark": "funnel",
                     "split": asked.split,
-                    "queries": int(len(np.unique(test.log.user[test.positives]))),
+                    "queries": len(np.unique(test.log.user[test.positives])),
                     "ways": rows,
                     "costs": spending,
                 }

@@ -17,7 +17,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from math import isfinite
 from typing import Any, Literal, NoReturn
 
 from penchant.schema.errors import FilterError, did_you_mean
@@ -76,7 +75,7 @@ class Filter:
         except (ValueError, RecursionError, MemoryError):
             place = 1
         except SyntaxError as error:
-            place = max(error.offset or 1, 1)
+            place = error.offset or len(line) + 1  # without one where the text ends too early
         place = min(place, len(line) + 1) + indent
         raise FilterError(place, "filter_syntax", must="a condition that can be read", came="text that cannot", do=_EXAMPLE)
 
@@ -186,7 +185,7 @@ def value_of(node: ast.AST) -> Any:
 
 
 def _is_plain(value: Any) -> bool:
-    return value is None or isinstance(value, str) or (isinstance(value, int | float) and isfinite(value) and abs(value) < 2**63)
+    return value is None or isinstance(value, str) or (isinstance(value, int | float) and abs(value) < 2**63)
 
 
 def _one_line(text: str) -> tuple[str, int]:
