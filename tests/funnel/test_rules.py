@@ -11,11 +11,11 @@ KINDS = np.array([0, 0, 0, 1, 0, 1, 2, 1, 0, 2])
 
 
 def most(kind: int, first: int, count: int) -> AtMost:
-    return AtMost(f"most {kind}", KINDS == kind, first, count)
+    return AtMost(f"most {kind}", (kind == KINDS), first, count)
 
 
 def least(kind: int, first: int, count: int) -> AtLeast:
-    return AtLeast(f"least {kind}", KINDS == kind, first, count)
+    return AtLeast(f"least {kind}", (kind == KINDS), first, count)
 
 
 def test_that_without_rules_nothing_moves() -> None:

@@ -3,7 +3,6 @@
 import numpy as np
 import polars as pl
 import pytest
-from tests import small_data
 
 from penchant.data.dataset import Dataset
 from penchant.evaluation.intervals import Bootstrap
@@ -13,6 +12,7 @@ from penchant.schema.sections.funnel import DiversitySettings
 from penchant.schema.sections.part import Part
 from penchant.studies.funnel import charts, variety
 from penchant.studies.lists import measure_lists
+from tests import small_data
 
 BOOTSTRAP = Bootstrap(draws=100)
 WAYS = [DiversitySettings(method=method, strength=strength, by="genre") for method in ("mmr", "calibrated") for strength in (0.3, 0.9)]
@@ -20,7 +20,7 @@ WAYS = [DiversitySettings(method=method, strength=strength, by="genre") for meth
 
 @pytest.fixture(scope="module")
 def fitted() -> tuple[Recommender, Dataset, Dataset]:
-    data = small_data.film_dataset()
+    data = small_data.film_dataset(small_data.FILM_RECIPE.replace('where = "rating >= 2"\n', ""))
     train, _, test = data.split_last(valid=0.1, test=0.2)
     return classic(Part.model_validate({"kind": "als", "factors": 4, "seed": 0})).fit(train), train, test
 
