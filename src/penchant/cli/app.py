@@ -194,7 +194,7 @@ def recommend(
     debug: Debug = False,
 ) -> None:
     """Recommend to some users, or to all into a file."""
-    options = {"k": k, "out": out, "scenario": scenario, "context": context or [], "include_seen": include_seen}
+    options: dict[str, Any] = {"k": k, "out": out, "scenario": scenario, "context": context or [], "include_seen": include_seen}
     options |= {"filter": filter, "diversity": diversity}
     _run("recommend", debug, json, recipe=recipe, users=users, home=home, bundle=bundle, **options)
 

@@ -116,7 +116,7 @@ class _Arranging:
             self._note(int(self.order[first]), name)
             self._note(int(candidate), name)
         for rule in self.rules:
-            if place < rule.first and rule.members[candidate]:
+            if rule.members[candidate]:  # beyond its first places nobody asks
                 self.counts[id(rule)] += 1
 
     def done(self) -> Arranged:
