@@ -188,6 +188,14 @@ def test_that_only_so_many_answers_are_kept_and_a_mask_of_one_row_is_that_of_all
     assert live.passes(asked, rows, TOLD).tolist() == live.mask(asked, TOLD)[rows].tolist() == [True, False, True]
 
 
+def test_that_what_reads_the_moment_or_the_user_is_asked_anew() -> None:
+    live = table()
+    for device, age in (("phone", 7), ("desk", 7), ("phone", 3)):
+        told = Told({"age": age}, {"device": device})
+        assert passing("context.device == 'phone' and price < 10", told, live) == ("ad" if device == "phone" else "")
+        assert passing("price < user.age", told, live) == ("ad" if age == 7 else "a")
+
+
 def test_that_a_copy_forgets_what_was_told() -> None:
     live = table()
     live.tell(0, {"item_id": "a", "stock": 1})

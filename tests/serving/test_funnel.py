@@ -167,6 +167,18 @@ def test_that_what_was_seen_or_filtered_out_is_not_pinned(tmp_path: Path) -> Non
     answer = ask(BundleEngine(with_serving(own, lines, tmp_path), "7"), "u0", n=5)
     assert not {seen, "b9"} & set(ids(answer))
     assert list(answer.dropped_rules) == ["pin 1", "pin 2"]
+    offline = with_serving(own, lines, tmp_path / "offline").recommend(["u0"], 5, context=WHEN, scenario="home")
+    assert offline["item_id"].to_list() == ids(answer)
+
+
+def test_that_a_scenario_has_otherwise_only_what_it_names() -> None:
+    serving = Recipe.parse(small_data.FILM_RECIPE + RULES).serving
+    everywhere, search = serving.funnel(None), serving.funnel("search")
+    assert (search.filter, search.pin) == ("genre == 'beta'", ())
+    assert [quota.by for quota in search.quota] == ["year"]
+    assert (search.boost, search.diversity) == (everywhere.boost, everywhere.diversity)
+    assert everywhere.boost
+    assert serving.funnel("home") == everywhere
 
 
 def test_that_a_boost_lifts_and_a_quota_by_kind_spreads(tmp_path: Path) -> None:
