@@ -1,6 +1,8 @@
 """What a bundle's engine leaves for when it cannot answer, and the best list so far."""
 
+import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -11,7 +13,11 @@ from penchant.models.network_recommender import NetworkRecommender
 from penchant.schema.event import Event
 from penchant.serving.draft import Draft
 from penchant.serving.engine import BundleEngine
-from penchant.serving.protocol import RecommendationAnswer, RecommendationRequest
+from penchant.serving.protocol import RankRequest, RecommendationAnswer, RecommendationRequest
+from penchant.serving.service import Service
+from penchant.storage.events import SQLiteEventLog
+from penchant.storage.sqlite import Database
+from penchant.storage.state import SQLiteRecordStore
 
 CONTEXT = {"timestamp": small_data.FILM_NOW, "daypart": "day"}
 
@@ -60,6 +66,53 @@ def test_that_the_recipes_list_is_the_static_one_without_what_is_not_in_the_cata
     recommender.recipe_ = recommender.recipe_.model_copy(update={"serving": serving})
     standby = BundleEngine(recommender, "1").standby()
     assert (standby.listed, standby.seen) == (["a2", "a1"], None)
+
+
+def service_of(recommender: NetworkRecommender, folder: Path) -> Service:
+    database = Database(folder / "penchant.db")
+    return Service(BundleEngine(recommender, "1"), SQLiteEventLog(database), SQLiteRecordStore(database))
+
+
+def test_that_filters_hold_on_every_rung_also_of_items_put_since(
+    recommender: NetworkRecommender, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving = recommender.recipe.serving.model_copy(update={"filter": "genre == 'beta' or genre == 'alpha'"})
+    recommender.recipe_ = recommender.recipe_.model_copy(update={"serving": serving})
+    service = service_of(recommender, tmp_path)
+
+    async def ask() -> None:
+        await service.start()
+        await service.recommend(RecommendationRequest(user_id="u0", n=30, context=CONTEXT, scenario="home"))
+        monkeypatch.setattr(recommender, "judge", lambda *_: 1 / 0)
+        monkeypatch.setattr(recommender, "retrieve", lambda *_: 1 / 0)
+        records = {"new": {"title": "New", "genre": "beta"}, "other": {"title": "Other", "genre": "gamma"}, "b1": {"genre": "gamma"}}
+        await service.put_items(records)
+        await service.record_events([Event(f"{item}{n}", f"v{n}", item, 1.0, "rating") for item in records for n in range(30)])
+        for user in ("u0", "nobody"):
+            asked = RecommendationRequest(
+                user_id=user, n=40, context=CONTEXT, scenario="home", filter="genre == 'beta'", exclude_seen=False
+            )
+            answer = await service.recommend(asked)
+            assert answer.reason == "failed"
+            found = {item.item_id for item in answer.items}
+            assert found == {"new", *(item for item in small_data.films()["item_id"] if item.startswith("b"))} - {"b1"}
+            everything = await service.recommend(replace(asked, filter=None))
+            assert not {"other", "b1"} & {item.item_id for item in everything.items}
+        given = RankRequest(user_id="u0", items=("a1", "new", "b1", "b2"), filter="genre == 'beta'")
+        assert {item.item_id for item in (await service.rank(given)).items} == {"new", "b2"}
+        assert len((await service.rank(replace(given, filter=None))).items) == 4
+
+    asyncio.run(ask())
+    service.close()
+
+
+def test_that_nothing_passes_a_filter_that_cannot_be_asked(recommender: NetworkRecommender, monkeypatch: pytest.MonkeyPatch) -> None:
+    standby = BundleEngine(recommender, "1").standby()
+    monkeypatch.setattr("penchant.funnel.item_table.ItemTable.mask", lambda *_: 1 / 0)
+    passes = standby.passes(RecommendationRequest(filter="genre == 'beta'"))
+    assert passes is not None
+    assert not passes("b1")
+    assert standby.passes(RecommendationRequest()) is None
 
 
 def asked(until: float) -> RecommendationRequest:

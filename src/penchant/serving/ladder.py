@@ -15,7 +15,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from penchant.schema.event import Event
 from penchant.serving.draft import Draft
@@ -57,6 +57,10 @@ class Ladder:
         who = _who(request)
         if who is not None and answer.items:
             self._lists.put((who, self._standby.scenario(request)), tuple(item.item_id for item in answer.items[:LONGEST]))
+
+    def put(self, items: Mapping[str, Mapping[str, Any]]) -> None:
+        """Takes in items that are stored: filters hold of them as they are now."""
+        self._standby.tell(items)
 
     def saw(self, events: Iterable[Event]) -> None:
         """Takes in events that are stored, whether or not the engine has taken them in."""
@@ -105,10 +109,11 @@ class Ladder:
         return [*items, *(ScoredItem(one.item_id, one.title, least - 1 + one.score) for one in more)]
 
     def _fill(self, request: RecommendationRequest, wanted: int, excluded: Collection[str]) -> tuple[list[ScoredItem], str]:
+        passes = self._standby.passes(request)
         found: dict[str, None] = {}
         fallback = "static"
         for name, items in self._rungs(request):
-            fresh = (item for item in items if item not in excluded and item not in found)
+            fresh = (item for item in items if item not in excluded and item not in found and (passes is None or passes(item)))
             taken = dict.fromkeys(islice(fresh, wanted - len(found)))
             if taken and not found:
                 fallback = name
@@ -131,7 +136,8 @@ class Ladder:
         """The given items, the most popular first, else as they were given."""
         scenario = self._standby.scenario(request)
         counts = [self._popular[name] for name in dict.fromkeys((scenario, None)) if name in self._popular]
-        known = [item for item in request.items if self._standby.holds(item)]
+        passes = self._standby.passes(request)
+        known = [item for item in request.items if self._standby.holds(item) and (passes is None or passes(item))]
         known.sort(key=lambda item: [-each.of(item) for each in counts])
         fallback = "popular_in_scenario" if len(counts) > 1 else "popular"
         items = [self._item(item, place) for place, item in enumerate(known[: request.n])]

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from penchant.schema.errors import PenchantError, StorageError, TargetError, UnsupportedError
+from penchant.schema.errors import FilterError, PenchantError, StorageError, TargetError, UnsupportedError
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 _TRY_AGAIN = {"overloaded": "Too many requests wait; try again.", "late": "The answer did not come in time; try again."}
@@ -84,6 +84,9 @@ def from_known(error: PenchantError) -> ProblemError:
         return ProblemError(503, error.code, _TRY_AGAIN[error.code], headers={"Retry-After": "1"})
     if isinstance(error, UnsupportedError):
         return ProblemError(422, error.code, str(error))
+    if isinstance(error, FilterError):
+        message = f"character {error.place}: must be {error.must}. {error.do}"
+        return ProblemError(422, "filter", f"filter, {message}", [{"path": "filter", "code": error.code, "message": message}])
     if isinstance(error, TargetError):
         return ProblemError(404, "unknown_target", "There is no such user, item or scenario.")
     return ProblemError(500, "internal", "The server failed on its side.")

@@ -30,6 +30,8 @@ class RecommendationRequest:
         n: Most items wanted, 1 to 1000.
         exclude_seen: Leave out items of the user's history.
         explain: Give each item's reasons.
+        filter: Only items that pass come, beside the recipe's own filter; well-formed.
+        diversity: A strength from 0 to 1, or some keys of `DiversitySettings`; None = as the recipe says.
         profile: Columns of a user who is not known yet; they go before the stored ones.
         given: What another process made of words and pictures in `profile` and `context`, by "user" and "context", one row each.
         draft: Where the engine leaves the best list so far; None = it will be waited for.
@@ -43,6 +45,8 @@ class RecommendationRequest:
     n: int = 10
     exclude_seen: bool = True
     explain: bool = False
+    filter: str | None = None
+    diversity: float | Mapping[str, Any] | None = None
     profile: dict[str, Any] | None = None
     given: Mapping[str, Given] = field(default_factory=dict)
     draft: "Draft[RecommendationAnswer] | None" = field(default=None, compare=False)
@@ -59,6 +63,10 @@ class RankRequest(RecommendationRequest):
     items: tuple[str, ...] = ()
 
 
+Reason = Mapping[str, Any]
+"""Why an item is where it is: its `kind` ("source": a source proposed it; "rule": a rule moved it) and the `name` of that."""
+
+
 @dataclass(frozen=True, slots=True)
 class ScoredItem:
     """One item of an answer.
@@ -69,7 +77,7 @@ class ScoredItem:
         score: What the list is ordered by, higher first.
         tasks: Each task's own prediction (a probability for binary tasks).
         propensity: The chance with which this item was shown at this place; 1 without exploration.
-        reasons: Sentences for people; empty unless asked for.
+        reasons: Why it is where it is; empty unless asked for.
     """
 
     item_id: str
@@ -77,7 +85,7 @@ class ScoredItem:
     score: float
     tasks: dict[str, float] = field(default_factory=dict)
     propensity: float = 1.0
-    reasons: list[str] = field(default_factory=list)
+    reasons: list[Reason] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,7 @@ class RecommendationAnswer:
         degraded: Whether a part that should have worked did not.
         fallback: Why the answer is less personal than it could be ("unknown_user"); None when it is not.
         reason: What did not work ("late", "failed"); None unless degraded.
+        dropped_rules: Names of pins and quotas that could not be kept.
     """
 
     items: list[ScoredItem]
@@ -97,6 +106,7 @@ class RecommendationAnswer:
     degraded: bool = False
     fallback: str | None = None
     reason: str | None = None
+    dropped_rules: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -309,6 +319,8 @@ class Standby:
         title: An item's title for people; None where it has none.
         scenario: The name of the scenario that a request is of.
         seen: Items that a user has had; None where items may come again.
+        passes: Says which items pass the filters that bear on a request; None where none does. One thread asks and tells.
+        tell: Takes in items by id, new or changed, for `passes`; by that same thread.
     """
 
     counts: Mapping[str | None, Mapping[str, int]] = field(default_factory=dict)
@@ -317,6 +329,8 @@ class Standby:
     title: Callable[[str], str | None] = lambda _: None
     scenario: Callable[[RecommendationRequest], str | None] = lambda _: None
     seen: Callable[[str], Collection[str]] | None = lambda _: ()
+    passes: Callable[[RecommendationRequest], Callable[[str], bool] | None] = lambda _: None
+    tell: Callable[[Mapping[str, Mapping[str, Any]]], None] = lambda _: None
 
 
 @runtime_checkable
@@ -325,4 +339,13 @@ class StandsBy(Protocol):
 
     def standby(self) -> Standby:
         """What is needed then, as of now."""
+        ...
+
+
+@runtime_checkable
+class ChecksRequests(Protocol):
+    """An engine that can tell before it answers that a request cannot be answered; it need not."""
+
+    def check(self, request: RecommendationRequest) -> None:
+        """Raises FilterError or UnsupportedError for what its columns and model cannot do. Any thread calls it, also while it answers."""
         ...

@@ -24,6 +24,7 @@ from penchant.serving.metrics import Gauge, Metrics
 from penchant.serving.noted import noted
 from penchant.serving.one_thread import OneThread
 from penchant.serving.protocol import (
+    ChecksRequests,
     Description,
     EncodesElsewhere,
     Engine,
@@ -167,6 +168,11 @@ class Service:
         if isinstance(self._engine, StandsBy):
             self._ladder.know(await self._ask(self._engine.standby))
 
+    def check(self, request: RecommendationRequest) -> None:
+        """See `ChecksRequests.check`."""
+        if isinstance(self._engine, ChecksRequests):
+            self._engine.check(request)
+
     async def recommend(self, request: RecommendationRequest) -> RecommendationAnswer:
         """See `Engine.recommend`. Answered in time, by the engine or from memory. Raises OverloadedError when too many wait."""
         return await self._answered(request, self._recommendations.ask)
@@ -206,6 +212,7 @@ class Service:
     async def put_items(self, records: Mapping[str, Record]) -> None:
         """Stores items durably and lets the engine know. Raises StorageError when nothing was stored."""
         await self._kept(asyncio.wrap_future(self._records.submit("item", records)))
+        self._ladder.put(records)
         await self._taken_in(self._put("item", records), len(records))
 
     async def put_users(self, records: Mapping[str, Record]) -> None:

@@ -1,7 +1,9 @@
 """What a bundle's engine leaves for answers that must do without it."""
 
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,8 +13,10 @@ from penchant.data.scenario import scenario_names
 from penchant.models.recommender import Recommender, usual_factors
 from penchant.schema.errors import TargetError
 from penchant.serving.memory import Memory
-from penchant.serving.protocol import RecommendationRequest, Standby
+from penchant.serving.protocol import RankRequest, RecommendationRequest, Standby
+from penchant.serving.requests import Requests
 
+logger = logging.getLogger(__name__)
 MOST = 2000
 """Items counted by scenario."""
 LISTED = 100
@@ -20,7 +24,12 @@ LISTED = 100
 
 
 def standby_of(
-    recommender: Recommender, ids: Sequence[str], rows: Mapping[str, int], titles: Sequence[str | None], memory: Memory
+    recommender: Recommender,
+    ids: Sequence[str],
+    rows: Mapping[str, int],
+    titles: Sequence[str | None],
+    memory: Memory,
+    filters: "Filters",
 ) -> Standby:
     """What is known now, and ways to ask what is known later.
 
@@ -30,6 +39,7 @@ def standby_of(
         rows: Rows by item.
         titles: Titles by row.
         memory: What users have had.
+        filters: Which items may come.
     """
     serving = recommender.recipe_.serving
 
@@ -49,7 +59,53 @@ def standby_of(
         title=title,
         scenario=_scenario_of(recommender),
         seen=seen if serving.exclude_seen else None,
+        passes=filters.passes,
+        tell=filters.tell,
     )
+
+
+class Filters:
+    """The filters of recipe and requests over a catalogue of its own, so that the engine's thread and whoever asks here share no columns.
+
+    Args:
+        funnel: The engine's.
+        rows: Items' rows as of now.
+        record: What is known of who asks.
+        moment: What is known of a request's moment.
+    """
+
+    def __init__(
+        self,
+        funnel: Requests,
+        rows: Mapping[str, int],
+        record: Callable[[RecommendationRequest], Mapping[str, Any]],
+        moment: Callable[[RecommendationRequest], Mapping[str, Any]],
+    ) -> None:
+        self._rows = dict(rows)
+        self._funnel = funnel.again(self._rows)
+        self._record, self._moment = record, moment
+
+    def passes(self, request: RecommendationRequest) -> Callable[[str], bool] | None:
+        """Says of an item whether it may come; nothing may where that cannot be told."""
+        ranks = isinstance(request, RankRequest)
+        if not (request.filter is not None if ranks else self._funnel.filters(request)):
+            return None
+        try:
+            record, moment = self._record(request), self._moment(request)
+            if isinstance(request, RankRequest):
+                given = np.array([self._rows[item] for item in request.items if item in self._rows], dtype=np.int64)
+                rows = {*self._funnel.passing(request, given, record, moment).tolist()}
+            else:
+                rows = {*np.flatnonzero(self._funnel.passes(request, record, moment)).tolist()}
+        except Exception as error:
+            logger.error("a filter could not be asked (%s); nothing passes", type(error).__name__)
+            rows = set()
+        return lambda item: self._rows.get(item) in rows
+
+    def tell(self, records: Mapping[str, Mapping[str, Any]]) -> None:
+        """Items, new or changed."""
+        for name, record in records.items():
+            self._funnel.table.tell(self._rows.setdefault(name, len(self._rows)), {**record, "item_id": name})
 
 
 def _scenario_of(recommender: Recommender) -> Callable[[RecommendationRequest], str | None]:

@@ -29,10 +29,13 @@ class Question:
     context: dict[str, Any]
     scenario: str | None
     exclude_seen: bool
+    filter: str | None = None
+    diversity: float | None = None
 
     def ask(self, model: Recommender, users: Sequence[str]) -> pl.DataFrame:
         """The model's `recommend`."""
-        return model.recommend(users, self.k, context=self.context, scenario=self.scenario, exclude_seen=self.exclude_seen)
+        asked: dict[str, Any] = {"filter": self.filter, "diversity": self.diversity}
+        return model.recommend(users, self.k, context=self.context, scenario=self.scenario, exclude_seen=self.exclude_seen, **asked)
 
 
 def run(
@@ -44,6 +47,8 @@ def run(
     scenario: str | None,
     context: list[str],
     include_seen: bool,
+    filter: str | None,
+    diversity: float | None,
     home: Path | None,
     bundle: str,
 ) -> None:
@@ -52,7 +57,7 @@ def run(
         raise DataError(f"--out '{out}'", must=f"a file ending in {', '.join(WRITERS)}", came=f"'{out.suffix}'", do="Choose one of these.")
     model, opened = read_bundle(HomeFolder.of(recipe, home), bundle)
     exclude_seen = model.recipe_.serving.exclude_seen and not include_seen
-    question = Question(k, _context(model, context), _scenario(model, scenario), exclude_seen)
+    question = Question(k, _context(model, context), _scenario(model, scenario), exclude_seen, filter, diversity)
     asked, unknown = _users(terminal, model, users)
     if out is None:
         frame = question.ask(model, asked)
