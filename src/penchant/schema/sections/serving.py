@@ -6,6 +6,7 @@ from pydantic import Field, field_validator
 
 from penchant.schema.rankers import RankerName
 from penchant.schema.sections.part import ExpressionText, Part
+from penchant.schema.sections.promotion import PromotionSettings
 from penchant.schema.settings import ContradictionError, Settings
 
 
@@ -41,6 +42,8 @@ class ServingSettings(Settings):
     ranker: RankerName = "torch"
     """What judges candidates: the network as it was trained, its ranking path as a graph (`onnx`: the same to 1e-4, `onnx_int8`: nearly),
     or the student of `[distillation]`."""
+    promotion: PromotionSettings = Field(PromotionSettings())
+    """What a bundle must show before it takes over."""
     exclude_seen: bool = True
     events: dict[str, dict[str, float | str]] = Field({})
     """What an incoming event says of the log's columns: `click = {is_click = 1}`; "value" stands for the event's value."""
