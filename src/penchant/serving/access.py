@@ -14,6 +14,8 @@ PUBLIC = frozenset({"/health/live", "/health/ready"})
 """Exact paths that need no key."""
 CONSOLE_HEADER = "x-penchant-console"
 """A cookie alone may read; to change something a page must send this header, which other sites' pages cannot."""
+WHO = "penchant.who"
+"""Where in a request's scope it is told who came in: a key by its name, a visitor of the pages, anybody where no key is needed."""
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -52,6 +54,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes on what may come in; answers the rest with 401, or closes a websocket."""
         if scope["type"] == "lifespan" or self._admits(scope):
+            scope[WHO] = "anybody" if self._keys is None else scope.get(WHO, "nobody")
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
@@ -66,7 +69,10 @@ class Guard:
         connection = HTTPConnection(scope)
         presented = _presented(connection)
         if presented is not None:
-            return self._keys.admit(presented)
+            name = self._keys.name_of(presented)
+            scope[WHO] = f"key '{name}'"
+            return name is not None
+        scope[WHO] = "a visitor of the pages"
         return self._console is not None and _is_own_page(connection) and self._console.knows(connection)
 
 

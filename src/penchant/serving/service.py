@@ -52,7 +52,7 @@ class Service:
 
     Attributes:
         recent: What was asked and stored a moment ago.
-        switched: Told of the engine whenever another takes over, in the event loop.
+        switched: Told whenever another engine takes over, with the facts behind its controls; in the event loop.
     """
 
     def __init__(self, engine: Engine, log: EventLog, records: RecordStore) -> None:
@@ -64,7 +64,7 @@ class Service:
         self._recommendations = Together(self._thread, self._recommend, _most_together(engine))
         self._events = Together(self._thread, self._take_in_events, MOST_TAKEN_IN)
         self.recent = Recent()
-        self.switched: list[Callable[[Engine], None]] = []
+        self.switched: list[Callable[[Engine, Description], None]] = []
         self.state: State = "starting"
 
     @property
@@ -113,9 +113,10 @@ class Service:
         Returns:
             The earlier seat; requests that began with it still end with it.
         """
+        facts = await seat.ask(seat.engine.describe)
         earlier, late = await self._ask(self._put_in_place, seat, thread)
         for told in self.switched:
-            told(seat.engine)
+            told(seat.engine, facts)
         for kind, records in late:
             await seat.put(kind, records)
         return earlier
