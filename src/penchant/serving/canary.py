@@ -9,7 +9,7 @@ from typing import Any
 
 from penchant.evaluation.metrics.direction import lower_is_better
 from penchant.schema.sections.promotion import PromotionSettings
-from penchant.serving.protocol import Description, RankRequest, RecommendationAnswer, RecommendationRequest, ScoredItem
+from penchant.serving.protocol import Description, Engine, RankRequest, RecommendationAnswer, RecommendationRequest, ScoredItem
 from penchant.serving.refusal import PromotionRefusedError
 
 WARM_UP = 20
@@ -121,6 +121,18 @@ def compare_metrics(version: str, found: Mapping[str, Any], present: Mapping[str
             must = f"at most {settings.most_metric_drop:.0%} worse than the model that answers in {name}, which has {theirs:.4g}"
             do = "See serving.promotion.most_metric_drop."
             raise PromotionRefusedError("canary_metric", f"bundle {version}", must=must, came=f"{ours:.4g}", do=do)
+
+
+def try_engine(candidate: Engine, present: Engine | None, settings: PromotionSettings, budget_ms: float) -> Canary:
+    """The whole of it without a server, on requests made up for users of the candidate's bundle. Raises as `judge` and `answer_timed`."""
+    version = candidate.model_version
+    asked = requests_for([], candidate.describe(), settings)
+    for request in asked[:WARM_UP]:
+        answer_timed(candidate.recommend, request, version)
+    trials = [answer_timed(candidate.recommend, request, version) for request in asked]
+    if present is not None:
+        trials = [with_present(trial, present.recommend(trial.request)) for trial in trials]
+    return judge(trials, version, 0, settings.budget_ms or budget_ms, settings)
 
 
 def with_present(trial: Trial, answer: RecommendationAnswer) -> Trial:
