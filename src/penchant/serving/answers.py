@@ -124,9 +124,10 @@ class PromotionAnswer(BaseModel):
 
 
 class ModelsAnswer(BaseModel):
-    """The models known here, the newest first, and the last promotion or roll-back since the start, if any."""
+    """The models known here, the newest first, the version that a roll-back would go to, and how the last change stands, if any."""
 
     models: list[ModelAnswer]
+    earlier: str | None = None
     promotion: PromotionAnswer | None = None
 
 

@@ -165,6 +165,10 @@ class Models:
         """Every version, the newest first: what its manifest says, its aliases, and whether it answers or is kept warm."""
         return await self._in_thread_of_files(self._listed)
 
+    async def earlier(self) -> str | None:
+        """The version that a roll-back would go to, if any."""
+        return await self._in_thread_of_files(lambda: self._store.earlier(self._bundles.alias))
+
     async def audit(self, most: int) -> list[dict[str, Any]]:
         """The newest lines of the audit trail."""
         return await self._in_thread_of_files(lambda: self._store.audit.newest(most))

@@ -41,7 +41,8 @@ def models_routes(service: Service, models: Models | None) -> APIRouter:
         if score:
             known = [told | ({"final_score": score} if told["version"] == service.model_version else {}) for told in known]
         promotion = models.promotion if models else None
-        return _json({"models": known} | ({"promotion": promotion.told()} if promotion else {}))
+        more = {"earlier": await models.earlier()} if models else {}
+        return _json({"models": known} | more | ({"promotion": promotion.told()} if promotion else {}))
 
     @router.get("/changes", response_model=answers.ChangesAnswer, summary="Who pointed which alias where, the newest first")
     async def list_changes(n: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:

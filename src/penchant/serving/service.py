@@ -128,9 +128,11 @@ class Service:
     async def recommend(self, request: RecommendationRequest) -> RecommendationAnswer:
         """See `Engine.recommend`."""
         self.recent.asked(request)
-        seat = self._seat
+        seat, begun = self._seat, time.perf_counter()
         with seat.held():
-            return await self._recommendations.ask((seat, await self._read(seat, request)))
+            answer = await self._recommendations.ask((seat, await self._read(seat, request)))
+        self.recent.answered(time.perf_counter() - begun, answer)
+        return answer
 
     async def rank(self, request: RankRequest) -> RecommendationAnswer:
         """See `Engine.rank`."""
