@@ -122,8 +122,10 @@ function card(model) {
   return made;
 }
 
+const threeDigits = (value) => new Intl.NumberFormat(Language.current, { minimumSignificantDigits: 3, maximumSignificantDigits: 3 }).format(value);
+
 function metric(name, value, model) {
-  const shown = element("dd", { text: number(value) });
+  const shown = element("dd", { text: threeDigits(value) });
   const present = (serving().metrics || {})[name];
   if (!model.serving && typeof present === "number" && present !== 0) {
     const change = (value - present) / Math.abs(present);
