@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,11 @@ LOOKS = 1.0
 """Seconds between looks at the aliases, which another process may have moved."""
 KEEPS_UP = 10.0
 """Seconds between the times when the earlier engine, kept for a roll-back, takes in what was stored."""
+BETWEEN_TRIALS = 0.005
+"""Seconds between two trials, which belong to whoever asks meanwhile."""
+TURN = 0.0002
+"""Seconds that one thread may keep Python to itself while a model is loaded; with the usual 0.005 each of the many steps of
+an answer could wait that long for the thread that loads."""
 MOST_BEHIND = 200
 """Events that may be left for the moment of the switch, in which nobody is answered."""
 Step = Literal["verify", "load", "catch_up", "warm_up", "canary", "alias", "switch", "done", "refused"]
@@ -188,8 +194,9 @@ class Models:
         return promotion
 
     async def _carried_out(self, promotion: Promotion, work: Callable[[Promotion], Awaitable[None]]) -> None:
-        before = self._service.model_version
+        before, turn = self._service.model_version, sys.getswitchinterval()
         try:
+            sys.setswitchinterval(TURN)
             await work(promotion)
             promotion.go_to("done")
         except Exception as error:
@@ -199,6 +206,7 @@ class Models:
             with contextlib.suppress(BundleError):
                 await self._in_thread_of_files(lambda: self._note_refusal(promotion, before))
         finally:
+            sys.setswitchinterval(turn)
             self._mark = self._store.marked()
 
     async def _promote(self, promotion: Promotion) -> None:
@@ -280,16 +288,19 @@ class Models:
         asked = requests_for(recent, facts, settings)
         for request in asked[:WARM_UP]:
             await seat.ask(answer_timed, engine.recommend, request, version)
+            await asyncio.sleep(BETWEEN_TRIALS)
         promotion.go_to("canary")
-        trials = [await self._tried(seat, request, version) for request in asked]
         budget = settings.budget_ms or self._bundles.budget_ms
+        trials = [await self._tried(seat, request, version) for request in asked]
         promotion.canary = judge(trials, version, min(len(recent), settings.requests), budget, settings)
         ours, theirs = await self._in_thread(lambda: (self._store.look(version), self._store.look(self._service.model_version)))
         compare_metrics(version, ours.metrics, theirs.metrics, settings)
 
     async def _tried(self, seat: Seat, request: RecommendationRequest, version: str) -> Trial:
-        """Beside the present answer; the two are asked one after the other, so that the clock counts one engine's work."""
-        trial: Trial = await seat.ask(answer_timed, seat.engine.recommend, request, version)
+        """Beside the present answer, and in the thread of the engine that answers: two models at work at once would hold each other up
+        for far longer than one request more in the queue does, and the clock would count the other's work."""
+        trial: Trial = await self._service.in_turn(lambda: seat.call(answer_timed, seat.engine.recommend, request, version))
+        await asyncio.sleep(BETWEEN_TRIALS)
         try:
             return with_present(trial, await self._service.ask_alone(request))
         except Exception:

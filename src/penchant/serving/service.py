@@ -156,6 +156,10 @@ class Service:
         """See `Engine.item`."""
         return await self._ask_engine(lambda engine: engine.item(item_id))
 
+    async def in_turn(self, function: Callable[[], T]) -> T:
+        """Runs something in the engine's thread, between requests."""
+        return await self._ask(function)
+
     async def ask_alone(self, request: RecommendationRequest) -> RecommendationAnswer:
         """The present engine's answer to a request that nobody made; it is not remembered."""
         return await self._ask_engine(lambda engine: engine.recommend(request))
