@@ -397,6 +397,44 @@ def test_that_events_that_wait_for_the_engine_during_a_switch_count_once(tmp_pat
     assert fresh.seen["u1"] == ["i1"]
 
 
+def test_that_what_the_present_engine_took_in_before_the_switch_is_known_after_it(tmp_path: Path) -> None:
+    database = Database(tmp_path / "penchant.db")
+    service = Service(VersionEngine("1"), SQLiteEventLog(database), SQLiteRecordStore(database))
+    fresh = VersionEngine("2")
+
+    async def swap() -> None:
+        await service.start()
+        seat = service.seat_for(fresh, service._searches)
+        service.follow(seat)
+        await seat.rebuild()
+        await service.record_events([Event("e1", "u1", "i1", 1.0)])
+        await service.put_items({"i9": {"title": "late"}})
+        await service.switch(seat, service._searches)
+
+    asyncio.run(swap())
+    service.close()
+    assert (fresh.seen["u1"], fresh.items["i9"]) == (["i1"], {"title": "late"})
+
+
+def test_that_a_record_put_after_the_candidate_read_the_records_is_known_to_it(open_home: Opened) -> None:
+    reading, go_on = threading.Event(), threading.Event()
+
+    class Halting(VersionEngine):
+        def apply_events(self, events: Any) -> None:
+            super().apply_events(events)
+            reading.set()
+            assert go_on.wait(20)
+
+    home = open_home(read=lambda bundle: Halting(bundle.version))
+    home.tell("e1", "u1", "i1")
+    assert home.client.post(f"/v1/models/{make(home.store)}/promote?wait=0").status_code == 202
+    assert reading.wait(20)
+    home.client.put("/v1/items/i9", json={"title": "late"})
+    go_on.set()
+    until(lambda: home.ask()["model_version"] == "2")
+    assert home.loaded[-1]().items["i9"] == {"title": "late"}
+
+
 def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
     end = time.monotonic() + seconds
     while not holds():

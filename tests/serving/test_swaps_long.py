@@ -88,7 +88,9 @@ def test_that_swaps_under_load_fail_no_request_keep_its_time_and_its_memory(tmp_
         time.sleep(STEADY)
         begun = time.monotonic()
         for turn in range(SWAPS):  # three versions in turn: none is kept warm when it is promoted, each is loaded
-            told = server.ask(f"/v1/models/{1 + (1 + turn) % 3}/promote", {})
+            server.ask(f"/v1/models/{1 + (1 + turn) % 3}/promote?wait=0", {})
+            while (told := server.ask("/v1/models")["promotion"])["step"] not in ("done", "refused"):
+                time.sleep(0.2)
             assert told["step"] == "done", told
             sizes.append(resident(server.process))
         ended = time.monotonic()
