@@ -19,7 +19,7 @@ from worded_films import SAID, network_with_words
 
 from penchant.models.saved import read_network
 from penchant.serving import encoders as process
-from penchant.serving import service as services
+from penchant.serving import seat as seats
 from penchant.serving.app import create_app
 from penchant.serving.encoders import Encoders
 from penchant.serving.engine import BundleEngine
@@ -206,7 +206,7 @@ def _every_process_is_known() -> Iterator[None]:
     start = Encoders.start
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Encoders, "start", lambda self: made.append(self) or start(self))
-        patch.setattr(services, "START_PATIENCE", LONG)
+        patch.setattr(seats, "START_PATIENCE", LONG)
         yield
 
 

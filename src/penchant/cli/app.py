@@ -1,7 +1,8 @@
 """The commands and their options; what each does lies in `commands/`, loaded when it runs.
 
 Exit codes: 0 done · 1 another mistake of the caller, or data that training would refuse (check) · 2 recipe or usage · 3 data ·
-4 unknown target · 5 not fitted · 6 bundle · 7 storage · 8 address · 9 the gate refused · 130 interrupted (training can be resumed).
+4 unknown target · 5 not fitted · 6 bundle · 7 storage · 8 address · 9 the gate or the canary refused ·
+130 interrupted (training can be resumed).
 """
 
 import logging
@@ -214,6 +215,39 @@ def serve(
     """Answer over HTTP, with a playground at /."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch.set_num_threads speaks for its own thread only, and the engine has another
     _run("serve", debug, json, recipe=recipe, host=host, port=port, home=home, bundle=bundle, with_key=not no_key, ranker=ranker)
+
+
+models_app = typer.Typer(
+    name="models",
+    help="Bundles of a home: which there are, which answers, and who changed that.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(models_app)
+
+
+@models_app.command("list")
+def list_models(recipe: RecipePath, home: Home = None, json: Json = False, debug: Debug = False) -> None:
+    """Every version with its aliases and metrics, and who moved an alias lately."""
+    _run("models", debug, json, recipe=recipe, home=home, action="list")
+
+
+@models_app.command()
+def promote(
+    recipe: RecipePath,
+    version: Annotated[str, typer.Argument(help="The version.")],
+    home: Home = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Try a version and make it the champion; a running server follows once it has tried it too. Exit code 9 when it is refused."""
+    _run("models", debug, json, recipe=recipe, home=home, action="promote", version=version)
+
+
+@models_app.command()
+def rollback(recipe: RecipePath, home: Home = None, json: Json = False, debug: Debug = False) -> None:
+    """Go back to the champion before; a running server follows."""
+    _run("models", debug, json, recipe=recipe, home=home, action="rollback")
 
 
 @app.command()

@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from penchant.serving import document, problems
 from penchant.serving.access import Console, Guard
 from penchant.serving.keys import Keys
+from penchant.serving.models import Bundles, Models
+from penchant.serving.models_routes import models_routes
 from penchant.serving.protocol import Engine
 from penchant.serving.routes import health, version_1
 from penchant.serving.scenarios import Declared
@@ -39,7 +41,14 @@ class WhenReady:
         return await self._app(scope, receive, send)
 
 
-def create_app(engine: Engine, log: EventLog, records: RecordStore, keys: Keys | None, console: Console | None = None) -> FastAPI:
+def create_app(
+    engine: Engine,
+    log: EventLog,
+    records: RecordStore,
+    keys: Keys | None,
+    console: Console | None = None,
+    bundles: Bundles | None = None,
+) -> FastAPI:
     """The HTTP face of an engine; starting it rebuilds the engine's state, stopping it closes the stores.
 
     Args:
@@ -48,13 +57,21 @@ def create_app(engine: Engine, log: EventLog, records: RecordStore, keys: Keys |
         records: Keeps users, items and keys.
         keys: The keys that open it; None opens it to everybody.
         console: Pages for people; None = none.
+        bundles: Other models that may take the engine's place; None = none.
     """
     service = Service(engine, log, records)
+    models = Models(service, bundles) if bundles else None
+    scenarios = Declared.of(engine.describe())
+    service.switched.append(lambda _, facts: scenarios.become(facts))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         starting = asyncio.create_task(service.start())
+        following = asyncio.create_task(models.run()) if models else None
         yield
+        if models and following:
+            following.cancel()
+            models.close()
         await asyncio.to_thread(service.close)
         await starting
 
@@ -63,7 +80,8 @@ def create_app(engine: Engine, log: EventLog, records: RecordStore, keys: Keys |
     problems.install(app)
     document.install(app)
     app.include_router(health(service))
-    app.include_router(version_1(service, Declared.of(engine.describe())))
+    app.include_router(version_1(service, scenarios))
+    app.include_router(models_routes(service, models))
     if console:
         console.mount(app, service, keys)
     return app

@@ -15,6 +15,7 @@ from penchant.schema.errors import PenchantError
 from penchant.serving.access import Console
 from penchant.serving.app import create_app
 from penchant.serving.keys import Keys
+from penchant.serving.models import Bundles
 from penchant.serving.protocol import Engine
 from penchant.serving.punctual import PunctualProtocol
 from penchant.storage.events import SQLiteEventLog
@@ -57,6 +58,7 @@ def run(
     with_keys: bool = True,
     console: Console | None = None,
     announce: Callable[[Started], None] = print,
+    bundles: Bundles | None = None,
 ) -> None:
     """Serves until SIGTERM or Ctrl-C; then lets requests finish, makes everything durable, and returns.
 
@@ -68,6 +70,7 @@ def run(
         with_keys: Whether a key is needed.
         console: Pages for people.
         announce: Told once, when the port is bound.
+        bundles: Other models that may take the engine's place.
 
     Raises:
         AddressError: when the address is taken, unknown, or open to others without a key.
@@ -81,7 +84,7 @@ def run(
             log, records = SQLiteEventLog(database), SQLiteRecordStore(database)
             keys = Keys(records) if with_keys else None
             first = keys.first() if keys else None
-            app = create_app(engine, log, records, keys, console)
+            app = create_app(engine, log, records, keys, console, bundles)
             url = f"http://{_shown(host)}:{listener.getsockname()[1]}"
             announce(Started(url, first, url + console.login_path() if console else None))
             _serve(app, listener)
