@@ -37,10 +37,10 @@ from penchant.schema.settings import read_settings
 from penchant.studies.lists import Asked, measure
 from penchant.training.trainer import fit_network
 from studies.frappe import table
+from studies.kept import CACHE, Found, Kept
 from studies.portrait import films, people
 from studies.study import BOOTSTRAP, Changes, Numbers, Outcome, changed, fit_counting, mark_of, numbers, text_of
 
-CACHE = Path(__file__).resolve().parents[1] / "cache" / "content"
 NEW = 0.1
 """Share of the items that are new."""
 LEARNT, VALIDATION, TEST = 0.0, 1.0, 2.0
@@ -49,8 +49,6 @@ IDS_ALONE: Changes = {"kind": "content_and_id"}
 LAYERS = [2, 4, 6]
 
 Frames = tuple[pl.DataFrame, pl.DataFrame | None, pl.DataFrame]
-Found = dict[str, NDArray[np.float64]]
-"""NDCG@10 of every query, `{"warm" | "cold": [queries]}`."""
 
 
 @dataclass(frozen=True)
@@ -179,6 +177,7 @@ class Content:
         self.split, self.folder, self.catalogue = split, folder, CATALOGUES[split]
         self.networks = self.catalogue.networks
         self.models, self.seeded = ("popularity", "cosine", *self.networks), tuple(self.networks)
+        self.kept = Kept(CACHE / "content", split)
 
     def told(self, changes: Changes) -> dict[str, Any]:
         """What the recipe says, with changes."""
@@ -236,8 +235,7 @@ class Content:
         metrics = {f"{name}.{METRIC}": self._mean(name, values) for name, values in own.items()}
         if seconds:
             return Outcome(f"recipes/{self.catalogue.recipe}.toml, at most {seconds:g} s", metrics)
-        CACHE.mkdir(parents=True, exist_ok=True)
-        np.savez(self._file(model, seed), **own)
+        self.kept.keep(model, self.mark(model), self._seed(model, seed), own)
         setting = f"recipes/{self.catalogue.recipe}.toml, {self.networks[model]}" if model in self.networks else "training part"
         return Outcome(setting, metrics, self._gaps(own, model, seed), notes)
 
@@ -251,8 +249,8 @@ class Content:
         fitted, best = fit_counting(recipe, train, valid) if len(valid) else (fit_network(recipe, train), recipe.training.epochs)
         return fitted, {"best_epoch": best, "weights": sum(each.numel() for each in fitted.network.parameters())}
 
-    def _file(self, model: str, seed: int) -> Path:
-        return CACHE / f"{self.split}-{model}-{self.mark(model)}-{seed if model in self.seeded else 0}.npz"
+    def _seed(self, model: str, seed: int) -> int:
+        return seed if model in self.seeded else 0
 
     def _mean(self, name: str, values: NDArray[np.float64]) -> Numbers:
         """The mean over queries; the interval draws users, each with all its queries."""
@@ -264,10 +262,9 @@ class Content:
         """To all that have run: paired differences, and on new items how many times as good."""
         found: dict[str, dict[str, Numbers]] = {}
         for other in self.models:
-            if other == model or not self._file(other, seed).is_file():
+            theirs = None if other == model else self.kept.read(other, self.mark(other), self._seed(other, seed))
+            if theirs is None:
                 continue
-            with np.load(self._file(other, seed)) as kept:
-                theirs: Found = dict(kept)
             found[other] = {f"{name}.{METRIC}": self._mean(name, own[name] - theirs[name]) for name in own}
             found[other]["cold, times"] = {"value": round(float(own["cold"].mean() / theirs["cold"].mean()), 3)}
         return found
