@@ -15,6 +15,7 @@ import typer
 
 from penchant.cli.terminal import Terminal
 from penchant.schema.errors import PenchantError, StorageError
+from penchant.schema.likeness import By, Friends, Space
 from penchant.schema.rankers import RankerName
 
 app = typer.Typer(
@@ -184,6 +185,7 @@ def recommend(
     ] = None,
     context: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of a context column; may be repeated.")] = None,
     include_seen: Annotated[bool, typer.Option("--include-seen", help="Items the user had before may come again.")] = False,
+    weights: Annotated[bool, typer.Option("--weights", help="Say what of each item matters for this user, in this context.")] = False,
     home: Home = None,
     bundle: Annotated[str, typer.Option(help="Version or alias.")] = "champion",
     json: Json = False,
@@ -191,7 +193,27 @@ def recommend(
 ) -> None:
     """Recommend to some users, or to all into a file."""
     options = {"k": k, "out": out, "scenario": scenario, "context": context or [], "include_seen": include_seen}
+    options |= {"weights": weights}
     _run("recommend", debug, json, recipe=recipe, users=users, home=home, bundle=bundle, **options)
+
+
+@app.command()
+def similar(
+    recipe: RecipePath,
+    items: Annotated[str | None, typer.Option(help="Item ids with commas between.")] = None,
+    users: Annotated[str | None, typer.Option(help="User ids with commas between, in place of items.")] = None,
+    k: Annotated[int, typer.Option("-k", "--neighbours", help="Neighbours of each.")] = 10,
+    space: Annotated[Space | None, typer.Option(help="In what they are alike; the model's own way when absent.")] = None,
+    by: Annotated[By | None, typer.Option(help="How that is measured; cosine, or the model's own way, when absent.")] = None,
+    friends: Annotated[Friends, typer.Option(help="Of users: all, those known to be related alone, or none of them.")] = "any",
+    home: Home = None,
+    bundle: Annotated[str, typer.Option(help="Version or alias.")] = "champion",
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Tell which items, or which users, are most like some."""
+    options = {"items": items, "users": users, "k": k, "space": space, "by": by, "friends": friends}
+    _run("similar", debug, json, recipe=recipe, home=home, bundle=bundle, **options)
 
 
 @app.command()
