@@ -266,12 +266,12 @@ def test_that_attention_mixes_only_the_parts_there_are() -> None:
     users, parts = torch.randn(2, 4), torch.randn(3, 3, 4)
     present = torch.tensor([[1, 1, 1], [0, 1, 0], [0, 0, 0]], dtype=torch.bool)
     bias = torch.tensor([0.0, 0.5, 0.0])
-    scores = net(users, parts, present, bias)
-    keys = torch.einsum("uw,kwv->ukv", users, net.keys)
+    scores = net(users, parts, present, bias).detach()
+    keys = torch.einsum("uw,kwv->ukv", users, net.keys).detach()
     for u in range(2):
         chance = torch.softmax(torch.stack([keys[u, k] @ parts[0, k] for k in range(3)]), dim=0)
         mixed = sum(chance[k] * (users[u] @ parts[0, k]) for k in range(3))
-        assert float(scores[u, 0]) == pytest.approx(float(mixed), abs=1e-5)  # type: ignore[arg-type]
+        assert scores[u, 0].item() == pytest.approx(float(mixed), abs=1e-5)  # type: ignore[arg-type]
         assert float(scores[u, 1]) == pytest.approx(float(users[u] @ parts[1, 1]) + 0.5, abs=1e-5)
         assert float(scores[u, 2]) == 0
 
