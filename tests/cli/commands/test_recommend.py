@@ -219,12 +219,12 @@ def test_that_weights_say_what_of_each_item_matters(trained: Path) -> None:
 
 
 def test_that_weights_add_up_to_the_score_and_say_the_same_as_python(trained: Path) -> None:
-    ran = penchant("recommend", trained, "--users", "u0", "-k", 3, "--weights", "--json", "--scenario", "home", *CLOCK)
+    ran = penchant("recommend", trained, "--users", "u0", "-k", 3, "--weights", "--json", "--scenario", "search", *CLOCK)
     model, _ = read_bundle(HomeFolder.of(trained, None), "champion")
     assert isinstance(model, NetworkRecommender)
     assert ran.json["weights_of"] == "next"
     for row in ran.json["recommendations"]:
-        told = model.feature_weights(["u0"], [row["item_id"]], {"time": small_data.FILM_NOW}, "home")
+        told = model.feature_weights(["u0"], [row["item_id"]], {"time": small_data.FILM_NOW}, "search")
         assert_frame_equal(pl.DataFrame(row["weights"]), told.select("feature", "weight", "share"))
         assert row["nothing"] == pytest.approx(told["nothing"][0])
         assert {each["feature"] for each in row["weights"]} == {"item_id", "genre", "year"}

@@ -21,7 +21,7 @@ def test_that_items_like_an_item_are_shown_with_titles(trained: Path) -> None:
     assert "Beta" in lines[3]
 
 
-@pytest.mark.parametrize("options", [{}, {"space": "content", "by": "pearson"}, {"space": "behaviour"}])
+@pytest.mark.parametrize("options", [{}, {"space": "content", "by": "pearson"}, {"space": "behaviour", "by": "pearson"}])
 def test_that_json_holds_what_python_says(trained: Path, options: dict[str, str]) -> None:
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
     model, _ = read_bundle(HomeFolder.of(trained, None), "champion")
