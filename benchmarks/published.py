@@ -8,6 +8,7 @@ was; `--again` makes it anew. `--quick` ends within a minute: a capped fit, and 
 
 import argparse
 import json
+import math
 import os
 import shlex
 import sys
@@ -114,15 +115,16 @@ def run(study: Study, split: str, only: list[str] | None, seeds: int, say: Calla
         if again:
             forget(split, model, seed, row["recipe"])
         record(split, row)
-        say(f"{split} · {model} · seed {seed}: {study.headline} {headline_of(study, row):.4f} in {row['seconds']:.0f} s")
+        name, value = headline_of(study, row)
+        say(f"{split} · {model} · seed {seed}: {name} {value:.4f} in {row['seconds']:.0f} s")
     return current(study, split)
 
 
-def headline_of(study: Study, row: Row) -> float:
-    """The row's headline figure, or the first it has where the model says nothing of that."""
-    metrics = row["metrics"]
-    value: float = metrics.get(study.headline, next(iter(metrics.values())))["value"]
-    return value
+def headline_of(study: Study, row: Row) -> tuple[str, float]:
+    """The row's headline figure and its name: the study's, or the first that the row has where its model says nothing of that."""
+    values = {name: each["value"] for name, each in row["metrics"].items() if not math.isnan(each["value"])}
+    name = study.headline if study.headline in values else next(iter(values))
+    return name, values[name]
 
 
 def current(study: Study, split: str) -> list[Row]:
@@ -147,11 +149,13 @@ def summary(study: Study, split: str, rows: list[Row]) -> dict[str, Any]:
         models.setdefault(row["model"], []).append(row)
     result: dict[str, Any] = {}
     for name, own in models.items():
-        values = [headline_of(study, row) for row in own]
+        headlines = [headline_of(study, row) for row in own]
+        metric, values = headlines[0][0], [value for _, value in headlines]
         result[name] = {
-            study.headline: round(sum(values) / len(values), 4),
+            "metric": metric,
+            "mean": round(sum(values) / len(values), 4),
             "seeds": values,
-            "interval": [own[0]["metrics"].get(study.headline, {}).get(edge) for edge in ("low", "high")],
+            "interval": [own[0]["metrics"][metric].get(edge) for edge in ("low", "high")],
             "differences": {
                 rival: [row["differences"][rival] for row in own if rival in row["differences"]] for rival in own[0]["differences"]
             },
@@ -168,7 +172,8 @@ def show(figures: dict[str, Any]) -> None:
         interval = f"{low:.4f} – {high:.4f}" if low is not None else ""
         spread = " ".join(f"{value:.4f}" for value in each["seeds"])
         rivals = "\n".join(f"{rival} {metric}: {told(by[0][metric])}" for rival, by in each["differences"].items() for metric in by[0])
-        table.add_row(name, f"{each[figures['metric']]:.4f}", interval, spread, rivals, f"{each['seconds'][0]:.0f}")
+        of = "" if each["metric"] == figures["metric"] else f" ({each['metric']})"
+        table.add_row(name, f"{each['mean']:.4f}{of}", interval, spread, rivals, f"{each['seconds'][0]:.0f}")
     Console(width=150).print(table)
 
 

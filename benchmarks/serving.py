@@ -1,14 +1,20 @@
-"""How fast the server answers while feedback comes in, beside what the bare framework needs for a constant.
+"""How fast a server answers while feedback comes in, beside the bare framework and the bare network, and how much of it is ours.
 
-Open loop: requests leave at their appointed times whether or not earlier ones were answered, and latency counts from the
-appointed time, so that a server that stalls cannot hide it. The client is this process; each server is one of its own.
-Loopback only.
+A network with --items items (made events, a few seconds of training) is served by a process of its own; the client is this process.
+Open loop: latency counts from each request's appointed time. Loopback only. In one run, one after another:
 
-    python benchmarks/serving.py [--quick] [--json] [--work MILLISECONDS | --bundle FOLDER | --url URL --key KEY]
+- `full`: 200 recommendations a second, each of 200 ranked candidates, while 1,000 events a second come in, ten a call
+- `ingest`: 10,000 events a second, a hundred a call, each call answered when its events are on the disk
+- `start`: from the command to ready, with 1,000,000 events in the log
+- `bare_framework`: the same 200 requests a second at a route that answers a constant
+- `bare_network`: the same answers from the network alone, in a process with one thread: encode, retrieve, rank
 
-By default the server's engine does matrix products for --work milliseconds per recommendation and keeps who saw what.
-With --bundle it answers from that bundle (the folder with the manifest), for users the bundle knows; with --url a running
-server is measured, for users it does not know.
+`ours_ms` is the median of `full` less both medians.
+
+    python benchmarks/serving.py [--quick] [--json] [--items N] [--bundle FOLDER | --url URL --key KEY]
+
+With --bundle another bundle is served (the folder with the manifest); with --url a running server is measured, `full` only, for users it
+does not know. What is made is kept in benchmarks/cache/serving.
 """
 
 import argparse
@@ -22,172 +28,112 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import numpy as np
+from load.open_loop import Connections, Measured, at_rate
+from load.world import NOW, World
 
-from penchant.schema.event import Event
-from penchant.serving.protocol import (
-    Description,
-    Engine,
-    RankRequest,
-    RecommendationAnswer,
-    RecommendationRequest,
-    ScoredItem,
-    SimilarAnswer,
-    SimilarRequest,
-)
-from penchant.serving.server import Started, run
-
-RATE = 100
-"""Recommendations per second, and events per second beside them."""
-LONGEST_IDLE = 5.0
-"""Seconds after which a connection is not used again."""
+CACHE = Path(__file__).resolve().parent / "cache" / "serving"
+RATE = 200
+"""Recommendations per second."""
+EVENTS, CALL = 1_000, 10
+"""Events per second beside them, and how many a call brings."""
+INGEST, BIG_CALL = 10_000, 100
+LOGGED = 1_000_000
+"""Events in the log when the start is measured."""
 WARM_UP = 2.0
 """Seconds of the same load that are not counted."""
-USERS = [f"user-{number}" for number in range(500)]
-ITEMS = [f"item-{number}" for number in range(200)]
+PATIENCE = 120.0
+"""Seconds that a server may take to be ready."""
 
 
-class WorkingEngine:
-    """Multiplies matrices for a given time, which frees the interpreter as a network's forward pass does."""
+@dataclass(frozen=True)
+class Running:
+    """A server, how to come in, and whom to ask for."""
 
-    model_version = "benchmark"
-
-    def __init__(self, work: float) -> None:
-        self._seconds = work / 1000
-        self._matrix = np.random.default_rng(0).normal(size=(192, 192)).astype(np.float32)
-        self._seen: dict[str, set[str]] = defaultdict(set)
-
-    def describe(self) -> Description:
-        return {
-            "tasks": [], "scenarios": [], "context": [], "profile": [], "events": [], "title": None, "counts": {},
-            "sample_users": [], "sample_items": [],
-        }  # fmt: skip
-
-    def recommend(self, request: RecommendationRequest) -> RecommendationAnswer:
-        until = time.perf_counter() + self._seconds
-        while time.perf_counter() < until:
-            self._matrix @ self._matrix
-        seen = self._seen[request.user_id or ""]
-        items = [ScoredItem(item, item, 0.5, {"click": 0.25, "like": 0.125}) for item in ITEMS if item not in seen]
-        return RecommendationAnswer(items[: request.n], self.model_version)
-
-    def rank(self, request: RankRequest) -> RecommendationAnswer:
-        return self.recommend(request)
-
-    def similar(self, request: SimilarRequest) -> Callable[[], SimilarAnswer]:
-        return lambda: SimilarAnswer([], self.model_version, "joint", "cosine")
-
-    def apply_events(self, events: Sequence[Event]) -> None:
-        for event in events:
-            self._seen[event.user_id].add(event.item_id)
-
-    def upsert_items(self, records: Mapping[str, dict[str, Any]]) -> None: ...
-
-    def upsert_users(self, records: Mapping[str, dict[str, Any]]) -> None: ...
-
-    def user(self, user_id: str) -> dict[str, Any] | None:
-        return None
-
-    def item(self, item_id: str) -> dict[str, Any] | None:
-        return None
+    url: str
+    key: str
+    users: Sequence[str]
+    items: Sequence[str]
 
 
-class Connections:
-    """Kept-alive connections to one server; a request takes an idle one or opens another."""
-
-    def __init__(self, url: str, key: str) -> None:
-        parts = urlsplit(url)
-        self.host, self.port = parts.hostname or "127.0.0.1", parts.port or 80
-        self._head = f"Host: {self.host}\r\nX-API-Key: {key}\r\nContent-Type: application/json\r\n"
-        self._idle: list[tuple[float, asyncio.StreamReader, asyncio.StreamWriter]] = []
-
-    async def call(self, method: str, path: str, body: Any = None) -> int:
-        """One request; its status, 0 when the connection failed."""
-        content = json.dumps(body).encode() if body is not None else b""
+@contextmanager
+def serving(bundle: Path, folder: str) -> Iterator[Running]:
+    """A bundle's server with its state in `folder`, ready."""
+    command = [sys.executable, __file__, "--serve", folder, "--bundle", str(bundle)]
+    # One thread for products, as the server should have: more would take the cores from the event loop.
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
         try:
-            reader, writer = await self._connection()
-            writer.write(f"{method} {path} HTTP/1.1\r\n{self._head}Content-Length: {len(content)}\r\n\r\n".encode() + content)
-            head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-            await reader.readexactly(int(head.split("content-length: ")[1].split("\r\n")[0]))
-        except (OSError, EOFError, asyncio.IncompleteReadError):
-            return 0
-        self._idle.append((time.monotonic(), reader, writer))
-        return int(head.split(" ")[1])
-
-    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """The connection used last, or a new one: a server may close what was idle for long, whatever is on its way."""
-        if self._idle:
-            used, reader, writer = self._idle.pop()
-            if time.monotonic() - used < LONGEST_IDLE:
-                return reader, writer
-            writer.close()
-            for _, _, other in self._idle:  # the ones below were used even earlier
-                other.close()
-            self._idle.clear()
-        return await asyncio.open_connection(self.host, self.port)
+            wait_until_ready(told["url"])
+            yield Running(told["url"], told["key"] or "", told["users"], told["items"])
+        finally:
+            process.send_signal(signal.SIGTERM)
 
 
-@dataclass
-class Measured:
-    """Latencies in milliseconds, counted from each request's appointed time, and how many answers were no success."""
-
-    latencies: list[float] = field(default_factory=list)
-    errors: int = 0
-
-    def summary(self) -> dict[str, float]:
-        low, middle, high = map(float, np.percentile(self.latencies, [50, 99, 99.9]))
-        return {
-            "requests": len(self.latencies),
-            "errors": self.errors,
-            "p50_ms": round(low, 2),
-            "p99_ms": round(middle, 2),
-            "p99.9_ms": round(high, 2),
-            "max_ms": round(max(self.latencies), 2),
-        }
+def wait_until_ready(url: str) -> None:
+    """Asks again and again. Raises TimeoutError after `PATIENCE`."""
+    end = time.perf_counter() + PATIENCE
+    while time.perf_counter() < end:
+        try:
+            with urlopen(f"{url}/health/ready") as answer:
+                if answer.status == 200:
+                    return
+        except URLError:
+            time.sleep(0.01)
+    raise TimeoutError(f"{url} was not ready after {PATIENCE:g} s")
 
 
-async def at_rate(seconds: float, send: Callable[[int], Awaitable[int]], offset: float = 0.0) -> Measured:
-    """Sends `RATE` requests per second, come what may, and waits for the last answer."""
-    measured, begin = Measured(), time.perf_counter() + 0.1 + offset
-
-    async def one(number: int) -> None:
-        appointed = begin + number / RATE
-        await asyncio.sleep(appointed - time.perf_counter())
-        status = await send(number)
-        measured.latencies.append(1000 * (time.perf_counter() - appointed))
-        measured.errors += status != 200
-
-    tasks = []
-    for number in range(int(seconds * RATE)):
-        if number % RATE == 0:
-            await asyncio.sleep(begin + (number - RATE / 2) / RATE - time.perf_counter())
-        tasks.append(asyncio.create_task(one(number)))
-    await asyncio.gather(*tasks)
-    return measured
-
-
-async def load(url: str, key: str, seconds: float, users: Sequence[str] = (), items: Sequence[str] = ()) -> dict[str, Any]:
-    """Recommendations and, between them, events, each at `RATE` per second."""
-    asking, telling = Connections(url, key), Connections(url, key)
-    users, items = users or USERS, items or ITEMS
+async def full(server: Running, seconds: float) -> dict[str, Any]:
+    """Recommendations and, between them, events."""
+    asking, telling = Connections(server.url, server.key), Connections(server.url, server.key)
 
     def recommend(number: int) -> Awaitable[int]:
-        return asking.call("POST", "/v1/recommendations", {"user_id": users[number % len(users)], "n": 10})
+        return asking.call("POST", "/v1/recommendations", {"user_id": server.users[number % len(server.users)], "n": 10})
 
-    def tell(number: int) -> Awaitable[int]:
-        event = {"event_id": secrets.token_hex(8), "user_id": users[(7 * number) % len(users)], "item_id": items[number % len(items)]}
-        return telling.call("POST", "/v1/events", {"events": [event | {"event": "click"}]})
+    async def both(seconds: float) -> tuple[Measured, Measured]:
+        events = told(telling, server, CALL)
+        return await asyncio.gather(at_rate(RATE, seconds, recommend), at_rate(EVENTS / CALL, seconds, events, offset=0.5 / RATE))
 
-    await asyncio.gather(at_rate(WARM_UP, recommend), at_rate(WARM_UP, tell, offset=0.5 / RATE))
-    answers, events = await asyncio.gather(at_rate(seconds, recommend), at_rate(seconds, tell, offset=0.5 / RATE))
-    return {"recommendations": answers.summary(), "events": events.summary()}
+    await both(WARM_UP)
+    answers, events = await both(seconds)
+    return {"full": answers.summary(), "full, calls with events": events.summary()}
+
+
+async def ingest(server: Running, seconds: float) -> dict[str, Any]:
+    """Nothing but events."""
+    events = told(Connections(server.url, server.key), server, BIG_CALL)
+    await at_rate(INGEST / BIG_CALL, WARM_UP, events)
+    found = (await at_rate(INGEST / BIG_CALL, seconds, events)).summary()
+    return {"ingest": {"events_per_s": INGEST, **found}}
+
+
+def told(connections: Connections, server: Running, size: int) -> Callable[[int], Awaitable[int]]:
+    """Calls with so many clicks of known users on known items."""
+
+    def call(number: int) -> Awaitable[int]:
+        places = range(number * size, (number + 1) * size)
+        events = [
+            {
+                "event_id": secrets.token_hex(8),
+                "user_id": server.users[(7 * place) % len(server.users)],
+                "item_id": server.items[place % len(server.items)],
+                "event": "click",
+            }
+            for place in places
+        ]
+        return connections.call("POST", "/v1/events", {"events": events})
+
+    return call
 
 
 async def load_bare(url: str, seconds: float) -> dict[str, Any]:
@@ -197,8 +143,8 @@ async def load_bare(url: str, seconds: float) -> dict[str, Any]:
     def ask(_: int) -> Awaitable[int]:
         return connections.call("POST", "/constant", {"user_id": "user", "n": 10})
 
-    await at_rate(WARM_UP, ask)
-    return (await at_rate(seconds, ask)).summary()
+    await at_rate(RATE, WARM_UP, ask)
+    return (await at_rate(RATE, seconds, ask)).summary()
 
 
 def serve_bare(port: "multiprocessing.Queue[int]") -> None:
@@ -219,7 +165,8 @@ def serve_bare(port: "multiprocessing.Queue[int]") -> None:
         uvicorn.Server(uvicorn.Config(app, access_log=False, log_level="warning")).run(sockets=[listener])
 
 
-def measure_bare(seconds: float) -> dict[str, Any]:
+def bare_framework(seconds: float) -> dict[str, Any]:
+    """The load on a server of the framework alone."""
     port: multiprocessing.Queue[int] = multiprocessing.get_context("spawn").Queue()
     process = multiprocessing.get_context("spawn").Process(target=serve_bare, args=(port,))
     process.start()
@@ -230,36 +177,58 @@ def measure_bare(seconds: float) -> dict[str, Any]:
         process.join(10)
 
 
-def measure_own(seconds: float, work: float, bundle: str | None) -> dict[str, Any]:
+def bare_network(bundle: Path, seconds: float) -> dict[str, Any]:
+    """Milliseconds of the network's own answer to one user after another, with one thread."""
+    import torch
+
+    from penchant.data.dataset import Dataset
+    from penchant.models.queries import Queries
+    from penchant.models.saved import read_network
+
+    torch.set_num_threads(1)
+    network = read_network(bundle)
+    log, wide = network.log_, network.recipe.serving.candidates
+    queries = Queries.at_events(Dataset(network.recipe, log, np.arange(len(log))), log.offsets[1:] - 1)
+    measured, end = Measured(), time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        one = queries.take(np.array([len(measured.latencies) % len(queries)]))
+        begin = time.perf_counter()
+        encoding = network.encode(network.batch_of(one))
+        found = network.retrieve(encoding, one.moment)
+        network.judge(encoding, np.argpartition(-found, wide, axis=1)[:, :wide], one.moment)
+        measured.latencies.append(1000 * (time.perf_counter() - begin))
+    return measured.summary()
+
+
+def start(bundle: Path, logged: int) -> dict[str, Any]:
+    """Seconds from the command until the server is ready, with so many events in its log."""
+    from penchant.schema.event import Event
+    from penchant.serving.server import DATABASE
+    from penchant.storage.events import SQLiteEventLog
+    from penchant.storage.sqlite import Database
+
     with tempfile.TemporaryDirectory(prefix="serving-") as folder:
-        command = [sys.executable, __file__, "--serve", folder, "--work", str(work), *(["--bundle", bundle] if bundle else [])]
-        # One thread for products, as the server should have: more would take the cores from the event loop.
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        ) as process:
-            assert process.stdout is not None
-            started = json.loads(process.stdout.readline())
-            time.sleep(0.5)
-            try:
-                return asyncio.run(load(started["url"], started["key"], seconds, started["users"], started["items"]))
-            finally:
-                process.send_signal(signal.SIGTERM)
+        database = Database(Path(folder) / DATABASE)
+        log = SQLiteEventLog(database)
+        for first in range(0, logged, BIG_CALL * BIG_CALL):
+            places = range(first, min(first + BIG_CALL * BIG_CALL, logged))
+            log.append([Event(f"e{place}", str(place % 5_000), str(place % 9_973), NOW + place / 1000, "click") for place in places])
+        database.close()
+        begin = time.perf_counter()
+        with serving(bundle, folder):
+            return {"events_in_the_log": logged, "seconds": round(time.perf_counter() - begin, 2)}
 
 
-def engine_of(bundle: str | None, work: float) -> Engine:
-    """The engine under load; the network is imported only where it is used."""
-    if bundle is None:
-        return WorkingEngine(work)
+def serve(folder: str, bundle: Path) -> None:
+    """The server's own process."""
     import torch
 
     from penchant.models.saved import read_network
     from penchant.serving.engine import BundleEngine
+    from penchant.serving.server import Started, run
 
     torch.set_num_threads(1)
-    return BundleEngine(read_network(Path(bundle)), Path(bundle).name)
-
-
-def serve(folder: str, engine: Engine) -> None:
+    engine = BundleEngine(read_network(bundle), bundle.name)
     known = engine.describe()
     facts = {"users": known["sample_users"], "items": [item["item_id"] for item in known["sample_items"]]}
 
@@ -269,28 +238,45 @@ def serve(folder: str, engine: Engine) -> None:
     run(folder, engine, port=0, announce=announce)
 
 
+def measure(bundle: Path, quick: bool) -> dict[str, Any]:
+    """Everything, one after another."""
+    seconds = 3.0 if quick else 60.0
+    found: dict[str, Any] = {}
+    for part in (full, ingest):
+        with tempfile.TemporaryDirectory(prefix="serving-") as folder, serving(bundle, folder) as server:
+            found |= asyncio.run(part(server, seconds))
+    found |= {"start": start(bundle, LOGGED // 20 if quick else LOGGED)}
+    found |= {"bare_framework": bare_framework(seconds), "bare_network": bare_network(bundle, seconds)}
+    ours = found["full"]["p50_ms"] - found["bare_framework"]["p50_ms"] - found["bare_network"]["p50_ms"]
+    return found | {"ours": {"ours_ms": round(ours, 2), "share": round(ours / found["full"]["p50_ms"], 3)}}
+
+
 def main() -> int:
+    """Read the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="10 seconds each instead of 60")
+    parser.add_argument("--quick", action="store_true", help="10,000 items, 3 seconds each, and 50,000 events in the log")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--work", type=float, default=4.0, help="milliseconds of products per recommendation")
+    parser.add_argument("--items", type=int, help="100,000 unless told")
+    parser.add_argument("--bundle", type=Path, help="another bundle's folder")
     parser.add_argument("--url", help="a server that runs already; the key comes from --key or PENCHANT_KEY")
     parser.add_argument("--key", default=os.environ.get("PENCHANT_KEY", ""))
-    parser.add_argument("--bundle", help="a bundle's folder")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.serve:
-        serve(asked.serve, engine_of(asked.bundle, asked.work))
+        serve(asked.serve, asked.bundle)
         return 0
-    seconds = 10.0 if asked.quick else 60.0
-    own = asyncio.run(load(asked.url, asked.key, seconds)) if asked.url else measure_own(seconds, asked.work, asked.bundle)
-    found = own | {"bare_framework": measure_bare(seconds)}
+    if asked.url:
+        strangers = [f"user-{number}" for number in range(500)]
+        server = Running(asked.url, asked.key, strangers, [f"item-{number}" for number in range(200)])
+        found = asyncio.run(full(server, 3.0 if asked.quick else 60.0))
+    else:
+        world = World(items=asked.items or (10_000 if asked.quick else 100_000), users=1_000 if asked.quick else 5_000)
+        found = measure(asked.bundle or world.bundle(CACHE), asked.quick)
+    for what, numbers in found.items():
+        print(f"{what:24}", "  ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in numbers.items()))
     if asked.json:
         print(json.dumps(found))
-    else:
-        for what, numbers in found.items():
-            print(f"{what:16}", "  ".join(f"{name.replace('_', ' ')} {value}" for name, value in numbers.items()))
-    return int(any(numbers["errors"] for numbers in found.values()))
+    return int(any(numbers.get("errors") for numbers in found.values()))
 
 
 if __name__ == "__main__":

@@ -79,6 +79,7 @@ NETWORKS: dict[str, Variant] = {
     "network_long_view": _only("long_view"),
     "network_like": _only("like"),
     "without_earlier": Variant({"tasks": dict.fromkeys(EARLIER)}),
+    "network_adapters": _part("scenario", "adapters"),
     "network_per_scenario": Variant(apart=True),
     "network_per_scenario_own_log": Variant(apart=True, own_log=True),
     **{f"network_cut_{rows}": Variant(cut=rows) for rows in CUTS},

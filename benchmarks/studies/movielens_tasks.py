@@ -3,6 +3,7 @@
 Each user's last 10 % of events in order is the test part, the 10 % before it the validation part; all films are ranked. Every network
 keeps the weights of the epoch that was best for its own first task on the validation part. Costs are of the same run: processor seconds
 of fitting, weights, and milliseconds to answer one request (200 candidates, then the tasks' predictions for them) with one thread.
+`serving` asks all of them in turn for what a request costs; its ranges hold nine of ten requests.
 What has been predicted is kept in benchmarks/cache/ml-1m-tasks, so that a network of all tasks need not wait for the others again.
 """
 
@@ -32,6 +33,8 @@ NAME = "movielens-1m"
 LIST, ROWS = "ndcg@10", {"stars": {"rmse": rmse, "mae": mae}, "like": {"auc": auc, "log_loss": log_loss}}
 WATCHED = {"next": "next.ndcg@10", "stars": "stars.rmse", "like": "like.auc"}
 CANDIDATES, REQUESTS = 200, 50
+SERVING = "serving"
+"""What a request costs all of them, asked in turn; their weights, a few seconds old, do not matter for that."""
 
 CACHE = Path(__file__).resolve().parents[1] / "cache" / "ml-1m-tasks"
 ALONE = tuple(f"network_{task}" for task in WATCHED)
@@ -52,8 +55,8 @@ class MovieLensTasks:
     """Whether tasks learnt together are worse than each alone, and what each way costs."""
 
     headline = "next.ndcg@10"
-    models = ("baseline", *ALONE, "network", *CHANGED)
-    seeded = models[1:]
+    models = ("baseline", SERVING, *ALONE, "network", *CHANGED)
+    seeded = models[2:]
 
     quick = "network"
 
@@ -71,6 +74,8 @@ class MovieLensTasks:
     def run(self, model: str, seed: int, seconds: float | None) -> Outcome:
         if model == "baseline":
             return Outcome("popularity; each film's mean", self._metrics(self._baseline))
+        if model == SERVING:
+            return Outcome(f"one thread, {REQUESTS} requests asked of each in turn", self._serving())
         fitted, notes = self._fitted(model, seed, seconds)
         own = self._asked(fitted)
         if not seconds:
@@ -101,28 +106,30 @@ class MovieLensTasks:
         fitted, best = fit_counting(recipe, train, valid)
         weights = sum(parameter.numel() for parameter in fitted.network.parameters())
         spent = round(time.process_time() - begin, 1)
-        notes = {"best_epoch": best, "fit_cpu_seconds": spent, "weights": weights, "request_ms": self._request_ms(fitted)}
+        asked_ms = round(float(np.median(self._request_ms(fitted))), 3)
+        notes = {"best_epoch": best, "fit_cpu_seconds": spent, "weights": weights, "request_ms": asked_ms}
         return fitted, notes | {"validation": {name: told["value"] for name, told in self._metrics(self._asked(fitted, 1), 1).items()}}
 
-    def _request_ms(self, fitted: NetworkRecommender) -> float:
-        """Median milliseconds to answer one user: encode, retrieve where it can, and judge the candidates where it has tasks for it."""
+    def _serving(self) -> dict[str, Numbers]:
+        """Milliseconds of a request to one network for all, and to one for each task, one after another."""
+        fitted = {}
+        for model in (*ALONE, "network"):
+            recipe = _for_task(recipe_of(NAME, self.folder, {"seconds": 5.0}), _task_of(model))
+            train, valid = (Dataset(recipe, part.log, part.rows) for part in self.parts[:2])
+            fitted[model] = fit_counting(recipe, train, valid)[0]
+        spent = dict(zip(fitted, self._request_ms(*fitted.values()), strict=True))
+        three = np.sum([spent[name] for name in ALONE], axis=0)
+        told = {f"{name}, ms": each for name, each in spent.items()} | {"all three, ms": three, "three / one": three / spent["network"]}
+        return {name: _middle(each) for name, each in told.items()}
+
+    def _request_ms(self, *networks: NetworkRecommender) -> NDArray[np.float64]:
+        """Milliseconds `[networks, requests]` to answer one user after another, each asked of all networks in turn."""
         queries = Queries.first_of_each_user(self.parts[2])
-        threads, spent = torch.get_num_threads(), []
+        threads = torch.get_num_threads()
         torch.set_num_threads(1)
-        for place in range(REQUESTS):
-            one = queries.take(np.array([place]))
-            batch = fitted.batch_of(one)
-            begin = time.perf_counter()
-            encoding = fitted.encode(batch)
-            if fitted.network.retrieval is not None:
-                rows = np.argpartition(-fitted.retrieve(encoding, one.moment), CANDIDATES, axis=1)[:, :CANDIDATES]
-            else:
-                rows = np.arange(CANDIDATES)[None]
-            if fitted.network.tasks:
-                fitted.judge(encoding, rows, one.moment)
-            spent.append(1e3 * (time.perf_counter() - begin))
+        spent = [[_answer_ms(network, queries.take(np.array([place]))) for network in networks] for place in range(REQUESTS)]
         torch.set_num_threads(threads)
-        return round(float(np.median(spent)), 3)
+        return np.array(spent).T
 
     def _asked(self, fitted: NetworkRecommender, part: int = 2) -> Found:
         asked = self.parts[part]
@@ -140,7 +147,7 @@ class MovieLensTasks:
         """Of the tasks there are, with intervals that draw users."""
         asked = self.parts[part]
         user = asked.log.user[asked.rows]
-        lists = {self.headline: numbers(BOOTSTRAP.mean(found["next"]))} if "next" in found else {self.headline: {"value": float("nan")}}
+        lists = {self.headline: numbers(BOOTSTRAP.mean(found["next"]))} if "next" in found else {}
         return lists | {
             f"{task}.{name}": numbers(BOOTSTRAP.metric(metric, labels_of(asked, task).astype(float), found[task], user))
             for task, metrics in ROWS.items() if task in found
@@ -160,6 +167,26 @@ class MovieLensTasks:
                 label = labels_of(test, task).astype(float)
                 found[f"{task}.{name}"] = gap(BOOTSTRAP.metric_difference(metric, label, own[task], other[task], user))
         return found
+
+
+def _answer_ms(fitted: NetworkRecommender, one: Queries) -> float:
+    """To encode a user, retrieve where the network can, and judge the candidates where it has tasks for it."""
+    batch = fitted.batch_of(one)
+    begin = time.perf_counter()
+    encoding = fitted.encode(batch)
+    if fitted.network.retrieval is not None:
+        rows = np.argpartition(-fitted.retrieve(encoding, one.moment), CANDIDATES, axis=1)[:, :CANDIDATES]
+    else:
+        rows = np.arange(CANDIDATES)[None]
+    if fitted.network.tasks:
+        fitted.judge(encoding, rows, one.moment)
+    return 1e3 * (time.perf_counter() - begin)
+
+
+def _middle(values: NDArray[np.float64]) -> Numbers:
+    """The median, and where nine of ten lie."""
+    low, middle, high = np.percentile(values, (5, 50, 95))
+    return Numbers(value=round(middle, 3), low=round(low, 3), high=round(high, 3), n=len(values))
 
 
 def _task_of(model: str) -> str:

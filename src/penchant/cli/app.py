@@ -186,14 +186,18 @@ def recommend(
     context: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of a context column; may be repeated.")] = None,
     include_seen: Annotated[bool, typer.Option("--include-seen", help="Items the user had before may come again.")] = False,
     weights: Annotated[bool, typer.Option("--weights", help="Say what of each item matters for this user, in this context.")] = False,
+    filter: Annotated[str | None, typer.Option(help='Only items that pass come, as in "item.year >= 1990"; docs/filter.md.')] = None,
+    diversity: Annotated[
+        float | None, typer.Option(min=0, max=1, help="How various a list is, 0 (by score alone) to 1; the recipe's when absent.")
+    ] = None,
     home: Home = None,
     bundle: Annotated[str, typer.Option(help="Version or alias.")] = "champion",
     json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Recommend to some users, or to all into a file."""
-    options = {"k": k, "out": out, "scenario": scenario, "context": context or [], "include_seen": include_seen}
-    options |= {"weights": weights}
+    options: dict[str, Any] = {"k": k, "out": out, "scenario": scenario, "context": context or [], "include_seen": include_seen}
+    options |= {"filter": filter, "diversity": diversity, "weights": weights}
     _run("recommend", debug, json, recipe=recipe, users=users, home=home, bundle=bundle, **options)
 
 

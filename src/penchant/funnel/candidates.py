@@ -1,7 +1,7 @@
 """The table every step of the funnel takes and gives: items and what is known of them so far."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,19 +16,24 @@ class Candidates:
         items: Item rows `[n]`.
         scores: What they are ordered by at this step, higher first `[n]`.
         tasks: Each task's prediction `{task: [n]}`.
+        sources: Who proposed each, a bit per source `[n]`; None where nobody asked.
     """
 
     items: NDArray[np.int64]
     scores: NDArray[np.float32]
     tasks: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    sources: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.items)
 
     def take(self, places: NDArray[Any]) -> "Candidates":
         """The candidates at these places (or where a mask holds), in that order."""
-        return replace(
-            self, items=self.items[places], scores=self.scores[places], tasks={name: values[places] for name, values in self.tasks.items()}
+        return Candidates(
+            self.items[places],
+            self.scores[places],
+            {name: values[places] for name, values in self.tasks.items()},
+            None if self.sources is None else self.sources[places],
         )
 
     def best(self, n: int) -> "Candidates":

@@ -32,10 +32,10 @@ class CandidateSource:
         scores[scores == scores.min(axis=1, keepdims=True)] = -np.inf
         return scores
 
-    def best(self, queries: Queries, exclude_seen: bool, ranked: NDArray[np.bool_] | None) -> Rows:
+    def best(self, queries: Queries, exclude_seen: bool, ranked: NDArray[np.bool_] | None, ordered: bool = False) -> Rows:
         """The rows of the best items of each query, in row order, `[queries, candidates]`; -1 where fewer are left.
 
-        Of items that are tied for the last place those of lower rows are taken, as `funnel.candidates` does.
+        Of items that are tied for the last place those of lower rows are taken, as `funnel.candidates` does. `ordered`: the best first.
         """
         scores = torch.from_numpy(without(self.scores(queries), queries, exclude_seen, ranked))
         count = min(self.candidates, scores.shape[1])
@@ -44,6 +44,9 @@ class CandidateSource:
         chosen = over | (tied & (tied.cumsum(dim=1) <= count - over.sum(dim=1, keepdim=True)))
         query, item = chosen.numpy().nonzero()
         rows = np.full((len(queries), count), -1, dtype=np.int64)
+        if ordered:
+            best = np.lexsort((item, -scores[query, item].numpy(), query))
+            query, item = query[best], item[best]
         rows[query, np.arange(len(query)) - np.searchsorted(query, query)] = item
         return rows
 

@@ -1,6 +1,7 @@
 """The flagship network behind the face every model has."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -13,6 +14,8 @@ from penchant.data.dataset import Dataset
 from penchant.data.log import Log
 from penchant.data.windows import Windows, single_windows, windows_of
 from penchant.features.feature_set import Encoded, FeatureSet
+from penchant.funnel.candidates import Candidates
+from penchant.funnel.union import limit_of, limited, union
 from penchant.models import relations
 from penchant.models.batch import Batch, Moments, Past, assemble, gather
 from penchant.models.by_scenario import Placement, Scenarios
@@ -175,6 +178,18 @@ class NetworkRecommender(Recommender):
         return self.network.usual(self.known)
 
     @torch.inference_mode()
+    def vectors_of(self, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+        """The items as they are for nobody in particular."""
+        found: NDArray[np.float32] = self.network.usual(self.known.at(torch.from_numpy(np.asarray(rows, dtype=np.int64)))).float().numpy()
+        return found
+
+    def pasts(self, queries: Queries) -> list[NDArray[np.int64]]:
+        """As far back as histories go."""
+        start, length = queries.history(self.recipe.history.length)
+        rows = [queries.log.history_rows[begin : begin + count] for begin, count in zip(start, length, strict=True)]
+        return [queries.log.item[own].astype(np.int64) for own in rows]
+
+    @torch.inference_mode()
     def items_of(self, features: Mapping[str, NDArray[Any]]) -> Items:
         """Items given by their features `{name: [n, *]}` as the network reads them."""
         self._still()
@@ -271,12 +286,32 @@ class NetworkRecommender(Recommender):
             return super()._top_block(queries, k, exclude_seen, ranked)
         encoding = self.encode(self.batch_of(queries))
         found = [self._retrieved(encoding, queries, k, exclude_seen, ranked)] if retrieves else []
-        candidates = each_once([*found, *(source.best(queries, exclude_seen, ranked) for source in self.sources.values())])
+        proposed = [source.best(queries, exclude_seen, ranked, self._limited) for source in self.sources.values()]
+        candidates = self._joined(queries, [*found, *proposed], k) if self._limited else each_once([*found, *proposed])
         rows, values = self._ranked(encoding, queries, candidates, k)
         few = np.flatnonzero((candidates >= 0).sum(axis=1) < k)
         if not retrieves and len(few):
             rows[few], values[few] = super()._top_block(queries.take(few), k, exclude_seen, ranked)
         return rows, values
+
+    @property
+    def _limited(self) -> bool:
+        """Whether there are scenarios in which not all that is proposed is ranked."""
+        serving = self.recipe.serving
+        return any(each.ranked is not None for each in (serving, *serving.scenarios.values()))
+
+    def _joined(self, queries: Queries, parts: list[NDArray[np.int64]], k: int) -> NDArray[np.int64]:
+        """Candidates of retrieval, where it retrieves, and of each source, best first, each once: `[queries, n]`, as many as are ranked."""
+        serving = self.recipe.serving
+        names = [*(["retrieval"] if len(parts) > len(self.sources) else []), *self.sources]
+        rows = np.full((len(queries), sum(part.shape[1] for part in parts)), -1, dtype=np.int64)
+        for place, moment in enumerate(queries.moment.select(self.recipe.scenario.named).to_dicts() or [{}] * len(queries)):
+            told = [part[place][part[place] >= 0] for part in parts]
+            lists = [Candidates(own, np.zeros(len(own), dtype=np.float32)) for own in told]
+            limit = limit_of(serving.funnel(self.recipe.scenario.name(moment)), names)
+            items = (union(lists) if limit is None else limited(lists, replace(limit, ranked=max(limit.ranked, k)))).items
+            rows[place, : len(items)] = items
+        return rows
 
     def _retrieved(
         self, encoding: Encoding, queries: Queries, k: int, exclude_seen: bool, ranked: NDArray[np.bool_] | None

@@ -18,6 +18,9 @@ from penchant.data.log import Log
 from penchant.data.scenario import scenario_names
 from penchant.features.category import Category
 from penchant.features.feature_set import FeatureSet
+from penchant.funnel.item_table import ItemTable, item_table
+from penchant.funnel.plan import Plans
+from penchant.models.listed import Asking, listed
 from penchant.models.queries import Queries, moment_columns
 from penchant.models.similar import spaces, table
 from penchant.models.similar.likeness import ByModel, Likeness, unsupported
@@ -75,6 +78,7 @@ class Recommender(ABC):
             settings_of(type(self), f"model '{self.kind}'", self.get_params())
         self.log_, self.recipe_, self.data_, self.valid_ = data.log, data.recipe, data, valid
         try:
+            Plans(data.recipe.serving).check(self.item_table, self.has_vectors)
             self._learn(data)
         except BaseException:
             del self.log_  # a model that could not learn is not fitted
@@ -207,8 +211,11 @@ class Recommender(ABC):
         scenario: str | Mapping[str, Any] | None = None,
         exclude_seen: bool = True,
         unknown: Unknown = "fallback",
+        filter: str | None = None,
+        diversity: float | Mapping[str, Any] | None = None,
+        explain: bool = False,
     ) -> pl.DataFrame:
-        """The best k items for each user, now.
+        """The best k items for each user, now; by the funnel of the recipe's `[serving]`.
 
         Args:
             users: User ids; one never seen gets what suits everybody.
@@ -218,25 +225,72 @@ class Recommender(ABC):
                 names, the training part's most frequent value.
             exclude_seen: Leave out items the user has events with.
             unknown: What to do about user ids never seen.
+            filter: Only items that pass come, beside the recipe's own filter: `"item.year >= 1990 and 'Drama' in item.genres"`. See
+                docs/filter.md.
+            diversity: How various a list is, 0 (by score alone) to 1; or some of the keys of `[serving.diversity]`, as in
+                `{"method": "dpp", "strength": 0.4}`.
+            explain: Whether the table says what moved each item.
 
         Returns:
-            `user_id, rank, item_id, score`, best first.
+            `user_id, rank, item_id, score`, the first first; with `explain` also `rules`, names of what moved the item. Where something
+            did, scores need not fall from rank to rank.
 
         Raises:
             TargetError: when k is out of range, a column names no scenario, or a user is unknown and `unknown = "raise"`.
+            FilterError: for a filter that cannot be read, or asks for what the columns do not tell.
+            RecipeError: for diversity that is none. UnsupportedError, a TargetError, for one that the model cannot bring about.
             NotFittedError: before `fit`.
         """
         self._check_ready()
         k = self._checked_k(k)
         self._check_users(users, unknown)
         queries = Queries.now(self.log_, users, self._moment(len(users), context, scenario))
-        rows, scores = self.top(queries, k, exclude_seen=exclude_seen)
+        rows, scores, rules = listed(self, queries, k, Asking(exclude_seen, filter, diversity, explain))
         ids = [str(user) for user in users]
         names = pl.Series("user_id", [name for name in ids for _ in range(k)], dtype=pl.String)
         frame = pl.DataFrame({"user_id": names, "rank": np.tile(np.arange(1, k + 1), len(ids))})
         kept = rows.ravel() >= 0
         items = self.items["item_id"].gather(np.maximum(rows.ravel(), 0))
-        return frame.with_columns(items.alias("item_id"), pl.Series("score", scores.ravel())).filter(pl.Series(kept))
+        frame = frame.with_columns(items.alias("item_id"), pl.Series("score", scores.ravel()))
+        if explain:
+            frame = frame.with_columns(pl.Series("rules", rules, dtype=pl.List(pl.String)))
+        return frame.filter(pl.Series(kept))
+
+    @property
+    def item_table(self) -> ItemTable:
+        """The catalogue's columns, as filters and rules read them."""
+        kept: tuple[Log, ItemTable] | None = getattr(self, "_item_table", None)
+        if kept is None or kept[0] is not self.log_:
+            recipe, log = self.recipe_, self.log_
+            kept = self._item_table = log, item_table(recipe, log.users, self.items, {*moment_columns(recipe), *log.columns})
+        return kept[1]
+
+    @property
+    def item_rows(self) -> dict[str, int]:
+        """Item rows by id."""
+        kept: tuple[Log, dict[str, int]] | None = getattr(self, "_item_rows_kept", None)
+        if kept is None or kept[0] is not self.log_:
+            kept = self._item_rows_kept = self.log_, dict(zip(self.items["item_id"], range(len(self.items)), strict=True))
+        return kept[1]
+
+    def vectors_of(self, rows: NDArray[np.integer]) -> NDArray[np.float32] | None:
+        """Vectors of some items, by which they are alike `[rows, width]`; None where the model has none."""
+        return None
+
+    @property
+    def has_vectors(self) -> bool:
+        """Whether `vectors_of` knows any."""
+        return type(self).vectors_of is not Recommender.vectors_of
+
+    def pasts(self, queries: Queries) -> list[NDArray[np.int64]]:
+        """Item rows of the events of each query's past that enter histories, an item as often as it was had."""
+        query, rows = queries.known()
+        if queries.log.in_history is not None:
+            kept = queries.log.in_history[rows]
+            query, rows = query[kept], rows[kept]
+        ends = np.searchsorted(query, np.arange(1, len(queries) + 1))
+        items = queries.log.item[rows].astype(np.int64)
+        return np.split(items, ends[:-1]) if len(queries) else []
 
     def score(self, users: Sequence[Any], items: Sequence[Any], context: Mapping[str, Any] | None = None) -> NDArray[np.float32]:
         """Scores of user-item pairs `[n]`, on the scale `recommend` orders by, in the same scenario.

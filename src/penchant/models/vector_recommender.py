@@ -70,6 +70,11 @@ class VectorRecommender(Recommender):
         rows, products = index.search(self.query_vectors(queries), k, queries.seen() if exclude_seen else None, ranked)
         return rows, products + np.float32(self.base)
 
+    def vectors_of(self, rows: NDArray[np.integer]) -> Floats:
+        """The items' own vectors."""
+        found: Floats = self.item_vectors[rows]
+        return found
+
     def likeness(self, of: Owner, space: Space | None = None, by: By | None = None) -> Likeness:
         """Items by their vectors, users by those of their histories as of the log's end; Pearson over a vector's own numbers."""
         check_space(space, by)

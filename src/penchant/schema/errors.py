@@ -49,6 +49,22 @@ class UnsupportedError(TargetError):
     code = "unsupported"
 
 
+class FilterError(PenchantError):
+    """A filter that cannot be read, or speaks of what is not there.
+
+    Attributes:
+        place: The character of the filter at which the fault begins, counted from 1.
+        code: `filter_syntax`, `filter_column`, `filter_types` or `filter_limit`.
+    """
+
+    code = "filter"
+    exit_code = 4
+
+    def __init__(self, place: int, code: str, *, must: str, came: str, do: str) -> None:
+        self.place, self.code = place, code
+        super().__init__(f"filter, character {place},", must=must, came=came, do=do)
+
+
 class NotFittedError(PenchantError):
     """A model was asked before it was fitted."""
 

@@ -138,6 +138,21 @@ class Recipe(Settings):
         return self
 
     @model_validator(mode="after")
+    def _funnels_are_of_scenarios(self) -> Self:
+        if self.serving.scenarios and not self.scenario.named:
+            came = f"[serving.scenarios.{next(iter(self.serving.scenarios))}] without one"
+            raise ContradictionError("given a scenario when its funnel is told", came, 'For example: [scenario] column = "tab"')
+        known = {*self.serving.sources, *(["retrieval"] if self.retrieval_task else [])}
+        for own in (self.serving, *map(self.serving.funnel, self.serving.scenarios)):
+            strange = next((name for name in own.shares if name not in known), None)
+            if strange is not None:
+                do = did_you_mean(strange, known)
+                raise ContradictionError("given shares of its sources in serving.shares", f"'{strange}', which is none", do)
+            if own.shares and own.ranked is None:
+                raise ContradictionError("given serving.ranked, of which serving.shares are", "shares alone", "For example: ranked = 100")
+        return self
+
+    @model_validator(mode="after")
     def _students_have_a_teacher(self) -> Self:
         ranks = self.model.kind == "network" and any(task.kind not in ("next_item", "relation") for task in self.tasks.values())
         if (self.distillation is not None or self.serving.ranker != "torch") and not ranks:

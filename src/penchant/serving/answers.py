@@ -6,6 +6,13 @@ from penchant.models.similar.spaces import By, Space
 from penchant.serving.bodies import Rejection
 
 
+class ReasonAnswer(BaseModel):
+    """Why an item is where it is: a "source" that proposed it, or a "rule" that moved it, by name."""
+
+    kind: str
+    name: str
+
+
 class ItemAnswer(BaseModel):
     """One recommended item, with each task's own prediction."""
 
@@ -14,17 +21,18 @@ class ItemAnswer(BaseModel):
     score: float
     tasks: dict[str, float]
     propensity: float
-    reasons: list[str]
+    reasons: list[ReasonAnswer]
 
 
 class ListAnswer(BaseModel):
-    """Items, best first. `fallback` says why the list is less personal than it could be."""
+    """Items, best first. `fallback` says why the list is less personal than it could be, `dropped_rules` names rules that are not kept."""
 
     request_id: str
     model_version: str
     items: list[ItemAnswer]
     degraded: bool
     fallback: str | None
+    dropped_rules: list[str]
 
 
 class SimilarItemsAnswer(BaseModel):

@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticCustomError
 
 from penchant.schema.event import Event
+from penchant.schema.sections.funnel import DiversityMethod
 from penchant.serving.protocol import RankRequest, RecommendationRequest
-from penchant.serving.values import Context, Count, Flag, Identifier, Number, Record, ScenarioName, Timestamp
+from penchant.serving.values import Context, Count, FilterText, Flag, Identifier, Number, Record, ScenarioName, Strength, Timestamp
 
 MOST_EVENTS = 1000
 """Events of one call."""
@@ -41,6 +42,15 @@ class SessionBody(Body):
     events: list[SessionEventBody] = Field([], max_length=MOST_SESSION_EVENTS)
 
 
+class DiversityBody(Body):
+    """How various a list is made; what is absent is as the recipe says."""
+
+    strength: Strength | None = None
+    method: DiversityMethod | None = None
+    by: Identifier | None = None
+    """An item column of kinds, in place of the items' vectors."""
+
+
 class RecommendationBody(Body):
     """A request for the best items. Everything may be absent: the answer is then what suits anybody."""
 
@@ -53,6 +63,10 @@ class RecommendationBody(Body):
     n: Count = 10
     exclude_seen: Flag = True
     explain: Flag = False
+    filter: FilterText | None = None
+    """Only items that pass come: `item.price < 20 and 'Drama' in item.genres`."""
+    diversity: DiversityBody | Strength | None = None
+    """0 = by score alone, 1 = variety alone; or how."""
 
     def request(self) -> RecommendationRequest:
         """The same, as the engine takes it."""
@@ -68,6 +82,8 @@ class RecommendationBody(Body):
             "scenario": self.scenario,
             "context": self.context,
             "explain": self.explain,
+            "filter": self.filter,
+            "diversity": self.diversity.model_dump(exclude_none=True) if isinstance(self.diversity, DiversityBody) else self.diversity,
             "profile": self.profile,
         }
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from penchant.funnel.candidates import Candidates
+from penchant.funnel.plan import Listed
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.recommender import Recommender, known_factors, usual_factors
 from penchant.models.similar.likeness import Found, Likeness
@@ -27,6 +29,7 @@ from penchant.serving.protocol import (
     EventDescription,
     Given,
     RankRequest,
+    Reason,
     RecommendationAnswer,
     RecommendationRequest,
     ScoredItem,
@@ -34,6 +37,7 @@ from penchant.serving.protocol import (
     SimilarAnswer,
     SimilarRequest,
 )
+from penchant.serving.requests import Requests
 from penchant.serving.served import Person, Served
 from penchant.serving.served_classic import ServedClassic
 from penchant.serving.served_network import ServedNetwork
@@ -64,6 +68,7 @@ class BundleEngine:
         self._elsewhere: Elsewhere | None = None
         self._scenarios = recommender.scenarios()
         self._combinations = frozenset(self._scenarios)
+        self._funnel = Requests(recommender, self.model, self._rows)
         self._popular = np.bincount(log.item, minlength=len(log.items)).astype(np.float32)
 
     @property
@@ -95,6 +100,10 @@ class BundleEngine:
             needed["context"] = request.context
         return needed
 
+    def check(self, request: RecommendationRequest) -> None:
+        """Refuse a filter over columns that there are not, and diversity by what there is not. Raises FilterError, UnsupportedError."""
+        self._funnel.check(request)
+
     def recommend(self, request: RecommendationRequest) -> RecommendationAnswer:
         """The best items; when the model fails, the most popular ones, marked as degraded."""
         excluded = self._excluded(request)
@@ -113,9 +122,15 @@ class BundleEngine:
     def rank(self, request: RankRequest) -> RecommendationAnswer:
         """The given items, best first; unknown ones are left out. When the model fails, the most popular first, marked as degraded."""
         rows = np.array([self._rows[name] for name in request.items if name in self._rows], dtype=np.int64)
+        if self._funnel.of_rank(request):
+            rows = self._funnel.passing(request, rows, self._record_of(request), self._moment(request))
         try:
             person = self._person(request)
-            return self._answer(self.model.rank(person, rows).best(request.n), self._fallback(person), person.unread)
+            ranked = self.model.rank(person, rows)
+            if self._funnel.of_rank(request):
+                listed = self._funnel.ranked(request, person, self._record_of(request), ranked)
+                return self._answer(listed.candidates, self._fallback(person), person.unread, self._reasons(listed, request))
+            return self._answer(ranked.best(request.n), self._fallback(person), person.unread)
         except Exception as error:
             return self._popular_of(rows, request.n, error)
 
@@ -163,6 +178,7 @@ class BundleEngine:
         self._titles += [None] * len(fresh)
         for name, record in records.items():
             self._records[rows[name]], self._titles[rows[name]] = record, self._title(record)
+            self._funnel.table.tell(rows[name], record)
         self.model.welcome(records)
 
     def upsert_users(self, records: Mapping[str, dict[str, Any]], given: Given | None = None) -> None:
@@ -248,7 +264,15 @@ class BundleEngine:
         return {column.name: column.drop_nulls().cast(pl.String).unique().sort().to_list() for column in columns}
 
     def _excluded(self, request: RecommendationRequest) -> NDArray[np.int64]:
-        """Rows of items that must not come; none where the recipe or the request lets them come again."""
+        """Rows of items that must not come: seen ones, but where the recipe or the request lets them come again, and filtered ones."""
+        seen = self._seen(request)
+        if not self._funnel.filters(request):
+            return seen
+        barred = ~self._funnel.passes(request, self._record_of(request), self._moment(request))
+        barred[seen] = True
+        return np.flatnonzero(barred)
+
+    def _seen(self, request: RecommendationRequest) -> NDArray[np.int64]:
         if not (request.exclude_seen and self.recommender.recipe_.serving.exclude_seen):
             return np.zeros(0, dtype=np.int64)
         visited = {self._rows[event.item_id] for event in request.session if event.item_id in self._rows}
@@ -292,8 +316,24 @@ class BundleEngine:
 
     def _recommend(self, requests: Sequence[RecommendationRequest], excluded: Sequence[NDArray[np.int64]]) -> list[RecommendationAnswer]:
         people = [self._person(request) for request in requests]
-        found = self.model.recommend(people, [request.n for request in requests], excluded)
-        return [self._answer(best, self._fallback(person), person.unread) for best, person in zip(found, people, strict=True)]
+        wanted = [self._funnel.pool(request, person) for request, person in zip(requests, people, strict=True)]
+        found = self.model.recommend(people, wanted, excluded, any(request.explain for request in requests))
+        return [self._arranged(*each) for each in zip(requests, people, excluded, found, strict=True)]
+
+    def _arranged(
+        self, request: RecommendationRequest, person: Person, excluded: NDArray[np.int64], best: Candidates
+    ) -> RecommendationAnswer:
+        """The answer from the best items, in the order that the funnel's rules give them."""
+        if not self._funnel.arranges(request, person):
+            reasons = self._reasons(Listed(best, [[] for _ in range(len(best))], []), request)
+            return self._answer(best, self._fallback(person), person.unread, reasons)
+        listed = self._funnel.arranged(request, person, self._record_of(request), excluded, best)
+        answer = self._answer(listed.candidates, self._fallback(person), person.unread, self._reasons(listed, request))
+        return replace(answer, dropped_rules=listed.dropped)
+
+    def _reasons(self, listed: Listed, request: RecommendationRequest) -> list[list[Reason]] | None:
+        """Who proposed each item and what moved it, where that is asked for."""
+        return self._funnel.reasons(listed) if request.explain else None
 
     def _fallback(self, person: Person) -> str | None:
         """Why the answer is less personal than it could be, if it is.
@@ -318,11 +358,15 @@ class BundleEngine:
         counts = np.pad(self._popular, (0, len(self._ids) - len(self._popular)))
         return self._answer(Candidates(rows, counts[rows]).best(n), "popular", degraded=True)
 
-    def _answer(self, candidates: Candidates, fallback: str | None, degraded: bool = False) -> RecommendationAnswer:
+    def _answer(
+        self, candidates: Candidates, fallback: str | None, degraded: bool = False, reasons: Sequence[list[Reason]] | None = None
+    ) -> RecommendationAnswer:
         names = list(candidates.tasks)
         values = np.stack([candidates.tasks[name] for name in names], axis=1).tolist() if names else [[]] * len(candidates)
         lines = zip(candidates.items.tolist(), candidates.scores.tolist(), values, strict=True)
         items = [self._item(row, score, dict(zip(names, own, strict=True))) for row, score, own in lines]
+        if reasons is not None:
+            items = [replace(item, reasons=own) for item, own in zip(items, reasons, strict=True)]
         return RecommendationAnswer(items, self.model_version, degraded, fallback)
 
     def _item(self, row: int, score: float, tasks: dict[str, float]) -> ScoredItem:

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from penchant.schema.errors import PenchantError, StorageError, TargetError, UnsupportedError
+from penchant.schema.errors import FilterError, PenchantError, StorageError, TargetError, UnsupportedError
 
 _CODES = {404: "not_found", 405: "method_not_allowed"}
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -81,6 +81,9 @@ def from_known(error: PenchantError) -> ProblemError:
         return ProblemError(503, code, "It could not be stored and was not accepted. Try again later.", headers={"Retry-After": "5"})
     if isinstance(error, UnsupportedError):
         return ProblemError(422, error.code, str(error))
+    if isinstance(error, FilterError):
+        message = f"character {error.place}: must be {error.must}. {error.do}"
+        return ProblemError(422, "filter", f"filter, {message}", [{"path": "filter", "code": error.code, "message": message}])
     if isinstance(error, TargetError):
         return ProblemError(404, "unknown_target", "There is no such user, item or scenario.")
     return ProblemError(500, "internal", "The server failed on its side.")

@@ -29,6 +29,8 @@ class RecommendationRequest:
         n: Most items wanted, 1 to 1000.
         exclude_seen: Leave out items of the user's history.
         explain: Give each item's reasons.
+        filter: Only items that pass come, beside the recipe's own filter; well-formed.
+        diversity: A strength from 0 to 1, or some keys of `DiversitySettings`; None = as the recipe says.
         profile: Columns of a user who is not known yet; they go before the stored ones.
         given: What another process made of words and pictures in `profile` and `context`, by "user" and "context", one row each.
     """
@@ -41,6 +43,8 @@ class RecommendationRequest:
     n: int = 10
     exclude_seen: bool = True
     explain: bool = False
+    filter: str | None = None
+    diversity: float | Mapping[str, Any] | None = None
     profile: dict[str, Any] | None = None
     given: Mapping[str, Given] = field(default_factory=dict)
 
@@ -56,6 +60,10 @@ class RankRequest(RecommendationRequest):
     items: tuple[str, ...] = ()
 
 
+Reason = Mapping[str, Any]
+"""Why an item is where it is: its `kind` ("source": a source proposed it; "rule": a rule moved it) and the `name` of that."""
+
+
 @dataclass(frozen=True, slots=True)
 class ScoredItem:
     """One item of an answer.
@@ -66,7 +74,7 @@ class ScoredItem:
         score: What the list is ordered by, higher first.
         tasks: Each task's own prediction (a probability for binary tasks).
         propensity: The chance with which this item was shown at this place; 1 without exploration.
-        reasons: Sentences for people; empty unless asked for.
+        reasons: Why it is where it is; empty unless asked for.
     """
 
     item_id: str
@@ -74,7 +82,7 @@ class ScoredItem:
     score: float
     tasks: dict[str, float] = field(default_factory=dict)
     propensity: float = 1.0
-    reasons: list[str] = field(default_factory=list)
+    reasons: list[Reason] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +94,14 @@ class RecommendationAnswer:
         model_version: The bundle that answered.
         degraded: Whether a part that should have worked did not.
         fallback: Why the answer is less personal than it could be ("unknown_user"); None when it is not.
+        dropped_rules: Names of pins and quotas that could not be kept.
     """
 
     items: list[ScoredItem]
     model_version: str
     degraded: bool = False
     fallback: str | None = None
+    dropped_rules: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,4 +299,13 @@ class ManyAtOnce(Protocol):
 
     def recommend_many(self, requests: Sequence[RecommendationRequest]) -> list[RecommendationAnswer]:
         """What `Engine.recommend` answers to each, in their order."""
+        ...
+
+
+@runtime_checkable
+class ChecksRequests(Protocol):
+    """An engine that can tell before it answers that a request cannot be answered; it need not."""
+
+    def check(self, request: RecommendationRequest) -> None:
+        """Raises FilterError or UnsupportedError for what its columns and model cannot do. Any thread calls it, also while it answers."""
         ...

@@ -72,13 +72,17 @@ def _add_answers(router: APIRouter, service: Service, scenarios: Declared) -> No
     async def recommend(request: Request) -> Response:
         body = await read_body(request, bodies.RecommendationBody)
         scenarios.check(body.scenario)
-        return _json(_listed(await service.recommend(body.request())))
+        asked = body.request()
+        service.check(asked)
+        return _json(_listed(await service.recommend(asked)))
 
     @router.post("/rank", response_model=answers.ListAnswer, openapi_extra=_takes(bodies.RankBody), summary="The given items, best first")
     async def rank(request: Request) -> Response:
         body = await read_body(request, bodies.RankBody)
         scenarios.check(body.scenario)
-        return _json(_listed(await service.rank(body.request())))
+        asked = body.request()
+        service.check(asked)
+        return _json(_listed(await service.rank(asked)))
 
 
 def _add_neighbours(router: APIRouter, service: Service) -> None:
@@ -189,6 +193,7 @@ def _listed(answer: RecommendationAnswer) -> dict[str, Any]:
         "items": items,
         "degraded": answer.degraded or not complete,
         "fallback": answer.fallback if complete else answer.fallback or "nonfinite_scores",
+        "dropped_rules": list(answer.dropped_rules),
     }
 
 

@@ -58,8 +58,20 @@ class Served(Protocol):
     def together(self) -> bool:
         """Whether several requests cost less together than one by one."""
 
-    def recommend(self, people: Sequence[Person], wanted: Sequence[int], excluded: Sequence[Rows]) -> list[Candidates]:
-        """For each person the best `wanted` items without the excluded rows."""
+    @property
+    def sources(self) -> Sequence[str]:
+        """Names of those that propose, in the order of the bits of `Candidates.sources`."""
+
+    def recommend(
+        self, people: Sequence[Person], wanted: Sequence[int], excluded: Sequence[Rows], explained: bool = False
+    ) -> list[Candidates]:
+        """For each person the best `wanted` items without the excluded rows; with their sources where they are `explained`."""
+
+    def vectors_of(self, rows: Rows) -> NDArray[np.float32] | None:
+        """Vectors of some items, by which they are alike `[rows, width]`; None where the model has none, or not of all of them."""
+
+    def past_items(self, person: Person) -> list[int]:
+        """Item rows of the person's history, an item as often as it was had."""
 
     def rank(self, person: Person, rows: Rows) -> Candidates:
         """These items with their scores, in any order; those the model cannot judge are left out."""

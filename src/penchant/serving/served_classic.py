@@ -1,6 +1,7 @@
 """A classic model behind the engine."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from penchant.models.similar.spaces import By, Owner, Space
 from penchant.schema.errors import TargetError
 from penchant.schema.event import Event
 from penchant.serving.memory import Memory
-from penchant.serving.pasts import WholePast
+from penchant.serving.pasts import IN_HISTORY, WholePast
 from penchant.serving.protocol import ColumnDescription, Given, TaskDescription
 from penchant.serving.served import Person, Rows
 
@@ -42,11 +43,27 @@ class ServedClassic:
         self._user_rows = {name: row for row, name in enumerate(recommender.log_.users["user_id"])}
         self._popular = np.bincount(recommender.log_.item, minlength=len(recommender.items)).astype(np.float32)
 
-    def recommend(self, people: Sequence[Person], wanted: Sequence[int], excluded: Sequence[Rows]) -> list[Candidates]:
+    @property
+    def sources(self) -> Sequence[str]:
+        """The model itself."""
+        return [self.recommender.kind or type(self.recommender).__name__]
+
+    def recommend(
+        self, people: Sequence[Person], wanted: Sequence[int], excluded: Sequence[Rows], explained: bool = False
+    ) -> list[Candidates]:
         """For each person the best `wanted` of the items learnt, without the excluded rows."""
         everything = np.arange(len(self.recommender.items))
         asked = zip(self._scores(people), wanted, excluded, strict=True)
-        return [exclude(Candidates(everything, scores), rows).best(n) for scores, n, rows in asked]
+        found = [exclude(Candidates(everything, scores), rows).best(n) for scores, n, rows in asked]
+        return [replace(each, sources=np.ones(len(each), dtype=np.int64)) for each in found] if explained else found
+
+    def vectors_of(self, rows: Rows) -> NDArray[np.float32] | None:
+        """As learnt; none where an item was added since."""
+        return self.recommender.vectors_of(rows) if rows.max(initial=-1) < len(self.recommender.items) else None
+
+    def past_items(self, person: Person) -> list[int]:
+        """Those of events that histories keep."""
+        return [item for item, told in zip(person.past.items, person.past.columns, strict=True) if told.get(IN_HISTORY, True)]
 
     def rank(self, person: Person, rows: Rows) -> Candidates:
         """The learnt ones of these items with their scores."""

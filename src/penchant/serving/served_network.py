@@ -1,7 +1,7 @@
 """The network behind the engine: histories to a batch, retrieval, ranking."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from penchant.features.feature import Feature
 from penchant.funnel.candidates import Candidates
 from penchant.funnel.funnel import Funnel, Proposer
+from penchant.funnel.union import Limit, limit_of
 from penchant.models.batch import Moments, Past, assemble
 from penchant.models.candidate_source import CandidateSource
 from penchant.models.network import Encoding, Items
@@ -73,6 +74,8 @@ class ServedNetwork:
         self._whole = WholePast(recommender.log_, recommender.recipe)
         self._whole_memory = Memory(recommender.log_, recommender.recipe, self._whole, item_rows) if recommender.sources else None
         self._funnel: Funnel[Asked] = Funnel(self._retrieve, self._rank, self._width(), self._proposers())
+        serving = recommender.recipe.serving
+        self._limited = any(each.ranked is not None for each in (serving, *serving.scenarios.values()))
         self._rows = item_rows
         self._item_neighbours = recommender.similar.neighbours("item")
         self._users = LiveUsers(recommender, self.memory)
@@ -83,9 +86,31 @@ class ServedNetwork:
         """Where nothing retrieves each request fills a pass by itself."""
         return self.recommender.network.retrieval is not None
 
-    def recommend(self, people: Sequence[Person], wanted: Sequence[int], excluded: Sequence[Rows]) -> list[Candidates]:
+    @property
+    def sources(self) -> Sequence[str]:
+        """Retrieval, the recipe's sources, and items added since where nothing retrieves."""
+        return self._funnel.names
+
+    def recommend(
+        self, people: Sequence[Person], wanted: Sequence[int], excluded: Sequence[Rows], explained: bool = False
+    ) -> list[Candidates]:
         """For each person the best `wanted` items without the excluded rows."""
-        return self._funnel.run(self._ask(people), wanted, excluded)
+        return self._funnel.run(self._ask(people), wanted, excluded, self._limits(people), explained)
+
+    def _limits(self, people: Sequence[Person]) -> list[Limit | None] | None:
+        """How many candidates of each person are ranked, by scenario; None where the recipe has no limit."""
+        recipe = self.recommender.recipe
+        if not self._limited:
+            return None
+        return [limit_of(recipe.serving.funnel(recipe.scenario.name(person.moment)), self._funnel.names) for person in people]
+
+    def vectors_of(self, rows: Rows) -> NDArray[np.float32]:
+        """The items as they are for nobody in particular, those added since among them."""
+        return self.recommender.vectors_of(rows)
+
+    def past_items(self, person: Person) -> list[int]:
+        """Those of the history that the network reads."""
+        return person.past.items
 
     def rank(self, person: Person, rows: Rows) -> Candidates:
         """These items with their scores and every task's prediction."""
@@ -163,8 +188,8 @@ class ServedNetwork:
         return self.recommender.network.retrieval is None and bool(self.recommender.sources)
 
     def _proposers(self) -> list[Proposer[Asked]]:
-        own = [Proposer(partial(self._propose, source), source.candidates) for source in self.recommender.sources.values()]
-        newest = Proposer(self._newcomers, self.recommender.recipe.serving.candidates)
+        own = [Proposer(partial(self._propose, source), source.candidates, name) for name, source in self.recommender.sources.items()]
+        newest = Proposer(self._newcomers, self.recommender.recipe.serving.candidates, "newest")
         return [*own, newest] if self._proposes_alone else own
 
     def _propose(self, source: CandidateSource, asked: Asked) -> list[Candidates]:
@@ -231,7 +256,7 @@ class ServedNetwork:
                 tasks = {network.retrieval.name: (outputs[network.retrieval.name] - totals).exp().numpy()} | tasks
             scores = self.recommender.combine(outputs, asked.encoding)
         return [
-            Candidates(one.items, scores[place, : len(one)], {name: values[place, : len(one)] for name, values in tasks.items()})
+            replace(one, scores=scores[place, : len(one)], tasks={name: values[place, : len(one)] for name, values in tasks.items()})
             for place, one in enumerate(candidates)
         ]
 

@@ -14,6 +14,7 @@ from penchant.schema.event import Event
 from penchant.serving.encoders import ENCODED, Encoders, Given
 from penchant.serving.intake import Intake, Kind, Records
 from penchant.serving.protocol import (
+    ChecksRequests,
     Description,
     EncodesElsewhere,
     Engine,
@@ -92,6 +93,11 @@ class Service:
     async def describe(self) -> Description:
         """See `Engine.describe`."""
         return await self._ask(self._engine.describe)
+
+    def check(self, request: RecommendationRequest) -> None:
+        """See `ChecksRequests.check`."""
+        if isinstance(self._engine, ChecksRequests):
+            self._engine.check(request)
 
     async def recommend(self, request: RecommendationRequest) -> RecommendationAnswer:
         """See `Engine.recommend`."""

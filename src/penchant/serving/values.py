@@ -8,6 +8,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidatorFunctionWrapHandler, WithJsonSchema, WrapValidator
 from pydantic_core import PydanticCustomError
 
+from penchant.schema.errors import FilterError
+from penchant.schema.filter import LONGEST, read_filter
+
 LONGEST_ID = 256
 """Characters of an id."""
 LONGEST_CONTEXT_TEXT = 1024
@@ -113,6 +116,21 @@ Timestamp = Annotated[
 ]
 """Epoch seconds or RFC 3339 text; kept as epoch seconds."""
 
+
+def _well_formed(text: str) -> str:
+    try:
+        read_filter(text)
+    except FilterError as error:
+        raise PydanticCustomError(
+            error.code, "character {place}: must be {must}. {do}", {"place": error.place, "must": error.must, "do": error.do}
+        ) from None
+    return text
+
+
+FilterText = Annotated[str, Strict(), Field(min_length=1, max_length=LONGEST), AfterValidator(_well_formed)]
+"""A filter over items, as docs/filter.md tells."""
+Strength = Annotated[float, Strict(), Field(ge=0, le=1, allow_inf_nan=False)]
+"""0 to 1."""
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Flag = Annotated[bool, Strict()]
 Count = Annotated[int, Strict(), Field(ge=1, le=1000)]

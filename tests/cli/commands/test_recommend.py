@@ -159,6 +159,18 @@ def test_that_seen_items_may_come_again(trained: Path) -> None:
     assert (len(few), len(many)) == (30 - seen, 30)
 
 
+def test_that_a_filter_and_variety_reach_the_model_and_a_wrong_filter_is_one_line(trained: Path) -> None:
+    asked = ("recommend", trained, "--users", "u0", "-k", 5, "--json", *CLOCK)
+    rows = penchant(*asked, "--filter", "genre == 'beta' and year == 1980").json["recommendations"]
+    assert len(rows) == 5
+    assert all(row["item_id"][0] == "b" and int(row["item_id"][1:]) % 2 == 0 for row in rows)
+    assert penchant(*asked, "--diversity", 0.9).json["recommendations"] != penchant(*asked).json["recommendations"]
+    wrong = penchant(*asked, "--filter", "genres == 'beta'")
+    assert wrong.code == 4
+    told = wrong.json["error"]
+    assert (told["code"], told["thing"], told["do"]) == ("filter_column", "filter, character 1,", "Did you mean 'genre'?")
+
+
 @pytest.mark.parametrize(("scenario", "daypart"), [("home", "day"), ("search", "night")])
 def test_that_context_and_scenario_reach_the_model(scenario: str, daypart: str, trained: Path) -> None:
     options = ("--scenario", scenario, "--context", f"daypart={daypart}", *CLOCK)

@@ -32,10 +32,13 @@ class Question:
     context: dict[str, Any]
     scenario: str | None
     exclude_seen: bool
+    filter: str | None = None
+    diversity: float | None = None
 
     def ask(self, model: Recommender, users: Sequence[str]) -> pl.DataFrame:
         """The model's `recommend`."""
-        return model.recommend(users, self.k, context=self.context, scenario=self.scenario, exclude_seen=self.exclude_seen)
+        asked: dict[str, Any] = {"filter": self.filter, "diversity": self.diversity}
+        return model.recommend(users, self.k, context=self.context, scenario=self.scenario, exclude_seen=self.exclude_seen, **asked)
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,8 @@ def run(
     context: list[str],
     include_seen: bool,
     weights: bool,
+    filter: str | None,
+    diversity: float | None,
     home: Path | None,
     bundle: str,
 ) -> None:
@@ -99,7 +104,7 @@ def run(
         raise DataError("--weights", must="asked for without --out", came=f"--out '{out}'", do="Leave --out out, and take --json.")
     model, opened = read_bundle(HomeFolder.of(recipe, home), bundle)
     exclude_seen = model.recipe_.serving.exclude_seen and not include_seen
-    question = Question(k, _context(model, context), _scenario(model, scenario), exclude_seen)
+    question = Question(k, _context(model, context), _scenario(model, scenario), exclude_seen, filter, diversity)
     asked, unknown = _users(terminal, model, users)
     if out is None:
         frame = question.ask(model, asked)

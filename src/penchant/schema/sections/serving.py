@@ -5,8 +5,9 @@ import re
 from pydantic import Field, field_validator
 
 from penchant.schema.rankers import RankerName
+from penchant.schema.sections.funnel import FunnelSettings
 from penchant.schema.sections.part import ExpressionText, Part
-from penchant.schema.settings import ContradictionError, Settings
+from penchant.schema.settings import ContradictionError
 
 
 class SourcePart(Part):
@@ -19,7 +20,7 @@ class SourcePart(Part):
 _SOURCE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
 
-class ServingSettings(Settings):
+class ServingSettings(FunnelSettings):
     """How a request is answered."""
 
     candidates: int = Field(200, ge=1, le=10_000)
@@ -42,6 +43,8 @@ class ServingSettings(Settings):
     """What judges candidates: the network as it was trained, its ranking path as a graph (`onnx`: the same to 1e-4, `onnx_int8`: nearly),
     or the student of `[distillation]`."""
     exclude_seen: bool = True
+    scenarios: dict[str, FunnelSettings] = Field({})
+    """What the funnel of one scenario has otherwise, `[serving.scenarios."search"]`; what such a table does not name is as everywhere."""
     events: dict[str, dict[str, float | str]] = Field({})
     """What an incoming event says of the log's columns: `click = {is_click = 1}`; "value" stands for the event's value."""
 
@@ -54,3 +57,9 @@ class ServingSettings(Settings):
             must = "of names of small letters, digits, '_' and '-' that begin with a letter, 40 at most"
             raise ContradictionError(must, f"'{strange[:60]}'", "For example [serving.sources.neighbours].")
         return sources
+
+    def funnel(self, scenario: str | None) -> FunnelSettings:
+        """The funnel of a scenario."""
+        own = self.scenarios.get(scenario or "")
+        told = {} if own is None else {name: getattr(own, name) for name in own.model_fields_set}
+        return FunnelSettings.model_construct(**{name: getattr(self, name) for name in FunnelSettings.model_fields} | told)

@@ -1,0 +1,1 @@
+"""What benchmarks of a server under load share."""
