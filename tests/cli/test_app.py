@@ -15,7 +15,7 @@ from penchant.schema.errors import BundleError, DataError, NotFittedError, Pench
 from penchant.serving.server import AddressError
 from tests.cli.given import command, penchant
 
-COMMANDS = ("init", "check", "pack", "train", "evaluate", "tune", "compare", "recommend", "serve", "models", "demo", "doctor")
+COMMANDS = ("init", "check", "pack", "train", "evaluate", "tune", "compare", "recommend", "similar", "serve", "models", "demo", "doctor")
 OF_MODELS = ("list", "promote", "rollback")
 PARTS: dict[str, str] = {"must": "whole", "came": "a half", "do": "Mend it."}
 

@@ -16,6 +16,7 @@ import typer
 
 from penchant.cli.terminal import Terminal
 from penchant.schema.errors import PenchantError, StorageError
+from penchant.schema.likeness import By, Friends, Space
 from penchant.schema.rankers import RankerName
 
 app = typer.Typer(
@@ -185,6 +186,7 @@ def recommend(
     ] = None,
     context: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of a context column; may be repeated.")] = None,
     include_seen: Annotated[bool, typer.Option("--include-seen", help="Items the user had before may come again.")] = False,
+    weights: Annotated[bool, typer.Option("--weights", help="Say what of each item matters for this user, in this context.")] = False,
     filter: Annotated[str | None, typer.Option(help='Only items that pass come, as in "item.year >= 1990"; docs/filter.md.')] = None,
     diversity: Annotated[
         float | None, typer.Option(min=0, max=1, help="How various a list is, 0 (by score alone) to 1; the recipe's when absent.")
@@ -196,8 +198,27 @@ def recommend(
 ) -> None:
     """Recommend to some users, or to all into a file."""
     options: dict[str, Any] = {"k": k, "out": out, "scenario": scenario, "context": context or [], "include_seen": include_seen}
-    options |= {"filter": filter, "diversity": diversity}
+    options |= {"filter": filter, "diversity": diversity, "weights": weights}
     _run("recommend", debug, json, recipe=recipe, users=users, home=home, bundle=bundle, **options)
+
+
+@app.command()
+def similar(
+    recipe: RecipePath,
+    items: Annotated[str | None, typer.Option(help="Item ids with commas between.")] = None,
+    users: Annotated[str | None, typer.Option(help="User ids with commas between, in place of items.")] = None,
+    k: Annotated[int, typer.Option("-k", "--neighbours", help="Neighbours of each.")] = 10,
+    space: Annotated[Space | None, typer.Option(help="In what they are alike; the model's own way when absent.")] = None,
+    by: Annotated[By | None, typer.Option(help="How that is measured; cosine, or the model's own way, when absent.")] = None,
+    friends: Annotated[Friends, typer.Option(help="Of users: all, those known to be related alone, or none of them.")] = "any",
+    home: Home = None,
+    bundle: Annotated[str, typer.Option(help="Version or alias.")] = "champion",
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Tell which items, or which users, are most like some."""
+    options = {"items": items, "users": users, "k": k, "space": space, "by": by, "friends": friends}
+    _run("similar", debug, json, recipe=recipe, home=home, bundle=bundle, **options)
 
 
 @app.command()
