@@ -42,6 +42,7 @@ SPLITS = {
     "ml-1m-portrait": "portrait",
     "ml-1m-cold": "cold",
     "ml-1m-content": "content",
+    "ml-100k-content": "content",
     "frappe-content": "content",
     "ml-100k-u1": "ratings",
     "douban": "ratings",

@@ -3,12 +3,13 @@
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from tests.real_data import real_data
 
 
-@pytest.fixture(scope="module", params=["ml-1m-content", "frappe-content"])
+@pytest.fixture(scope="module", params=["ml-1m-content", "ml-100k-content", "frappe-content"])
 def content(request: pytest.FixtureRequest) -> Any:
     from studies.content import study
 
@@ -34,3 +35,30 @@ def test_that_every_network_is_one_recipe_of_its_own(content: Any) -> None:
     for changes in content.networks.values():
         recipe = content.recipe(changes)
         assert "stage" not in recipe.history.columns
+
+
+def test_that_the_quick_form_asks_a_few_of_the_same_questions_and_reads_names_alone(content: Any) -> None:
+    from studies.content import FEW, few
+
+    for asked in content.asked.values():
+        some = few(asked)
+        assert len(some.queries) == min(FEW, len(asked.queries))
+        wanted = {(user, item) for user, item in zip(asked.queries.user[asked.query], asked.item, strict=True)}
+        assert {(user, item) for user, item in zip(some.queries.user[some.query], some.item, strict=True)} <= wanted
+        assert np.array_equal(np.unique(some.query), np.arange(len(some.queries)))
+    told = content.told(content._names_alone("network_side"))
+    assert told["features"]["item"]["about"]["columns"] == [content.catalogue.columns[0]]
+    assert content._names_alone("network_id_only") == {}
+
+
+def test_that_the_films_of_both_movielens_are_told_by_the_same_plots() -> None:
+    from studies.content import few_films, study
+
+    folder = real_data("ml-100k")
+    events, users, items = few_films(folder, study("ml-100k-content", folder.parent).recipe({}))
+    told = dict(items.select("title", "plot").iter_rows())
+    assert (len(events), len(users), len(items)) == (100_000, 943, 1682)
+    assert "Woody" in told["Toy Story (1995)"]
+    assert items["plot"].null_count() < 80
+    moments = events.group_by("user_id", "timestamp").agg(pl.col("stage").n_unique())
+    assert (moments["stage"] == 1).all()

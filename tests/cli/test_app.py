@@ -15,7 +15,24 @@ from penchant.schema.errors import BundleError, DataError, NotFittedError, Pench
 from penchant.serving.server import AddressError
 from tests.cli.given import command, penchant
 
-COMMANDS = ("init", "check", "pack", "train", "evaluate", "tune", "compare", "recommend", "serve", "backup", "restore", "demo", "doctor")
+COMMANDS = (
+    "init",
+    "check",
+    "pack",
+    "train",
+    "evaluate",
+    "tune",
+    "compare",
+    "recommend",
+    "similar",
+    "serve",
+    "models",
+    "backup",
+    "restore",
+    "demo",
+    "doctor",
+)
+OF_MODELS = ("list", "promote", "rollback")
 PARTS: dict[str, str] = {"must": "whole", "came": "a half", "do": "Mend it."}
 
 
@@ -30,16 +47,20 @@ def test_that_help_names_every_command() -> None:
     ran = penchant("--help")
     assert ran.code == 0
     assert all(f"  {name} " in ran.out for name in COMMANDS)
-    assert set(get_command(app).commands) == set(COMMANDS)
+    commands = get_command(app).commands
+    assert (set(commands), set(commands["models"].commands)) == (set(COMMANDS), set(OF_MODELS))
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_that_every_command_says_what_it_does_and_what_its_options_mean(name: str) -> None:
-    ran = penchant(name, "--help")
+@pytest.mark.parametrize("words", [[name] for name in COMMANDS if name != "models"] + [["models", name] for name in OF_MODELS])
+def test_that_every_command_says_what_it_does_and_what_its_options_mean(words: list[str]) -> None:
+    ran = penchant(*words, "--help")
     assert ran.code == 0
     assert "Usage:" in ran.out
     assert "--debug" in ran.out
-    for parameter in get_command(app).commands[name].params:
+    command: Any = get_command(app)
+    for word in words:
+        command = command.commands[word]
+    for parameter in command.params:
         assert getattr(parameter, "help", "absent"), parameter.name
 
 

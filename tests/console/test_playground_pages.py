@@ -9,10 +9,12 @@ from film_engine import FilmEngine
 from starlette.testclient import TestClient
 
 from penchant.console import Playground
+from penchant.console.operation import summary
 from penchant.console.visits import LASTS, MOST, Visits
 from penchant.serving.access import CONSOLE_HEADER
 from penchant.serving.app import create_app
 from penchant.serving.keys import Keys
+from penchant.serving.recent import Answered
 from penchant.storage.events import SQLiteEventLog
 from penchant.storage.sqlite import Database
 from penchant.storage.state import SQLiteRecordStore
@@ -123,5 +125,40 @@ def test_that_both_languages_say_the_same_things() -> None:
     english, chinese = (set(re.findall(r"(\w+): \"", part)) for part in text.split("const Language")[0].split("zh: {"))
     assert english == chinese
     used = set(re.findall(r"data-(?:word|hint)=\"(\w+)\"", "".join(path.read_text() for path in STATIC.glob("*.html"))))
-    used |= set(re.findall(r"\bsay\(\"(\w+)\"", (STATIC / "playground.js").read_text()))
+    used |= set(re.findall(r"data-label=\"(\w+)\"", "".join(path.read_text() for path in STATIC.glob("*.html"))))
+    used |= {word for path in STATIC.glob("*.js") for word in re.findall(r"\bsay\(\"(\w+)\"", path.read_text())}
     assert used <= english
+
+
+def test_that_the_feed_tells_what_came_after_and_the_state_what_is_known(client: TestClient, playground: Playground) -> None:
+    client.get(playground.login_path())
+    header = {CONSOLE_HEADER: "1"}
+    for item in ("f1", "f2"):
+        client.post("/v1/events", json={"events": [{"user_id": "u1", "item_id": item}]}, headers=header)
+    feed = client.get("/console/feed").json()
+    assert [(event["number"], event["item_id"]) for event in feed["events"]] == [(2, "f2"), (1, "f1")]
+    assert [event["item_id"] for event in client.get("/console/feed?after=1").json()["events"]] == ["f2"]
+    client.post("/v1/recommendations", json={}, headers=header)
+    state = client.get("/console/state").json()
+    assert (state["state"], state["model_version"], state["stored"], state["answers"], state["behind"]) == ("ready", "3", 2, 1, 0)
+    assert state["fallbacks"] == {"anonymous": 1}
+
+
+def test_that_latencies_are_those_within_which_so_many_were_answered() -> None:
+    answers = [
+        Answered(0.0, milliseconds / 1000, milliseconds > 99, "popular" if milliseconds > 99 else None) for milliseconds in range(1, 101)
+    ]
+    told = summary(answers)
+    assert told["latency_ms"] == {"p50": 50.0, "p95": 95.0, "p99": 99.0}
+    assert (told["answers"], told["degraded"], told["fallbacks"]) == (100, 1, {"popular": 1})
+    assert summary([])["latency_ms"] == {"p50": None, "p95": None, "p99": None}
+
+
+def test_that_a_page_changes_models_only_with_its_header_and_says_by_whom(client: TestClient, playground: Playground) -> None:
+    assert client.post("/v1/models/1/promote").status_code == 401
+    client.get(playground.login_path())
+    assert client.post("/v1/models/1/promote").status_code == 401
+    assert client.post("/v1/models/1/promote", headers={CONSOLE_HEADER: "1"}).json()["code"] == "unknown_model"
+    for path in ("/console/models", "/console/events", "/console/health"):
+        page = client.get(path)
+        assert (page.status_code, page.text.count('aria-current="page"')) == (200, 1)

@@ -30,11 +30,18 @@ def charts(moving: MovingItem) -> list[VectorChart | BarChart]:
 
 def test_that_the_vector_stands_beside_what_matters_to_whom() -> None:
     vectors, sun, rain = charts(MOVING)
-    assert [row.name for row in vectors.rows] == ["usually", "user a · sky sun, moved by 45%", "user a · sky rain, moved by 160%"]
+    assert [row.name for row in vectors.rows] == ["usually", "user a · sky sun", "user a · sky rain"]
+    assert [row.text for row in vectors.rows] == ["", "moved by 45%", "moved by 160%"]
     assert [row.values for row in vectors.rows] == [(0.5, -0.25), (0.5, -0.5), (0.0, 0.5)]
     assert [(bar.name, bar.value, bar.strong) for bar in sun.bars] == [("genre", 0.9, True), ("year", -0.2, False)]
     assert [(bar.name, bar.value, bar.strong) for bar in rain.bars] == [("genre", 0.1, False), ("year", 0.3, True)]
     assert sun.span == rain.span == (-0.9, 0.9)
+
+
+def test_that_what_is_the_same_for_all_is_told_once() -> None:
+    assert "The same for all" not in (moving_item_section(MOVING).intro or "")
+    told = moving_item_section(replace(MOVING, shared="city Oslo, weekday Monday"))
+    assert str(told.intro).endswith("The same for all: city Oslo, weekday Monday.")
 
 
 def test_that_of_many_features_the_strongest_are_drawn() -> None:

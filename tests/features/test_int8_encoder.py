@@ -10,7 +10,7 @@ from penchant.features.int8_encoder import Int8LanguageModel
 from penchant.features.language_model import LanguageModel
 from penchant.features.text import Text, TextSettings
 from penchant.schema.errors import RecipeError
-from tests.features.tiny_encoder import write_tiny_encoder
+from tests.tiny_encoder import tiny_encoder
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("onnxruntime")
@@ -21,7 +21,7 @@ TEXTS = [" ".join(RANDOM.choice(WORDS, length)) for length in (1, 3, 9, 20, 29, 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_encoder(tmp_path_factory.mktemp("tiny"), WORDS, width=128)
+    return tiny_encoder(tmp_path_factory.mktemp("tiny"), layers=2, width=128, words=WORDS, longest=32, spread=0.2)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from penchant.features.language_model import LanguageModel
 from penchant.features.static_encoder import StaticEncoder, _change, _rarity
 from penchant.features.text import Text, TextSettings
 from penchant.schema.sections.features import FeaturePart
-from tests.features.tiny_encoder import write_tiny_encoder
+from tests.tiny_encoder import tiny_encoder
 
 TOPICS, EACH = 4, 12
 COMMON = ["the", "of", "and"]
@@ -30,7 +30,7 @@ def planted(count: int, seed: int) -> list[str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_encoder(tmp_path_factory.mktemp("tiny"), WORDS, groups=GROUPS)
+    return tiny_encoder(tmp_path_factory.mktemp("tiny"), layers=2, width=32, words=WORDS, longest=32, spread=0.2, groups=GROUPS)
 
 
 @pytest.fixture(scope="module")

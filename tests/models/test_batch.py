@@ -14,7 +14,8 @@ from torch import Tensor
 from penchant.data.dataset import Dataset
 from penchant.data.windows import latest_windows, windows_of
 from penchant.models.batch import Batch, gap_class, gather
-from penchant.models.network_recommender import NetworkRecommender, packs
+from penchant.models.network_recommender import NetworkRecommender
+from penchant.models.packs import packs
 from penchant.models.queries import Queries
 from tests.small_data import DAY, NOON, SMALL, dataset
 

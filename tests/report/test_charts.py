@@ -1,5 +1,6 @@
 """Charts: ticks, geometry by hand, and what a screen reader finds."""
 
+import re
 from math import nan
 from xml.etree import ElementTree
 
@@ -161,3 +162,18 @@ def test_that_a_sketch_is_one_shape_and_nothing_without_values() -> None:
     assert "v-11h" in drawn
     assert "&lt;b&gt;" in drawn
     assert str(Sketch([0, 0], True, "").svg()) == str(Sketch([], True, "").svg()) == ""
+
+
+def test_that_a_name_too_long_for_its_row_is_cut_and_whole_when_pointed_at() -> None:
+    name = "user 17 · " + ", ".join(f"circumstance{place} value{place}" for place in range(9))
+    svg = VectorChart("Vectors", [Vector("short", (1.0,)), Vector(name, (0.5,), "moved by 45%")]).svg()
+    assert f">{name}</text>" not in svg
+    assert f"<title>{name}</title>" in svg
+    shown = next(text for text in re.findall(r">([^<]*)</text>", svg) if text.startswith("user 17"))
+    assert shown.endswith("…")
+    assert len(shown) + len("moved by 45%") < 60
+    assert ">short</text>" in svg
+    assert "moved by 45%" in svg
+    wide = BarChart("Bars", [Bar("电影" * 40, 1.0)]).svg()
+    shown = next(text for text in re.findall(r">([^<]*)</text>", wide) if text.startswith("电影"))
+    assert len(shown) < 30

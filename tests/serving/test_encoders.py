@@ -6,8 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 from tests import small_data
+from waiting import LONG, until
 from worded_films import network_with_words
 
 from penchant.features.feature_set import FeatureSet
@@ -22,17 +22,6 @@ from penchant.models.network_recommender import NetworkRecommender
 from penchant.serving import encoders as process
 from penchant.serving.encoders import PORTION_CHARACTERS, PORTION_RECORDS, Encoders
 from penchant.serving.engine import BundleEngine
-
-LONG = 60.0
-"""Seconds that nothing here takes, on however busy a machine."""
-
-
-def until(holds: Callable[[], Any]) -> None:
-    """Waits for it."""
-    end = time.monotonic() + LONG
-    while not holds():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.02)
 
 
 def alive(pid: int) -> bool:

@@ -3,41 +3,23 @@
 import asyncio
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from fastapi import FastAPI
-from starlette.testclient import TestClient
 from tests import small_data
+from waiting import LONG, until
 from worded_films import SAID, network_with_words
+from worded_service import Running, service
 
 from penchant.models.saved import read_network
 from penchant.serving import encoders as process
-from penchant.serving import service as services
-from penchant.serving.app import create_app
 from penchant.serving.encoders import Encoders
 from penchant.serving.engine import BundleEngine
 from penchant.serving.intake import TAKEN_IN_AT_ONCE, Intake
-from penchant.storage.events import SQLiteEventLog
-from penchant.storage.sqlite import Database
-from penchant.storage.state import SQLiteRecordStore
-
-LONG = 60.0
-
-
-def until(holds: Callable[[], Any]) -> None:
-    """Waits for it."""
-    end = time.monotonic() + LONG
-    while not holds():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.02)
-
 
 # The intake by itself, over encoders that read when they are told to.
 
@@ -155,59 +137,11 @@ def test_that_too_many_awaited_records_are_taken_in_without_their_words(monkeypa
 # The service.
 
 
-@dataclass
-class Running:
-    """A service over HTTP, its engine and its process."""
-
-    client: TestClient
-    engine: BundleEngine
-    encoders: Encoders
-
-    def behind(self) -> int:
-        return int(self.client.get("/health/ready").json()["behind"])
-
-    def best(self, user: str, n: int = 5, **more: Any) -> dict[str, Any]:
-        context = {"timestamp": small_data.FILM_NOW, **more.pop("context", {})}
-        body = {"user_id": user, "n": n, "scenario": "home", "context": context, **more}
-        answer = self.client.post("/v1/recommendations", json=body)
-        assert answer.status_code == 200
-        return dict(answer.json())
-
-    def ranks(self, *items: str) -> list[str]:
-        """The items as a viewer who wants alpha films wants them."""
-        body = {"user_id": "u0", "items": items, "scenario": "home", "context": {"timestamp": small_data.FILM_NOW}}
-        return [item["item_id"] for item in self.client.post("/v1/rank", json=body).json()["items"]]
-
-
 @pytest.fixture(scope="module")
 def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("films")
     network_with_words(folder)
     return folder
-
-
-@contextmanager
-def service(films: Path, state: Path) -> Iterator[Running]:
-    """Waits for what was stored, not for the process."""
-    database = Database(state / "penchant.db")
-    engine = BundleEngine(read_network(films / "bundle", films), "1")
-    app: FastAPI = create_app(engine, SQLiteEventLog(database), SQLiteRecordStore(database), None)
-    with TestClient(app) as client:
-        until(lambda: client.get("/health/ready").status_code == 200)
-        yield Running(client, engine, made[-1])
-
-
-made: list[Encoders] = []
-"""Processes started, in order."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _every_process_is_known() -> Iterator[None]:
-    start = Encoders.start
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Encoders, "start", lambda self: made.append(self) or start(self))
-        patch.setattr(services, "START_PATIENCE", LONG)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -217,14 +151,10 @@ def running(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
         yield running
 
 
-def put(running: Running, item: str, words: str) -> None:
-    assert running.client.put(f"/v1/items/{item}", json={"title": item, "words": words}).status_code == 200
-
-
 @pytest.mark.slow
 def test_that_a_new_item_is_recommended_by_its_words(running: Running) -> None:
-    put(running, "new-beta", "e f f")
-    put(running, "new-alpha", "a b a")
+    running.put("new-beta", "e f f")
+    running.put("new-alpha", "a b a")
     until(lambda: running.behind() == 0)
     assert running.ranks("new-beta", "new-alpha") == ["new-alpha", "new-beta"]
     assert "new-alpha" in {item["item_id"] for item in running.best("u0", n=20)["items"]}
@@ -291,8 +221,8 @@ def test_that_what_is_put_while_the_process_is_dead_is_stored_and_read_later(run
     until(lambda: running.encoders.state == "down")
     told = running.best("somebody", profile={"bio": SAID["red"]})
     assert (told["degraded"], told["fallback"]) == (True, "not_encoded")
-    put(running, "late-alpha", "a b a")
-    put(running, "late-beta", "e f f")
+    running.put("late-alpha", "a b a")
+    running.put("late-beta", "e f f")
     assert running.client.put("/v1/users/late", json={"bio": SAID["red"]}).status_code == 200
     assert running.behind() == 3
     assert running.client.get("/v1/items/late-alpha").json()["words"] == "a b a"
@@ -307,8 +237,8 @@ def test_that_what_is_put_while_the_process_is_dead_is_stored_and_read_later(run
 @pytest.mark.slow
 def test_that_a_restart_reads_what_was_stored_and_leaves_no_process(films: Path, tmp_path: Path) -> None:
     with service(films, tmp_path) as first:
-        put(first, "new-beta", "e f f")
-        put(first, "new-alpha", "a b a")
+        first.put("new-beta", "e f f")
+        first.put("new-alpha", "a b a")
     assert first.encoders.process_id is None
     with service(films, tmp_path) as second:
         assert second.encoders is not first.encoders

@@ -292,3 +292,13 @@ def test_that_metrics_with_nan_are_not_written(store: BundleStore) -> None:
     with pytest.raises(ValueError):
         store.create(write_small, Metadata(metrics={"auc": float("nan")}))
     assert store.versions() == []
+
+
+def test_that_a_line_of_the_audit_trail_cut_short_by_a_crash_spoils_no_other(store: BundleStore) -> None:
+    store.create(write_small)
+    store.promote("champion", "1", "first")
+    with store.audit.path.open("ab") as file:
+        file.write(b'{"time": "2026-')
+    store.promote("candidate", "1", "second")
+    assert [(line["by"], line["alias"]) for line in store.audit.newest()] == [("second", "candidate"), ("first", "champion")]
+    assert len(store.audit.newest(1)) == 1

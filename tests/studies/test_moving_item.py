@@ -1,6 +1,7 @@
 """Which item a report draws, and how it is found by whom."""
 
 import numpy as np
+import polars as pl
 import pytest
 
 from penchant.evaluation.intervals import Bootstrap
@@ -21,12 +22,13 @@ def test_that_one_item_is_found_by_two_users_in_two_contexts() -> None:
     assert len({sight.user for sight in found.sights}) == 2
     assert len({sight.context for sight in found.sights}) == 2
     assert len({sight.name for sight in found.sights}) == 4
-    assert all("daypart" in sight.context and "tab" in sight.context for sight in found.sights)
+    everything = [", ".join(part for part in (sight.context, found.shared) if part) for sight in found.sights]
+    assert all(told.count("daypart ") == told.count("tab ") == 1 for told in everything)
     name = found.item.removeprefix("Item ").split(",")[0]
     row = model.items["item_id"].to_list().index(name)
     np.testing.assert_allclose(found.usual, model.usual_item_vectors[row], atol=1e-6)
     first = found.sights[0]
-    context = dict(part.rsplit(" ", 1) for part in first.context.split(", "))
+    context = dict(part.rsplit(" ", 1) for part in everything[0].split(", "))
     time = {"time": float(test.log.time[test.rows].max())}
     asked = ([first.user.removeprefix("user ")], [name], time | {"daypart": context["daypart"]}, context["tab"])
     np.testing.assert_allclose(model.moved_items(*asked)[0], first.vector, atol=1e-5)
@@ -51,3 +53,16 @@ def test_that_without_circumstances_times_are_contexts() -> None:
     assert found is not None
     assert len(found.sights) == 4
     assert found.sights[0].context.startswith("2022-04-25 1")
+
+
+def test_that_a_context_is_named_by_what_differs_alone() -> None:
+    columns = "".join(f'context.{name} = {{ kind = "category" }}\n' for name in ("place", "season"))
+    recipe = f'[features]\n{columns}{NEXT}{SMALL}dynamic = {{ kind = "facets" }}\n[training]\nepochs = 1\n'
+    events = two_worlds(users=8).with_row_index().with_columns(
+        place=pl.when(pl.col("index") % 2 == 0).then(pl.lit("home")), season=pl.lit("spring")
+    )  # fmt: skip
+    data = dataset(events.drop("index"), recipe)
+    found = moving_item(fit_network(data.recipe, data), data)
+    assert found is not None
+    assert {sight.context for sight in found.sights} == {"place home", "place not known"}
+    assert found.shared == "season spring"

@@ -1,7 +1,8 @@
 """The commands and their options; what each does lies in `commands/`, loaded when it runs.
 
 Exit codes: 0 done · 1 another mistake of the caller, or data that training would refuse (check) · 2 recipe or usage · 3 data ·
-4 unknown target · 5 not fitted · 6 bundle · 7 storage · 8 address · 9 the gate refused · 130 interrupted (training can be resumed).
+4 unknown target · 5 not fitted · 6 bundle · 7 storage · 8 address · 9 the gate or the canary refused ·
+130 interrupted (training can be resumed).
 """
 
 import logging
@@ -15,6 +16,7 @@ import typer
 
 from penchant.cli.terminal import Terminal
 from penchant.schema.errors import PenchantError, StorageError
+from penchant.schema.likeness import By, Friends, Space
 from penchant.schema.rankers import RankerName
 
 app = typer.Typer(
@@ -184,6 +186,7 @@ def recommend(
     ] = None,
     context: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of a context column; may be repeated.")] = None,
     include_seen: Annotated[bool, typer.Option("--include-seen", help="Items the user had before may come again.")] = False,
+    weights: Annotated[bool, typer.Option("--weights", help="Say what of each item matters for this user, in this context.")] = False,
     filter: Annotated[str | None, typer.Option(help='Only items that pass come, as in "item.year >= 1990"; docs/filter.md.')] = None,
     diversity: Annotated[
         float | None, typer.Option(min=0, max=1, help="How various a list is, 0 (by score alone) to 1; the recipe's when absent.")
@@ -195,8 +198,27 @@ def recommend(
 ) -> None:
     """Recommend to some users, or to all into a file."""
     options: dict[str, Any] = {"k": k, "out": out, "scenario": scenario, "context": context or [], "include_seen": include_seen}
-    options |= {"filter": filter, "diversity": diversity}
+    options |= {"filter": filter, "diversity": diversity, "weights": weights}
     _run("recommend", debug, json, recipe=recipe, users=users, home=home, bundle=bundle, **options)
+
+
+@app.command()
+def similar(
+    recipe: RecipePath,
+    items: Annotated[str | None, typer.Option(help="Item ids with commas between.")] = None,
+    users: Annotated[str | None, typer.Option(help="User ids with commas between, in place of items.")] = None,
+    k: Annotated[int, typer.Option("-k", "--neighbours", help="Neighbours of each.")] = 10,
+    space: Annotated[Space | None, typer.Option(help="In what they are alike; the model's own way when absent.")] = None,
+    by: Annotated[By | None, typer.Option(help="How that is measured; cosine, or the model's own way, when absent.")] = None,
+    friends: Annotated[Friends, typer.Option(help="Of users: all, those known to be related alone, or none of them.")] = "any",
+    home: Home = None,
+    bundle: Annotated[str, typer.Option(help="Version or alias.")] = "champion",
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Tell which items, or which users, are most like some."""
+    options = {"items": items, "users": users, "k": k, "space": space, "by": by, "friends": friends}
+    _run("similar", debug, json, recipe=recipe, home=home, bundle=bundle, **options)
 
 
 @app.command()
@@ -267,6 +289,39 @@ def restore(
 ) -> None:
     """Put a backup, verified byte by byte, in the place of a stopped service's events, users, items and keys."""
     _run("restore", debug, json, recipe=recipe, backup=backup, home=home, force=force)
+
+
+models_app = typer.Typer(
+    name="models",
+    help="Bundles of a home: which there are, which answers, and who changed that.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(models_app)
+
+
+@models_app.command("list")
+def list_models(recipe: RecipePath, home: Home = None, json: Json = False, debug: Debug = False) -> None:
+    """Every version with its aliases and metrics, and who moved an alias lately."""
+    _run("models", debug, json, recipe=recipe, home=home, action="list")
+
+
+@models_app.command()
+def promote(
+    recipe: RecipePath,
+    version: Annotated[str, typer.Argument(help="The version.")],
+    home: Home = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Try a version and make it the champion; a running server follows once it has tried it too. Exit code 9 when it is refused."""
+    _run("models", debug, json, recipe=recipe, home=home, action="promote", version=version)
+
+
+@models_app.command()
+def rollback(recipe: RecipePath, home: Home = None, json: Json = False, debug: Debug = False) -> None:
+    """Go back to the champion before; a running server follows."""
+    _run("models", debug, json, recipe=recipe, home=home, action="rollback")
 
 
 @app.command()

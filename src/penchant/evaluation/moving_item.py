@@ -14,7 +14,7 @@ class Sight:
     """The item as one user finds it in one context.
 
     Attributes:
-        user, context: Who and when, in words.
+        user, context: Who and when, in words; of the circumstances those that are not the same for all.
         vector: The item's, moved.
         moved: How far from where it usually stands, as a share of that vector's length.
         weights: What each of its features adds to the score.
@@ -41,21 +41,23 @@ class MovingItem:
         usual: Its vector as it is moved on the average.
         sights: As it is found.
         chosen: How the item, the users and the contexts were chosen, in a sentence.
+        shared: The circumstances that are the same for all, in words.
     """
 
     item: str
     usual: tuple[float, ...]
     sights: tuple[Sight, ...]
     chosen: str
+    shared: str = ""
 
 
 def moving_item_section(moving: MovingItem) -> Section:
     """The vectors as rows of one picture; beside it what each feature is worth to whom, all on one scale."""
-    rows = [Vector("usually", moving.usual), *(Vector(f"{each.name}, moved by {each.moved:.0%}", each.vector) for each in moving.sights)]
+    rows = [Vector("usually", moving.usual), *(Vector(each.name, each.vector, f"moved by {each.moved:.0%}") for each in moving.sights)]
     names = _strongest(moving)
     most = max((abs(weight) for each in moving.sights for weight in each.weights.values()), default=0.0)
     charts = [_bars(each, names, most) for each in moving.sights]
-    intro = f"{moving.item}. {moving.chosen}"
+    intro = f"{moving.item}. {moving.chosen}" + (f" The same for all: {moving.shared}." if moving.shared else "")
     note = "Bars: what each feature of the item adds to its score (Shapley values), all on one scale; the largest is marked."
     return Section("How an item moves with user and context", [Charts([VectorChart("The item's vector", rows), *charts], note)], intro)
 

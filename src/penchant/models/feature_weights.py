@@ -43,7 +43,7 @@ def feature_weights(recommender: "NetworkRecommender", queries: Queries, rows: S
     Raises:
         TargetError: for a task that judges no items.
     """
-    name = _task_of(recommender, task)
+    name = weighed_task(recommender, task)
     features = _names(recommender)
     parts = []
     for place, row in enumerate(rows):
@@ -130,7 +130,12 @@ def _features_of(recommender: "NetworkRecommender", row: int) -> dict[str, NDArr
     return {name: array[[row]] for name, array in known.items()} if known else recommender.features.encode("item", recommender.items[[row]])
 
 
-def _task_of(recommender: "NetworkRecommender", task: str | None) -> str:
+def weighed_task(recommender: "NetworkRecommender", task: str | None = None) -> str:
+    """The task whose score is weighed: the one asked for, that of retrieval, or the first.
+
+    Raises:
+        TargetError: for a task that judges no items.
+    """
     network = recommender.network
     known = [*([network.retrieval.name] if network.retrieval is not None else []), *network.ranking_tasks]
     if not known or (task is not None and task not in known):

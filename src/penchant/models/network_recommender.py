@@ -25,6 +25,7 @@ from penchant.models.classic import sources
 from penchant.models.feature_weights import feature_weights
 from penchant.models.final_score import FinalScore
 from penchant.models.network import Encoding, Items, Network
+from penchant.models.packs import packs
 from penchant.models.queries import Queries
 from penchant.models.rankers.chosen import chosen_ranker
 from penchant.models.rankers.ranker import Ranker
@@ -42,7 +43,6 @@ from penchant.tasks.task import RankingTask
 
 EVENTS_AT_ONCE = 16_384
 ITEMS_AT_ONCE = 65_536
-MIXING = 0.15  # windows of like length share a batch; this much noise keeps batches different from epoch to epoch
 
 
 class Trainer(Protocol):
@@ -537,23 +537,3 @@ class NetworkRecommender(Recommender):
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's arguments."""
         return {"recipe": self.recipe, "trainer": self.trainer}
-
-
-def packs(sizes: NDArray[np.integer], limit: int) -> list[slice]:
-    """Cut a row of ascending sizes into runs whose padded size (largest x count) stays within `limit`."""
-    cuts, start = [], 0
-    if len(sizes) and sizes[0] == sizes[-1]:  # as rows without a past are: no need to look at millions of them one by one
-        step = max(limit // max(int(sizes[0]), 1), 1)
-        return [slice(place, min(place + step, len(sizes))) for place in range(0, len(sizes), step)]
-    for place, size in enumerate(sizes):
-        if place > start and int(size) * (place - start + 1) > limit:
-            cuts.append(slice(start, place))
-            start = place
-    return [*cuts, slice(start, len(sizes))] if len(sizes) else []
-
-
-def mixed_packs(sizes: NDArray[np.integer], limit: int, random: np.random.Generator) -> list[NDArray[np.int64]]:
-    """Places of sizes in batches, in random order: like sizes together, padded within `limit`, each place once."""
-    order = np.argsort(sizes * np.exp(random.normal(0, MIXING, len(sizes))), kind="stable")
-    batches = [order[pack] for pack in packs(np.maximum.accumulate(sizes[order]), limit)]
-    return [batches[place] for place in random.permutation(len(batches))]

@@ -11,12 +11,16 @@ from math import ceil, floor, isfinite, log10
 
 from markupsafe import Markup, escape
 
+from penchant.report.words import fitted
+
 WIDTH = 400
 COLOURS = 8
 """Series colours of the style sheet; a ninth series begins again, with dashes."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 14, 12, 42
 _HEIGHT = 250
 _SHADES = 8
+_COLUMN, _STRONG_COLUMN = 7, 8
+"""Width of a character, with some to spare: letters of names are 12 high."""
 _SMALLEST = 1e-290
 """Differences below it are none; logarithms of denormal numbers fail."""
 
@@ -130,10 +134,11 @@ class BarChart:
 
 @dataclass(frozen=True)
 class Vector:
-    """Numbers under a name."""
+    """Numbers under a name, and what is said of them at its right."""
 
     name: str
     values: Sequence[float]
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -326,8 +331,7 @@ def _legend(names: Sequence[str]) -> tuple[list[Markup], int]:
 def _bar(bar: Bar, top: float, scale: _Scale) -> Iterator[Markup]:
     start, end = sorted((scale(0), scale(bar.value)))
     strong = " strong" if bar.strong else ""
-    yield _text(2, top + 13, bar.name, "start", "legend" + strong)
-    yield _text(WIDTH - 4, top + 13, bar.text or _label(bar.value), "end", "figure" + strong)
+    yield from _named(bar.name, bar.text or _label(bar.value), top, strong)
     shape = Markup('<rect class="bar{}" x="{}" y="{}" width="{}" height="14" rx="2"/>')
     yield shape.format(strong, start, top + 19, round(max(end - start, 0.5), 1))
     if isfinite(bar.low) and isfinite(bar.high):
@@ -338,7 +342,7 @@ def _bar(bar: Bar, top: float, scale: _Scale) -> Iterator[Markup]:
 
 def _shaded(row: Vector, top: float, most: float) -> Iterator[Markup]:
     """A row's cells, all those of one shade as one shape: wide vectors would else fill the page's file."""
-    yield _text(2, top + 13, row.name, "start", "legend")
+    yield from _named(row.name, row.text, top)
     wide = (WIDTH - 4) / max(len(row.values), 1)
     shades: dict[tuple[str, int], list[str]] = {}
     for place, value in enumerate(row.values):
@@ -370,6 +374,16 @@ def _rule(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
 
 def _text(x: float, y: float, words: str, anchor: str, kind: str) -> Markup:
     return Markup('<text class="{}" x="{}" y="{}" text-anchor="{}">{}</text>').format(kind, x, y, anchor, escape(words))
+
+
+def _named(name: str, figure: str, top: float, strong: str = "") -> Iterator[Markup]:
+    """A name and at its right a figure; a name too long for what is left is cut, and whole when pointed at."""
+    room = (WIDTH - 6) / (_STRONG_COLUMN if strong else _COLUMN) - (len(figure) + 2 if figure else 0)
+    cut = fitted(name, room)
+    told = _text(2, top + 13, cut, "start", "legend" + strong)
+    yield told if cut == name else Markup("<g>{}<title>{}</title></g>").format(told, name)
+    if figure:
+        yield _text(WIDTH - 4, top + 13, figure, "end", "figure" + strong)
 
 
 def _label(value: float) -> str:

@@ -14,6 +14,8 @@ PUBLIC = frozenset({"/health/live", "/health/ready"})
 """Exact paths that need no key."""
 CONSOLE_HEADER = "x-penchant-console"
 """A cookie alone may read; to change something a page must send this header, which other sites' pages cannot."""
+WHO = "penchant.who"
+"""Where in a request's scope it is told who came in: a key by its name, a visitor of the pages, or anybody."""
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -25,6 +27,10 @@ class Console(Protocol):
 
     def knows(self, connection: HTTPConnection) -> bool:
         """Whether the visitor carries a valid cookie."""
+        ...
+
+    def visitor(self, connection: HTTPConnection) -> str:
+        """What the visitor came in by, for the audit trail."""
         ...
 
     def mount(self, app: FastAPI, service: Service, keys: Keys | None) -> None:
@@ -52,6 +58,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes on what may come in; answers the rest with 401, or closes a websocket."""
         if scope["type"] == "lifespan" or self._admits(scope):
+            scope[WHO] = "anybody" if self._keys is None else scope.get(WHO, "anybody")
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
@@ -66,8 +73,13 @@ class Guard:
         connection = HTTPConnection(scope)
         presented = _presented(connection)
         if presented is not None:
-            return self._keys.admit(presented)
-        return self._console is not None and _is_own_page(connection) and self._console.knows(connection)
+            name = self._keys.name_of(presented)
+            scope[WHO] = f"key '{name}'"
+            return name is not None
+        if self._console is None or not _is_own_page(connection) or not self._console.knows(connection):
+            return False
+        scope[WHO] = f"the pages, by {self._console.visitor(connection)}"
+        return True
 
 
 def _presented(connection: HTTPConnection) -> str | None:

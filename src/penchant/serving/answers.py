@@ -1,5 +1,7 @@
 """What clients get back, as the API document shows it."""
 
+from typing import Any, Literal
+
 from pydantic import BaseModel
 
 from penchant.models.similar.spaces import By, Space
@@ -93,18 +95,69 @@ class ScenariosAnswer(BaseModel):
 
 
 class ModelAnswer(BaseModel):
-    """A model and whether it answers now."""
+    """A version, whether it answers now, and what is known of it."""
 
     version: str
     serving: bool
+    state: Literal["serving", "warm", "stored", "refused"] = "serving"
+    """`warm`: kept in memory for a roll-back; `refused`: it cannot be served, for `code`."""
+    aliases: list[str] = []
+    created: str | None = None
+    code_version: str | None = None
+    metrics: dict[str, Any] = {}
+    """What its training measured."""
+    code: str | None = None
     final_score: dict[str, dict[str, float]] = {}
     """Weights of the tasks in what orders candidates, "everywhere" and in scenarios that have their own; none of a classic model."""
 
 
+class CanaryAnswer(BaseModel):
+    """What a candidate showed: requests answered, those that users had asked, time of 99 of 100, items that are listed now too."""
+
+    requests: int
+    recorded: int
+    p99_ms: float
+    overlap: float | None
+
+
+class PromotionAnswer(BaseModel):
+    """How a promotion or a roll-back stands; `code` and `detail` say why it was refused."""
+
+    action: Literal["promote", "rollback", "follow"]
+    version: str
+    by: str
+    started: float
+    step: Literal["verify", "load", "catch_up", "warm_up", "canary", "alias", "switch", "done", "refused"]
+    seconds: float
+    code: str | None
+    detail: str | None
+    canary: CanaryAnswer | None
+
+
 class ModelsAnswer(BaseModel):
-    """The models known here."""
+    """The models known here, the newest first, the version that a roll-back would go to, and how the last change stands, if any."""
 
     models: list[ModelAnswer]
+    earlier: str | None = None
+    promotion: PromotionAnswer | None = None
+
+
+class ChangeAnswer(BaseModel):
+    """A line of the audit trail: who pointed which alias where; `code` when that was refused."""
+
+    time: str
+    action: Literal["promote", "rollback", "refused"]
+    by: str
+    alias: str
+    version: str
+    before: str | None
+    code: str | None = None
+
+
+class ChangesAnswer(BaseModel):
+    """The audit trail, the newest first."""
+
+    changes: list[ChangeAnswer]
 
 
 class HealthAnswer(BaseModel):

@@ -12,6 +12,8 @@ from penchant.serving import document, problems
 from penchant.serving.access import Console, Guard
 from penchant.serving.keys import Keys
 from penchant.serving.limits import Limits
+from penchant.serving.models import Bundles, Models
+from penchant.serving.models_routes import models_routes
 from penchant.serving.protocol import Engine
 from penchant.serving.routes import health, metrics, version_1
 from penchant.serving.scenarios import Declared
@@ -48,6 +50,7 @@ def create_app(
     keys: Keys | None,
     console: Console | None = None,
     limits: Limits | None = None,
+    bundles: Bundles | None = None,
 ) -> FastAPI:
     """The HTTP face of an engine; starting it rebuilds the engine's state, stopping it closes the stores.
 
@@ -58,14 +61,22 @@ def create_app(
         keys: The keys that open it; None opens it to everybody.
         console: Pages for people; None = none.
         limits: How long a request may take; None = as long as it takes.
+        bundles: Other models that may take the engine's place; None = none.
     """
     service = Service(engine, log, records, limits)
     service.metrics.watch(service.gauges)
+    models = Models(service, bundles) if bundles else None
+    scenarios = Declared.of(engine.describe())
+    service.switched.append(lambda _, facts: scenarios.become(facts))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         starting = asyncio.create_task(service.start())
+        following = asyncio.create_task(models.run()) if models else None
         yield
+        if models and following:
+            following.cancel()
+            models.close()
         await asyncio.to_thread(service.close)
         await starting
 
@@ -81,7 +92,8 @@ def create_app(
     app.state.service = service
     app.include_router(health(service))
     app.include_router(metrics(service))
-    app.include_router(version_1(service, Declared.of(engine.describe())))
+    app.include_router(version_1(service, scenarios))
+    app.include_router(models_routes(service, models))
     if console:
         console.mount(app, service, keys)
     return app

@@ -38,7 +38,7 @@ def version_1(service: Service, scenarios: Declared) -> APIRouter:
     _add_neighbours(router, service)
     _add_feedback(router, service)
     _add_records(router, service)
-    _add_facts(router, service, scenarios)
+    _add_facts(router, scenarios)
     return router
 
 
@@ -179,15 +179,10 @@ def _add_records(router: APIRouter, service: Service) -> None:
         return await get(user_id, "user_id", service.user)
 
 
-def _add_facts(router: APIRouter, service: Service, scenarios: Declared) -> None:
+def _add_facts(router: APIRouter, scenarios: Declared) -> None:
     @router.get("/scenarios", response_model=answers.ScenariosAnswer, summary="Declared scenarios")
     async def list_scenarios() -> Response:
         return _json({"scenarios": sorted(scenarios.names), "factors": scenarios.factors})
-
-    @router.get("/models", response_model=answers.ModelsAnswer, summary="Models and which one answers")
-    async def list_models() -> Response:
-        score = (await service.describe()).get("final_score")
-        return _json({"models": [{"version": service.model_version, "serving": True} | ({"final_score": score} if score else {})]})
 
 
 def _checked(name: str) -> str:

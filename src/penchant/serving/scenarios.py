@@ -11,9 +11,9 @@ from penchant.serving.problems import ProblemError
 from penchant.serving.protocol import Description
 
 
-@dataclass(frozen=True)
+@dataclass
 class Declared:
-    """The scenarios there are.
+    """The scenarios there are; another model may know others.
 
     Attributes:
         names: What they are called.
@@ -27,6 +27,10 @@ class Declared:
     def of(cls, facts: Description) -> Self:
         """Those of an engine."""
         return cls(frozenset(facts["scenarios"]), facts.get("factors", {}))
+
+    def become(self, facts: Description) -> None:
+        """Those of another engine."""
+        self.names, self.factors = frozenset(facts["scenarios"]), facts.get("factors", {})
 
     def check(self, scenario: str | Mapping[str, Any] | None) -> None:
         """Let pass what can be answered: a name that is declared, or any values of several columns, which have been seen apart.

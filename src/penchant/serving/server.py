@@ -20,6 +20,7 @@ from penchant.serving.app import create_app
 from penchant.serving.keys import Keys
 from penchant.serving.limits import Limits
 from penchant.serving.logs import LogFormat, written
+from penchant.serving.models import Bundles
 from penchant.serving.protocol import Engine
 from penchant.serving.punctual import PunctualProtocol
 from penchant.serving.service import Service
@@ -64,6 +65,7 @@ def run(
     limits: Limits | None = None,
     log_format: LogFormat = "faults",
     announce: Callable[[Started], None] = print,
+    bundles: Bundles | None = None,
 ) -> None:
     """Serves until SIGTERM or Ctrl-C; then lets requests finish, makes everything durable, and returns.
 
@@ -77,6 +79,7 @@ def run(
         limits: How long a request may take; None = as long as it takes.
         log_format: Of the lines on stderr.
         announce: Told once, when the port is bound.
+        bundles: Other models that may take the engine's place.
 
     Raises:
         AddressError: when the address is taken, unknown, or open to others without a key.
@@ -90,7 +93,7 @@ def run(
             log, records = SQLiteEventLog(database), SQLiteRecordStore(database)
             keys = Keys(records) if with_keys else None
             first = keys.first() if keys else None
-            app = create_app(engine, log, records, keys, console, limits)
+            app = create_app(engine, log, records, keys, console, limits, bundles)
             service: Service = app.state.service
             url = f"http://{_shown(host)}:{listener.getsockname()[1]}"
             announce(Started(url, first, url + console.login_path() if console else None))

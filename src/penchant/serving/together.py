@@ -16,11 +16,11 @@ class Together(Generic[Request, Answer]):
     Args:
         thread: Runs one call at a time.
         answer: Answers requests, in their order.
-        most: Requests of one call.
+        most: Requests of one call; may change.
     """
 
     def __init__(self, thread: Executor, answer: Callable[[list[Request]], list[Answer]], most: int) -> None:
-        self._thread, self._answer, self._most = thread, answer, most
+        self._thread, self._answer, self.most = thread, answer, most
         self._waiting: deque[tuple[Request, Future[Answer]]] = deque()
 
     async def ask(self, request: Request) -> Answer:
@@ -36,7 +36,7 @@ class Together(Generic[Request, Answer]):
             future.cancel()
 
     def _answer_waiting(self) -> None:
-        taken = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+        taken = [self._waiting.popleft() for _ in range(min(self.most, len(self._waiting)))]
         taken = [(request, future) for request, future in taken if future.set_running_or_notify_cancel()]
         if not taken:
             return

@@ -88,18 +88,22 @@ def _seen(model: NetworkRecommender, queries: Queries, items: NDArray[np.integer
     place = int(((vectors - vectors.mean(0)).norm(dim=-1).amax(0) / length).argmax())
     weights = feature_weights(model, queries, [int(items[place])] * len(queries))
     moved = (vectors[:, place] - usual[place]).norm(dim=-1) / length[place]
+    moments = queries.moment.to_dicts()
+    circumstances = [name for name in moments[0] if name not in ("timestamp", "user_id")]
+    apart = [name for name in circumstances if len({str(moment[name]) for moment in moments}) > 1]
     sights = tuple(
         Sight(
-            user=f"user {moment.pop('user_id')}",
-            context=_in_words(moment),
+            user=f"user {moment['user_id']}",
+            context=_in_words(moment, apart or circumstances) or f"{datetime.fromtimestamp(moment['timestamp'], UTC):%Y-%m-%d %H:%M}",
             vector=tuple(vectors[number, place].tolist()),
             moved=float(moved[number]),
             weights=dict(weights.filter(pl.col("pair") == number).select("feature", "weight").iter_rows()),
         )
-        for number, moment in enumerate(queries.moment.to_dicts())
+        for number, moment in enumerate(moments)
     )
     name = _named(model.items.row(int(items[place]), named=True), model.recipe.data.title)
-    return MovingItem(name, tuple(usual[place].tolist()), sights, chosen)
+    shared = _in_words(moments[0], [name for name in circumstances if name not in apart]) if apart else ""
+    return MovingItem(name, tuple(usual[place].tolist()), sights, chosen, shared)
 
 
 def _named(item: Mapping[str, Any], title: str | None) -> str:
@@ -107,7 +111,6 @@ def _named(item: Mapping[str, Any], title: str | None) -> str:
     return f"Item {item['item_id']}" + (f", {told}" if told else "")
 
 
-def _in_words(moment: Mapping[str, Any]) -> str:
-    """The circumstances; the time where there are no others."""
-    told = [f"{name} {value}" for name, value in moment.items() if name != "timestamp" and value is not None]
-    return ", ".join(told) or f"{datetime.fromtimestamp(moment['timestamp'], UTC):%Y-%m-%d %H:%M}"
+def _in_words(moment: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Some of the circumstances."""
+    return ", ".join(f"{name} {'not known' if moment[name] is None else moment[name]}" for name in names)

@@ -10,7 +10,8 @@ from torch import Tensor
 from penchant.data.dataset import Dataset
 from penchant.models.batch import Batch, gather
 from penchant.models.network import Encoding, Items
-from penchant.models.network_recommender import NetworkRecommender, mixed_packs
+from penchant.models.network_recommender import NetworkRecommender
+from penchant.models.packs import mixed_packs
 from penchant.models.validation import list_quality
 from penchant.schema.errors import DataError
 from penchant.schema.sections.training import TrainingSettings

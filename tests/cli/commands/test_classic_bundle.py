@@ -97,3 +97,9 @@ def test_that_the_playground_shows_a_classic_bundles_lists_and_what_an_event_doe
         expect(page.locator("#list h2").first).to_contain_text(first.split()[0])  # of the taste that was told
         browser.close()
     assert faults == []
+
+
+def test_that_a_model_without_features_cannot_say_what_of_an_item_matters(trained: Path) -> None:
+    ran = penchant("recommend", trained, "--users", "u0", "--weights")
+    assert ran.code == 4
+    assert "--weights must be asked of the network" in ran.err

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from penchant.cli.bundle import read_bundle
 from penchant.cli.commands import recommend
@@ -216,3 +217,34 @@ def test_that_a_place_that_cannot_be_written_is_told_in_one_line(trained: Path, 
     ran = penchant("recommend", trained, "--users", "u1", "--out", tmp_path / "file" / "lists.csv")
     assert (ran.code, ran.err.startswith("error    ")) == (7, True)
     assert len(ran.err.splitlines()) == 1
+
+
+def test_that_weights_say_what_of_each_item_matters(trained: Path) -> None:
+    ran = penchant("recommend", trained, "--users", "u0,nobody", "-k", 2, "--weights", *CLOCK)
+    lines = ran.out.splitlines()
+    assert ran.code == 0
+    explained = [place for place, line in enumerate(lines) if "genre" in line and "item_id" in line]
+    assert len(explained) == 4
+    assert all("Alpha" in lines[place - 1] or "Beta" in lines[place - 1] for place in explained)
+    assert lines[-1].startswith("weights  ")
+    assert "'next'" in lines[-1]
+
+
+def test_that_weights_add_up_to_the_score_and_say_the_same_as_python(trained: Path) -> None:
+    ran = penchant("recommend", trained, "--users", "u0", "-k", 3, "--weights", "--json", "--scenario", "search", *CLOCK)
+    model, _ = read_bundle(HomeFolder.of(trained, None), "champion")
+    assert isinstance(model, NetworkRecommender)
+    assert ran.json["weights_of"] == "next"
+    for row in ran.json["recommendations"]:
+        told = model.feature_weights(["u0"], [row["item_id"]], {"time": small_data.FILM_NOW}, "search")
+        assert_frame_equal(pl.DataFrame(row["weights"]), told.select("feature", "weight", "share"))
+        assert row["nothing"] == pytest.approx(told["nothing"][0])
+        assert {each["feature"] for each in row["weights"]} == {"item_id", "genre", "year"}
+        assert sum(each["share"] for each in row["weights"]) == pytest.approx(1)
+
+
+def test_that_weights_are_not_written_into_files(trained: Path, tmp_path: Path) -> None:
+    ran = penchant("recommend", trained, "--users", "u0", "--weights", "--out", tmp_path / "lists.csv")
+    assert ran.code == 3
+    assert "--weights must be asked for without --out" in ran.err
+    assert list(tmp_path.iterdir()) == []

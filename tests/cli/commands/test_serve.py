@@ -26,6 +26,7 @@ class Server:
     url: str
     key: str
     facts: dict[str, Any]
+    process: int = 0
 
     def ask(self, path: str, body: dict[str, Any] | None = None, key: str | None = None) -> Any:
         headers = {"Authorization": f"Bearer {self.key if key is None else key}", "Content-Type": "application/json"}
@@ -41,7 +42,7 @@ def serving(recipe: Path, key: str = "") -> Iterator[Server]:
     try:
         assert process.stdout is not None
         facts = json.loads(process.stdout.readline())
-        server = Server(facts["url"], facts["key"] or key, facts)
+        server = Server(facts["url"], facts["key"] or key, facts, process.pid)
         for _ in range(200):
             try:
                 server.ask("/health/ready")

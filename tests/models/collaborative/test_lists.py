@@ -147,26 +147,26 @@ def test_that_the_softmax_of_lists_is_its_formula_by_hand() -> None:
     scores = torch.tensor([[1.0, 5.0, 0.0, 2.0], [0.0, 1.0, 2.0, 3.0]])
     first = np.log(np.exp([1.0, 0.0, 2.0]).sum()) - 1  # what was seen does not count
     whole = np.log(np.exp([0.0, 1.0, 2.0, 3.0]).sum())
-    assert float(list_softmax(scores, lists())) == pytest.approx((first + whole - 1 + whole - 3) / 3, rel=1e-5)
-    scaled = float(list_softmax(scores, lists(), user_scaling=1.0))
+    assert list_softmax(scores, lists()).item() == pytest.approx((first + whole - 1 + whole - 3) / 3, rel=1e-5)
+    scaled = list_softmax(scores, lists(), user_scaling=1.0).item()
     assert scaled == pytest.approx((first + (whole - 1 + whole - 3) / 2) / 2, rel=1e-5)
     nobody = lists(hidden=torch.zeros(2, 4, dtype=torch.bool))
-    assert float(list_softmax(scores, nobody)) == 0
+    assert list_softmax(scores, nobody).item() == 0
 
 
 def test_that_the_squared_loss_of_lists_is_its_formula_by_hand() -> None:
     scores = torch.tensor([[0.5, 9.0, 1.0, 0.0], [0.0, 1.0, 2.0, 3.0]])
     hidden, everywhere = 0.25 + 0 + 4, 0.25 + 1 + 0 + 0 + 1 + 4 + 9
-    assert float(squared_lists(scores, lists(), 0.1)) == pytest.approx((hidden + 0.1 * everywhere) / 3)
+    assert squared_lists(scores, lists(), 0.1).item() == pytest.approx((hidden + 0.1 * everywhere) / 3)
 
 
 def test_that_the_pairwise_loss_is_its_formula_by_hand() -> None:
     scores = torch.tensor([[1.0, 5.0, 0.0, 2.0], [0.0, 1.0, 2.0, 3.0]])
-    found = float(pairwise(scores, lists(), 200, np.random.default_rng(0)))  # of 200 drawn, every item is among them
+    found = pairwise(scores, lists(), 200, np.random.default_rng(0)).item()  # of 200 drawn, every item is among them
     gaps = np.array([1.0 - 2.0, 1.0 - 2.0, 3.0 - 2.0])  # never against what is wanted
     assert found == pytest.approx(np.log1p(np.exp(-gaps)).mean(), rel=1e-5)
     all_wanted = lists(wanted=torch.ones(2, 4, dtype=torch.bool))
-    assert float(pairwise(scores, all_wanted, 5, np.random.default_rng(0))) == 0
+    assert pairwise(scores, all_wanted, 5, np.random.default_rng(0)).item() == 0
 
 
 def test_that_the_fused_towers_are_both_formulas_added() -> None:
@@ -181,7 +181,7 @@ def test_that_the_fused_towers_are_both_formulas_added() -> None:
         for i in range(4):
             represented = (users[u, :3] * items[i, :3] * net.fuse[:3]).sum()
             matched = (torch.relu(net.match(torch.relu(users[u, 3:] + items[i, 3:]))) * net.fuse[3:]).sum()
-            assert float(scores[u, i]) == pytest.approx(float(represented + matched), abs=1e-5)
+    assert scores[u, i].item() == pytest.approx((represented + matched).item(), abs=1e-5)
 
 
 def test_that_the_towers_start_as_the_strongest_directions() -> None:
@@ -266,12 +266,12 @@ def test_that_attention_mixes_only_the_parts_there_are() -> None:
     users, parts = torch.randn(2, 4), torch.randn(3, 3, 4)
     present = torch.tensor([[1, 1, 1], [0, 1, 0], [0, 0, 0]], dtype=torch.bool)
     bias = torch.tensor([0.0, 0.5, 0.0])
-    scores = net(users, parts, present, bias)
-    keys = torch.einsum("uw,kwv->ukv", users, net.keys)
+    scores = net(users, parts, present, bias).detach()
+    keys = torch.einsum("uw,kwv->ukv", users, net.keys).detach()
     for u in range(2):
         chance = torch.softmax(torch.stack([keys[u, k] @ parts[0, k] for k in range(3)]), dim=0)
         mixed = sum(chance[k] * (users[u] @ parts[0, k]) for k in range(3))
-        assert float(scores[u, 0]) == pytest.approx(float(mixed), abs=1e-5)  # type: ignore[arg-type]
+        assert scores[u, 0].item() == pytest.approx(float(mixed), abs=1e-5)  # type: ignore[arg-type]
         assert float(scores[u, 1]) == pytest.approx(float(users[u] @ parts[1, 1]) + 0.5, abs=1e-5)
         assert float(scores[u, 2]) == 0
 

@@ -121,12 +121,14 @@ class TestGraphs:
     """Of a network as wide as 8-bit products begin at, exported once."""
 
     @pytest.fixture(scope="class")
-    def place(self, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    @classmethod
+    def place(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.importorskip("onnxruntime")
         return tmp_path_factory.mktemp("graphs")
 
     @pytest.fixture(scope="class")
-    def wide(self) -> NetworkRecommender:
+    @classmethod
+    def wide(cls) -> NetworkRecommender:
         data = small_data.film_dataset(WIDE)
         return fit_network(data.recipe, data)
 

@@ -12,8 +12,11 @@ import polars as pl
 from penchant.cli.bundle import read_bundle
 from penchant.cli.home import HomeFolder
 from penchant.cli.terminal import Terminal
+from penchant.cli.titles import titled
+from penchant.models.feature_weights import weighed_task
+from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.recommender import Recommender
-from penchant.schema.errors import DataError, RecipeError, TargetError, did_you_mean
+from penchant.schema.errors import DataError, RecipeError, TargetError, UnsupportedError, did_you_mean
 from penchant.storage.bundles import Bundle
 
 USERS_AT_ONCE = 1024
@@ -38,6 +41,47 @@ class Question:
         return model.recommend(users, self.k, context=self.context, scenario=self.scenario, exclude_seen=self.exclude_seen, **asked)
 
 
+@dataclass(frozen=True)
+class Weights:
+    """What of each recommended item matters for its user.
+
+    Attributes:
+        task: Whose score they add up to.
+        found: The weights of each pair, the strongest first: `{(user_id, item_id): [{feature, weight, share, nothing}]}`.
+    """
+
+    task: str
+    found: dict[tuple[str, str], list[dict[str, Any]]]
+
+    @classmethod
+    def of(cls, model: Recommender, question: Question, frame: pl.DataFrame) -> "Weights":
+        """Of the lists in a frame.
+
+        Raises:
+            UnsupportedError: for a model that reads no features of items.
+        """
+        if not isinstance(model, NetworkRecommender):
+            do = "Leave --weights out, or train the network on a recipe with features of items."
+            raise UnsupportedError("--weights", must="asked of the network", came=f"a {type(model).__name__}", do=do)
+        users, items = frame["user_id"].to_list(), frame["item_id"].to_list()
+        weights = model.feature_weights(users, items, question.context, question.scenario)
+        found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for row in weights.iter_rows(named=True):
+            found.setdefault((row.pop("user_id"), row.pop("item_id")), []).append(row)
+        return cls(weighed_task(model), found)
+
+    def beside(self, row: dict[str, Any]) -> dict[str, Any]:
+        """What JSON says of a recommendation."""
+        weights = self.found[row["user_id"], row["item_id"]]
+        told = [{name: each[name] for name in ("feature", "weight", "share")} for each in weights]
+        return {"weights": told, "nothing": weights[0]["nothing"]}
+
+    def line(self, row: dict[str, Any]) -> str:
+        """The same for people."""
+        weights = self.found[row["user_id"], row["item_id"]]
+        return "  ".join(f"{each['feature']} {each['weight']:+.3f} ({each['share']:.0%})" for each in weights)
+
+
 def run(
     terminal: Terminal,
     recipe: Path,
@@ -47,6 +91,7 @@ def run(
     scenario: str | None,
     context: list[str],
     include_seen: bool,
+    weights: bool,
     filter: str | None,
     diversity: float | None,
     home: Path | None,
@@ -55,14 +100,19 @@ def run(
     """Recommend on the terminal or into a file."""
     if out is not None and out.suffix not in WRITERS:
         raise DataError(f"--out '{out}'", must=f"a file ending in {', '.join(WRITERS)}", came=f"'{out.suffix}'", do="Choose one of these.")
+    if weights and out is not None:
+        raise DataError("--weights", must="asked for without --out", came=f"--out '{out}'", do="Leave --out out, and take --json.")
     model, opened = read_bundle(HomeFolder.of(recipe, home), bundle)
     exclude_seen = model.recipe_.serving.exclude_seen and not include_seen
     question = Question(k, _context(model, context), _scenario(model, scenario), exclude_seen, filter, diversity)
     asked, unknown = _users(terminal, model, users)
     if out is None:
         frame = question.ask(model, asked)
-        _show(terminal, model, frame)
-        terminal.result(model_version=opened.version, unknown_users=unknown, recommendations=frame.to_dicts())
+        told = Weights.of(model, question, frame) if weights else None
+        _show(terminal, model, frame, told)
+        rows = [row | (told.beside(row) if told else {}) for row in frame.iter_rows(named=True)]
+        more = {"weights_of": told.task} if told else {}
+        terminal.result(model_version=opened.version, unknown_users=unknown, **more, recommendations=rows)
         return
     written = _to_file(terminal, model, opened, question, asked, out)
     terminal.line("wrote", f"{out}  {written:,} rows for {len(asked):,} users")
@@ -122,16 +172,15 @@ def _scenario(model: Recommender, scenario: str | None) -> str | None:
     return scenario
 
 
-def _show(terminal: Terminal, model: Recommender, frame: pl.DataFrame) -> None:
-    title = model.recipe_.data.title
-    if title:
-        titles = model.items.select("item_id", pl.col(title).alias("title"))
-        titles = titles.with_columns(pl.col("title").list.join(" ")) if titles.schema["title"] == pl.List else titles
-        frame = frame.join(titles, on="item_id", how="left", maintain_order="left")
-    for (user,), part in frame.group_by("user_id", maintain_order=True):
-        rows = part.iter_rows(named=True)
-        lines = [f"{row['rank']:>3}  {row['item_id']:<10} {row['score']:8.3f}  {row.get('title') or ''}".rstrip() for row in rows]
+def _show(terminal: Terminal, model: Recommender, frame: pl.DataFrame, weights: Weights | None) -> None:
+    for (user,), part in titled(model, frame, "item_id").group_by("user_id", maintain_order=True):
+        lines: list[str] = []
+        for row in part.iter_rows(named=True):
+            lines.append(f"{row['rank']:>3}  {row['item_id']:<10} {row['score']:8.3f}  {row.get('title') or ''}".rstrip())
+            lines += [f"{'':<5}{weights.line(row)}"] if weights else []
         terminal.line("user", f"{user}\n" + "\n".join(lines))
+    if weights:
+        terminal.line("weights", f"what each feature of the item adds to the score of '{weights.task}', and its share of all of them")
 
 
 def _to_file(terminal: Terminal, model: Recommender, opened: Bundle, question: Question, users: list[str], out: Path) -> int:

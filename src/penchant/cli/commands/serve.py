@@ -4,14 +4,21 @@ from pathlib import Path
 
 from penchant.cli.bundle import read_bundle
 from penchant.cli.home import HomeFolder
+from penchant.cli.recipe import read_recipe
 from penchant.cli.terminal import Terminal
 from penchant.console.playground import Playground
+from penchant.models.recommender import Recommender
+from penchant.models.saved import read
+from penchant.schema.errors import PenchantError
 from penchant.schema.rankers import RankerName
+from penchant.schema.sections.serving import ServingSettings
 from penchant.serving.engine import BundleEngine
 from penchant.serving.limits import Limits
 from penchant.serving.logs import LogFormat
+from penchant.serving.models import ALIAS, Bundles
 from penchant.serving.server import Started
 from penchant.serving.server import run as run_server
+from penchant.storage.bundles import Bundle
 
 
 def run(
@@ -38,7 +45,8 @@ def run(
 
     place.state.mkdir(parents=True, exist_ok=True)
     engine = BundleEngine(model, opened.version)
-    limits = Limits(deadline=model.recipe_.serving.deadline_ms / 1000, drain=drain)
+    settings = serving_settings(recipe, model)
+    limits = Limits(deadline=settings.deadline_ms / 1000, drain=drain)
     run_server(
         place.state,
         engine,
@@ -49,4 +57,24 @@ def run(
         limits=limits,
         log_format=log_format,
         announce=announce,
+        bundles=bundles_of(place, bundle, ranker, settings),
     )
+
+
+def bundles_of(place: HomeFolder, bundle: str, ranker: RankerName | None, settings: ServingSettings) -> Bundles:
+    """The home's bundles; an alias that was named is followed when another process moves it, a version is kept."""
+    store = place.bundles()
+    is_alias = bundle in store.aliases()
+
+    def load(opened: Bundle) -> BundleEngine:
+        return BundleEngine(read(opened.path, place.recipe_folder, ranker), opened.version)
+
+    return Bundles(store, load, bundle if is_alias else ALIAS, is_alias, settings.promotion, settings.deadline_ms)
+
+
+def serving_settings(recipe: Path, model: Recommender) -> ServingSettings:
+    """Those of the recipe as it is now; where it cannot be read, those of the bundle."""
+    try:
+        return read_recipe(recipe).serving
+    except PenchantError:
+        return model.recipe_.serving

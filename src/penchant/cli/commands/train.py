@@ -90,7 +90,7 @@ def train_bundle(
     store = place.bundles()
     version = store.create(lambda folder: write(model, folder), metadata)
     _gate(terminal, evaluation, version)
-    store.promote(ALIAS, version)
+    store.promote(ALIAS, version, by="train")
     return version, evaluation, place
 
 

@@ -1,9 +1,6 @@
 "use strict";
 
-/* The playground: the form is the request, the list is the answer. Text from the server only ever becomes textContent. */
-
-const find = (id) => document.getElementById(id);
-const say = (...words) => Language.say(...words);
+/* The playground: the form is the request, the list is the answer. */
 
 const page = {
   facts: null,
@@ -17,36 +14,7 @@ const page = {
   guest: "guest-" + random(3),
 };
 
-/* Not crypto.randomUUID: browsers have that on secure addresses only. */
-function random(bytes) {
-  return Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-function element(name, { text, className, ...attributes } = {}, ...children) {
-  const made = document.createElement(name);
-  if (text !== undefined) made.textContent = text;
-  if (className) made.className = className;
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
-
 /* ---- talking to the server ---- */
-
-async function call(path, body) {
-  const options = { headers: { "X-Penchant-Console": "1" } };
-  if (body !== undefined) Object.assign(options, { method: "POST", body: JSON.stringify(body) });
-  let answer;
-  try {
-    answer = await fetch(path, options);
-  } catch {
-    throw new Error(say("unreachable"));
-  }
-  if (answer.status === 401) location.assign("/login");
-  const content = answer.status === 204 ? {} : await answer.json();
-  if (!answer.ok) throw new Error(say("problem", content.detail || content.code));
-  return content;
-}
 
 async function recommend() {
   const number = ++page.asked;
@@ -186,11 +154,6 @@ function showPicked() {
 
 /* ---- the answer ---- */
 
-function complain(message) {
-  find("problem").hidden = message === null;
-  find("problem").textContent = message || "";
-}
-
 function show() {
   showFacts();
   showStatus();
@@ -281,9 +244,6 @@ function sayings(item, title) {
   return group;
 }
 
-const number = (value) => new Intl.NumberFormat(Language.current, { maximumSignificantDigits: 3 }).format(value);
-const percent = (value) => new Intl.NumberFormat(Language.current, { style: "percent", maximumSignificantDigits: 3 }).format(value);
-
 /* ---- beginning ---- */
 
 function forget() {
@@ -306,27 +266,13 @@ function listen() {
     clearTimeout(timer);
     timer = setTimeout(() => find("ask").checkValidity() && recommend(), 200);
   });
-  find("language").addEventListener("click", () => {
-    Language.use(Language.current === "en" ? "zh" : "en");
-    showLanguage();
+  document.addEventListener("language", () => {
     showPicked();
     show();
   });
-  find("theme").addEventListener("click", () => Theme.turn());
-  find("leave").addEventListener("click", async () => {
-    await call("/console/logout", {});
-    location.assign("/login");
-  });
-}
-
-function showLanguage() {
-  const other = Language.current === "en" ? "zh" : "en";
-  find("language").textContent = other === "zh" ? "中文" : "English";
-  find("language").lang = other;
 }
 
 async function begin() {
-  showLanguage();
   try {
     page.facts = await call("/console/facts");
   } catch (error) {

@@ -26,7 +26,7 @@ from penchant.models.blocks.embedding import DENSE_ROWS, SCALE
 from penchant.models.blocks.history import Layer
 from penchant.models.blocks.row_table import RowTable
 from penchant.models.collaborative.similarity import cosines
-from penchant.models.network_recommender import mixed_packs
+from penchant.models.packs import mixed_packs
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 from penchant.models.validation import list_quality

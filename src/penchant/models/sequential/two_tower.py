@@ -24,7 +24,8 @@ from penchant.fitting.loop import Progress, train
 from penchant.models.batch import gather
 from penchant.models.collaborative.similarity import cosines
 from penchant.models.network import Items, Network
-from penchant.models.network_recommender import NetworkRecommender, mixed_packs
+from penchant.models.network_recommender import NetworkRecommender
+from penchant.models.packs import mixed_packs
 from penchant.models.queries import Queries
 from penchant.models.sequential.sasrec import sampled_softmax
 from penchant.models.validation import list_quality

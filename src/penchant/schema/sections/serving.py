@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from penchant.schema.rankers import RankerName
 from penchant.schema.sections.funnel import FunnelSettings
 from penchant.schema.sections.part import ExpressionText, Part
+from penchant.schema.sections.promotion import PromotionSettings
 from penchant.schema.settings import ContradictionError
 
 
@@ -44,6 +45,8 @@ class ServingSettings(FunnelSettings):
     ranker: RankerName = "torch"
     """What judges candidates: the network as it was trained, its ranking path as a graph (`onnx`: the same to 1e-4, `onnx_int8`: nearly),
     or the student of `[distillation]`."""
+    promotion: PromotionSettings = Field(PromotionSettings())
+    """What a bundle must show before it takes over."""
     exclude_seen: bool = True
     scenarios: dict[str, FunnelSettings] = Field({})
     """What the funnel of one scenario has otherwise, `[serving.scenarios."search"]`; what such a table does not name is as everywhere."""

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from penchant.schema.errors import BundleError
 from penchant.storage.bundles import strict_json
+from penchant.storage.bundles.audit import Action, Audit
 from penchant.storage.bundles.contents import check_content
-from penchant.storage.bundles.manifest import NAME, SCHEMA_VERSION, Manifest, Metadata, entry_of
+from penchant.storage.bundles.manifest import NAME, SCHEMA_VERSION, Manifest, Metadata, entry_of, read_manifest
 from penchant.storage.bundles.names import check_names
 from penchant.storage.bundles.refusal import BundleRefusedError
 from penchant.storage.bundles.verify import file_names, verify
@@ -52,6 +53,7 @@ class BundleStore:
         self.directory = Path(directory)
         self._versions = self.directory / "versions"
         self._aliases = self.directory / "aliases.json"
+        self.audit = Audit(self.directory / "audit.jsonl")
         try:
             self._versions.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -102,8 +104,33 @@ class BundleStore:
         """Each alias and the version it points to."""
         return {alias: past[-1] for alias, past in self._past().items()}
 
-    def promote(self, alias: str, version: str) -> None:
+    def earlier(self, alias: str) -> str | None:
+        """Where the alias pointed before, which is where `rollback` would point it; None when it never pointed elsewhere."""
+        past = self._past().get(alias, [])
+        return past[-2] if len(past) > 1 else None
+
+    def look(self, version: str) -> Metadata:
+        """What a version's manifest says; nothing else of it is verified. Raises as `open` does."""
+        folder = self._versions / version
+        if not _VERSION.fullmatch(version) or folder.is_symlink() or not folder.is_dir():
+            raise self._unknown(version)
+        return read_manifest(folder).metadata
+
+    def marked(self) -> tuple[int, int] | None:
+        """Changes whenever an alias does, and costs next to nothing to ask; None while there are no aliases."""
+        try:
+            found = self._aliases.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
+    def promote(self, alias: str, version: str, by: str = "unnamed") -> None:
         """Points an alias to a version, which is verified first. Pointing it where it points already changes nothing.
+
+        Args:
+            alias: What is moved; made when there is none.
+            version: Where to.
+            by: Who does it, for the audit trail.
 
         Raises:
             BundleRefusedError: when the version is refused or the alias is not a lower-case name.
@@ -117,10 +144,11 @@ class BundleStore:
         with self._held():
             past = self._past()
             if past.get(alias, [None])[-1] != version:
+                self._note("promote", by, alias, version, past)
                 self._write_past(past | {alias: [*past.get(alias, []), version]})
 
-    def rollback(self, alias: str) -> str:
-        """Points an alias to where it pointed before, and says where that is.
+    def rollback(self, alias: str, by: str = "unnamed") -> str:
+        """Points an alias to where it pointed before, and says where that is; `by` is who does it, for the audit trail.
 
         Raises:
             BundleRefusedError: when it never pointed elsewhere, or the earlier version is refused.
@@ -131,6 +159,7 @@ class BundleStore:
                 raise BundleRefusedError("unknown_alias", f"alias {alias[:80]!r}", must="promoted twice", came="no earlier version")
             earlier = past[alias][:-1]
             self.open(earlier[-1])
+            self._note("rollback", by, alias, earlier[-1], past)
             self._write_past(past | {alias: earlier})
         return earlier[-1]
 
@@ -169,6 +198,10 @@ class BundleStore:
         except (ValueError, AttributeError, TypeError):
             pass
         raise BundleError(f"'{self._aliases}'", must="aliases with their versions", came="something else", do="Delete it and promote anew.")
+
+    def _note(self, action: Action, by: str, alias: str, version: str, past: dict[str, list[str]]) -> None:
+        """Before the alias moves: whoever dies in between leaves a line too many, never a change that nobody answers for."""
+        self.audit.append(action, by=by, alias=alias, version=version, before=past.get(alias, [None])[-1])
 
     def _write_past(self, past: dict[str, list[str]]) -> None:
         write_whole(self._aliases, strict_json.dump(past))

@@ -15,10 +15,12 @@ class Appended:
     Attributes:
         stored: The events that were new, in the order given.
         duplicates: How many had an `event_id` that was stored already, before or earlier in the batch.
+        last: Sequence number of the last of them; 0 when none is new.
     """
 
     stored: tuple[Event, ...]
     duplicates: int
+    last: int = 0
 
     @property
     def accepted(self) -> int:

@@ -76,7 +76,7 @@ class SQLiteEventLog:
 def _store(writer: sqlite3.Connection, batch: tuple[Event, ...]) -> Appended:
     cursor = writer.cursor()
     stored = tuple(event for event in batch if cursor.execute(_INSERT, _row(event)).rowcount == 1)
-    return Appended(stored, len(batch) - len(stored))
+    return Appended(stored, len(batch) - len(stored), cursor.lastrowid or 0 if stored else 0)
 
 
 def _row(event: Event) -> tuple[Any, ...]:
