@@ -4,6 +4,8 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -331,3 +333,32 @@ def test_that_a_hung_engine_does_not_keep_the_service_from_closing(run: Any, eng
 
     run(test)
     assert time.monotonic() - begun < services.STOP_PATIENCE + 2
+
+
+def test_that_after_another_model_took_over_memory_is_of_that_one(run: Any, engine: FailingEngine) -> None:
+    async def test(service: Service) -> None:
+        for _ in range(FAILURES):
+            engine.fails = True
+            await service.recommend(asked())
+        assert service.parts["engine"] == "resting"
+        other, told = FailingEngine(), []
+        other.counts_told = {None: {"i2": 4}}
+        standby = other.standby
+
+        def standby_while_items_come() -> Standby:
+            asyncio.run_coroutine_threadsafe(service.put_items({"i9": {"title": "Nine"}}), loop).result(5)
+            return replace(standby(), tell=told.append)
+
+        other.standby = standby_while_items_come  # type: ignore[method-assign]
+        loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1)
+        seat = service.seat_for(other, thread)
+        service.follow(seat)
+        await seat.rebuild()
+        await service.switch(seat, thread)
+        assert not (await service.recommend(asked())).degraded  # the breaker was the earlier model's
+        other.fails = True
+        assert ids(await service.recommend(asked(user_id="u7", n=1))) == ["i2"]
+        assert told == [{"i9": {"title": "Nine"}}]
+        thread.shutdown()
+
+    run(test)
