@@ -8,7 +8,6 @@ was; `--again` makes it anew. `--quick` ends within a minute: a capped fit, and 
 
 import argparse
 import json
-import math
 import os
 import shlex
 import sys
@@ -122,7 +121,7 @@ def run(study: Study, split: str, only: list[str] | None, seeds: int, say: Calla
 
 def headline_of(study: Study, row: Row) -> tuple[str, float]:
     """The row's headline figure and its name: the study's, or the first that the row has where its model says nothing of that."""
-    values = {name: each["value"] for name, each in row["metrics"].items() if not math.isnan(each["value"])}
+    values = {name: each["value"] for name, each in row["metrics"].items() if each["value"] is not None}
     name = study.headline if study.headline in values else next(iter(values))
     return name, values[name]
 
