@@ -11,15 +11,17 @@ from penchant.models.blocks.dynamic.facets import Facets, FacetsSettings
 from penchant.models.blocks.dynamic.low_rank import LowRank, LowRankSettings
 from penchant.models.blocks.dynamic.none import NoMovement, NoMovementSettings
 from penchant.models.blocks.dynamic.static import StaticFacets
+from penchant.schema.errors import RecipeError
 
 WIDTH, TARGETS, ITEMS = 16, 5, 40
 PARTS: dict[str, Callable[[], Any]] = {
     "none": lambda: NoMovement(NoMovementSettings(), WIDTH, 0.0),
     "facets": lambda: Facets(FacetsSettings(facets=4), WIDTH, 0.0),
     "static": lambda: StaticFacets(FacetsSettings(facets=4), WIDTH, 0.0),
+    "heads": lambda: Facets(FacetsSettings(facets=3, heads=4), WIDTH, 0.0),
     "low_rank": lambda: LowRank(LowRankSettings(rank=3), WIDTH, 0.0),
 }
-MOVING = ["facets", "static", "low_rank"]
+MOVING = ["facets", "static", "heads", "low_rank"]
 
 
 def built(name: str, learnt: bool = True) -> Any:
@@ -118,6 +120,18 @@ def test_that_a_facet_is_no_linear_reading_and_the_low_rank_movement_is_one() ->
         gates = part.gates(users, context, present)
         one, other, both = (everywhere(part, part.index(each), gates) for each in (vectors[:20], vectors[20:], vectors[:20] + vectors[20:]))
         assert torch.allclose(one + other, both, atol=1e-4) == linear
+
+
+def test_that_places_of_a_head_turn_alike_and_heads_apart() -> None:
+    part, (users, context, present) = built("heads"), asked()
+    turned = part.query(torch.ones_like(users), part.gates(users, context, present)).reshape(TARGETS, 3, 4, WIDTH // 4)
+    assert torch.equal(turned, turned[..., :1].expand_as(turned))
+    assert not torch.allclose(turned[:, :, :1], turned[:, :, 1:])
+
+
+def test_that_heads_divide_the_width() -> None:
+    with pytest.raises(RecipeError, match=r"dynamic\.heads.*divisor of the width, 16"):
+        Facets(FacetsSettings(heads=3), WIDTH, 0.0)
 
 
 @pytest.mark.parametrize("name", ["none", "low_rank"])
