@@ -25,6 +25,7 @@ from penchant.data.dataset import Dataset
 from penchant.data.sources import read_table
 from penchant.evaluation.metrics.hit_rate import hit_rate
 from penchant.evaluation.metrics.hits import find_hits
+from penchant.evaluation.metrics.ndcg import ndcg
 from penchant.models.collaborative.popularity import Popularity
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
@@ -32,6 +33,7 @@ from penchant.schema.recipe import Recipe
 from penchant.schema.sections.features import FeaturePart, FeaturesSettings
 from penchant.schema.sections.part import Part
 from penchant.training.trainer import fit_network
+from studies.kept import CACHE, Found, Kept
 from studies.study import BOOTSTRAP, Numbers, Outcome, numbers, recipe_mark, recipe_of
 
 CUTOFFS = (10, 5, 20)
@@ -50,16 +52,34 @@ ADDED: Mapping[str, Mapping[str, Mapping[str, Mapping[str, Any]]]] = {
 """Kinds of features that the recipe does without, and what the data give them. Times, places and pictures are not in the data."""
 TAKEN = ("context", "category", "text")
 """Kinds that the recipe has, beside ids."""
+STILL, MOVING, NO_REPEATS = {"dynamic": Part(kind="static")}, {"dynamic": Part(kind="facets")}, {"repeats": Part(kind="none")}
+PARTS: Mapping[str, Mapping[str, Part]] = {
+    "static": STILL,
+    "facets": MOVING,
+    "low_rank": {"dynamic": Part(kind="low_rank")},
+    "static_without_repeats": {**STILL, **NO_REPEATS},
+    "facets_without_repeats": {**MOVING, **NO_REPEATS},
+}
+"""Parts of the network that a kind changes: items that move or stand still, and the same where nothing counts what was used when."""
 KINDS = (
     *(f"network_without_{kind}" for kind in TAKEN),
     *(f"network_with_{kind}" for kind in ADDED),
     "network_gaussian_context",
     *(f"network_without_{column}" for column in CONTEXT),
+    *(f"network_{change}" for change in PARTS),
 )
+RIVALS: Mapping[str, tuple[str, ...]] = {
+    "network": ("popularity", "counts", "counts_in_context"),
+    **dict.fromkeys(KINDS, ("network",)),
+    "network_facets": ("network", "network_static"),
+    "network_low_rank": ("network", "network_static"),
+    "network_facets_without_repeats": ("network_static_without_repeats",),
+}
+"""What else each model is compared with, by differences of the same rows."""
 WORTHS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 FULL = 5  # training rows of a user in a context from which one is held out: the test part took its rows where it left at least as many
 
-Hits = dict[str, NDArray[np.float64]]
+Hits = Found
 Rows = NDArray[np.int64]
 
 
@@ -74,7 +94,7 @@ class FrappeContext:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.measured: dict[tuple[str, int], Hits] = {}
+        self.kept = Kept(CACHE / "frappe-context", "hits")
 
     @cached_property
     def parts(self) -> tuple[Dataset, Dataset]:
@@ -107,7 +127,7 @@ class FrappeContext:
 
     def run(self, model: str, seed: int, seconds: float | None) -> Outcome:
         hits = self._hits_of(model, seed, seconds)
-        rivals = self.models[:3] if model == "network" else ("network",) if model in KINDS else self.models[:1]
+        rivals = RIVALS.get(model, self.models[:1])
         gaps = {rival: self._means({name: hits[name] - other[name] for name in hits}) for rival, other in self._others(rivals, model, seed)}
         return Outcome(self._setting(model, seconds), self._means(hits), gaps)
 
@@ -120,10 +140,15 @@ class FrappeContext:
         return f"each agreeing circumstance worth {self.worth:g}, of {WORTHS}" if model == "counts_in_context" else "training rows"
 
     def _hits_of(self, model: str, seed: int, seconds: float | None) -> Hits:
-        if (model, seed) not in self.measured:
+        """What each test row finds, kept between runs but for the quick form."""
+        mark = self.mark(model)
+        found = None if seconds else self.kept.read(model, mark, seed)
+        if found is None:
             train, test = self.parts
-            self.measured[model, seed] = measure(self._fitted(model, seed, seconds, train), test)
-        return self.measured[model, seed]
+            found = measure(self._fitted(model, seed, seconds, train), test)
+            if not seconds:
+                self.kept.keep(model, mark, seed, found)
+        return found
 
     def _fitted(self, model: str, seed: int, seconds: float | None, train: Dataset) -> Recommender:
         if model in self.seeded:
@@ -138,6 +163,8 @@ class FrappeContext:
         """The recipe without a kind of features or a circumstance, with one kind more, or with circumstances as distributions."""
         if change == "without_context":
             return _without_context(recipe)
+        if change in PARTS:
+            return recipe.model_copy(update={"network": recipe.network.model_copy(update=dict(PARTS[change]))})
         if change == "gaussian_context":
             spread = Part(kind="gaussian", **(recipe.network.context.model_extra or {}))
             return recipe.model_copy(update={"network": recipe.network.model_copy(update={"context": spread})})
@@ -204,17 +231,18 @@ def measure(model: Recommender, asked: Dataset) -> Hits:
     queries = Queries.at_events(asked, asked.rows)
     scores = np.concatenate([model.scores(block) for block in queries.blocks(512)])
     wanted = asked.log.item[asked.rows]
-    hits = _hits(scores, wanted, "hit_rate@{}")
+    hits = _hits(scores, wanted, "{}")
     query, rows = _past(queries)
     same = _agreeing(queries, query, rows) == len(CONTEXT)
     scores[query[same], asked.log.item[rows[same]]] = -np.inf
-    return hits | _hits(scores, wanted, "hit_rate@{} new here")
+    return hits | _hits(scores, wanted, "{} new here")
 
 
 def _hits(scores: NDArray[np.float32], wanted: NDArray[np.integer], name: str) -> Hits:
     found = torch.from_numpy(scores).topk(max(CUTOFFS)).indices.numpy()
     hits, relevant = find_hits(found, np.arange(len(wanted)), wanted)
-    return {name.format(k): hit_rate(hits, relevant, k) for k in CUTOFFS}
+    rates = {name.format(f"hit_rate@{k}"): hit_rate(hits, relevant, k) for k in CUTOFFS}
+    return rates | {name.format("ndcg@10"): ndcg(hits, relevant, 10)}
 
 
 def _past(queries: Queries) -> tuple[Rows, Rows]:
