@@ -372,6 +372,12 @@ class Encoding:
             numbers=some(self.numbers),
         )
 
+    def take(self, rows: Tensor) -> "Encoding":
+        """Some of the batch `[n]`, each as often as it is named."""
+        told = {name: value[rows] for name, value in vars(self).items() if isinstance(value, Tensor)}
+        factors = {name: index[rows] for name, index in self.scenario.factors.items()}
+        return replace(self, scenario=Scenario(self.scenario.vector[rows], factors), **told)
+
     def draw(self, generator: torch.Generator) -> "Encoding":
         """The same in circumstances as they might be: users and context moved by one draw from the spread; itself where there is none.
 

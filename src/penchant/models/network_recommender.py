@@ -22,6 +22,9 @@ from penchant.models.by_scenario import Placement, Scenarios
 from penchant.models.calibration import Calibration
 from penchant.models.candidate_source import CandidateSource, each_once
 from penchant.models.classic import sources
+from penchant.models.explanation.cause import Effect
+from penchant.models.explanation.of_log import asked_of, request_of
+from penchant.models.explanation.of_network import network_effects
 from penchant.models.feature_weights import feature_weights
 from penchant.models.final_score import FinalScore
 from penchant.models.network import Encoding, Items, Network
@@ -30,7 +33,7 @@ from penchant.models.queries import Queries
 from penchant.models.rankers.chosen import chosen_ranker
 from penchant.models.rankers.ranker import Ranker
 from penchant.models.rankers.student import Student
-from penchant.models.recommender import Recommender, check_space, known_factors, without
+from penchant.models.recommender import Recommender, check_space, known_factors, usual_factors, without
 from penchant.models.similar.likeness import Likeness
 from penchant.models.similar.of_network import Similar
 from penchant.models.similar.spaces import By, Owner, Space
@@ -352,10 +355,21 @@ class NetworkRecommender(Recommender):
             candidates: What they are `[batch, 1, k]`.
             items: The rows that were chosen before and are counted in their place `[batch, k]`.
         """
+        return self.judge_told(encoding, candidates, items, self._standing(items, moments))
+
+    @torch.inference_mode()
+    def judge_told(
+        self, encoding: Encoding, candidates: Items, items: NDArray[np.integer], standing: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """As `judge_as`, of items of which it is told what is counted too.
+
+        Args:
+            encoding, candidates, items: As `judge_as` takes them; of `items` only repeats are read.
+            standing: What is counted of each candidate, as `Ranker.rank` takes it.
+        """
         rows, outputs = torch.from_numpy(items), {}
-        standing = self._standing(items, moments)
         if self.network.tasks:
-            told = (self.ranker or self.network).rank(encoding, candidates, standing)
+            told = (self.ranker or self.network).rank(encoding, candidates, dict(standing))
             outputs = {name: output[:, 0] for name, output in self._given_steps(told, encoding).items()}
         if self.network.retrieval is not None:
             moved = self.network.move(encoding, candidates).vectors[:, 0]
@@ -528,6 +542,11 @@ class NetworkRecommender(Recommender):
         self._check_ready()
         rows = self._item_rows(users, items)
         return rows, Queries.now(self.log_, users, self._moment(len(users), context, scenario))
+
+    def effects(self, query: Queries, rows: NDArray[np.int64], one_by_one: int) -> list[list[Effect]]:
+        """Of events, profile, circumstances and the items' own columns; see `explanation.of_network`."""
+        usual = usual_factors(self.features)
+        return network_effects(self, request_of(self, query), asked_of(self, rows), one_by_one, usual)
 
     def scenarios(self) -> list[str]:
         """Those of the training part, the most frequent first; of several columns the combinations in the log."""
