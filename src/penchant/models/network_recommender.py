@@ -23,7 +23,7 @@ from penchant.models.calibration import Calibration
 from penchant.models.candidate_source import CandidateSource, each_once
 from penchant.models.classic import sources
 from penchant.models.explanation.cause import Effect
-from penchant.models.explanation.of_log import asked_of, request_of
+from penchant.models.explanation.of_log import items_asked, request_of
 from penchant.models.explanation.of_network import network_effects
 from penchant.models.feature_weights import feature_weights
 from penchant.models.final_score import FinalScore
@@ -546,7 +546,7 @@ class NetworkRecommender(Recommender):
     def effects(self, query: Queries, rows: NDArray[np.int64], one_by_one: int) -> list[list[Effect]]:
         """Of events, profile, circumstances and the items' own columns; see `explanation.of_network`."""
         usual = usual_factors(self.features)
-        return network_effects(self, request_of(self, query), asked_of(self, rows), one_by_one, usual)
+        return network_effects(self, request_of(self, query), items_asked(self, rows), one_by_one, usual)
 
     def scenarios(self) -> list[str]:
         """Those of the training part, the most frequent first; of several columns the combinations in the log."""

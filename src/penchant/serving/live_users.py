@@ -76,7 +76,8 @@ class LiveUsers:
         fresh = [name for name in names if name not in self._rows]
         self._rows.update({name: len(self.names) + place for place, name in enumerate(fresh)})
         self.names += fresh
-        pasts = [self._memory.of(name).items for name in names]
+        length = self._recommender.recipe.history.length
+        pasts = [self._memory.of(name).items[-length:] for name in names]
         who = np.repeat(np.arange(len(names)), [len(past) for past in pasts])
         items = np.array([item for past in pasts for item in past], dtype=np.int64)
         behaviour = self._recommender.similar.behaviour.users(who, items, len(names))

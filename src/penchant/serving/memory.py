@@ -107,6 +107,10 @@ class Memory:
         user = self._users.get(user_id)
         return [] if user is None else self._log.item[self._log.offsets[user] : self._log.offsets[user + 1]].tolist()
 
+    def stored(self, past: UserPast) -> list[bool]:
+        """Which events of a past are kept, and not of a visit alone."""
+        return [arrival < self._arrived for arrival in past.arrivals]
+
     def told(self) -> Iterator[tuple[str, UserPast]]:
         """Whose past events have changed since the log was made, and the pasts, by user id."""
         yield from sorted(self._pasts.items())

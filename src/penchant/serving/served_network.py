@@ -16,9 +16,13 @@ from penchant.funnel.funnel import Funnel, Proposer
 from penchant.funnel.union import Limit, limit_of
 from penchant.models.batch import Moments, Past, assemble
 from penchant.models.candidate_source import CandidateSource
+from penchant.models.explanation.cause import Effect
+from penchant.models.explanation.of_network import network_effects
+from penchant.models.explanation.request import ItemsAsked, PastEvent, Request
 from penchant.models.network import Encoding, Items
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.queries import Queries
+from penchant.models.recommender import usual_factors
 from penchant.models.similar.likeness import Likeness
 from penchant.models.similar.spaces import By, Owner, Space
 from penchant.schema.event import Event
@@ -31,6 +35,8 @@ from penchant.serving.protocol import ColumnDescription, Given, TaskDescription
 from penchant.serving.served import Person, Rows
 
 Array = NDArray[Any]
+TOLD = " told"
+"""Where an event's row of the log, or its columns, stand among what is kept of it; no column has such a name."""
 MOST_VALUES = 200
 SHARE_SHOWN = 0.05  # the next-item share a full bar stands for
 
@@ -79,6 +85,7 @@ class ServedNetwork:
         serving = recommender.recipe.serving
         self._limited = any(each.ranked is not None for each in (serving, *serving.scenarios.values()))
         self._rows = item_rows
+        self._item_arrays: dict[int, dict[str, Array]] = {}  # of items put since the log was made, by row
         self._item_neighbours = recommender.similar.neighbours("item")
         self._users = LiveUsers(recommender, self.memory)
         self._counted = sorted(recommender.recipe.features.candidate_moment)
@@ -112,12 +119,34 @@ class ServedNetwork:
 
     def past_items(self, person: Person) -> list[int]:
         """Those of the history that the network reads."""
-        return person.past.items
+        return person.past.items[-self.histories.read :]
 
     def rank(self, person: Person, rows: Rows) -> Candidates:
         """These items with their scores and every task's prediction."""
         (ranked,) = self._rank(self._ask([person]), [Candidates(rows, np.zeros(len(rows), dtype=np.float32))])
         return ranked
+
+    def explain(self, person: Person, record: Mapping[str, Any], rows: Rows, items: pl.DataFrame, one_by_one: int) -> list[list[Effect]]:
+        """Of events, profile, circumstances and the items' own columns."""
+        recommender, past = self.recommender, person.past
+        stored = self.memory.stored(past)
+        events = [
+            PastEvent(item, time, columns, columns[TOLD], counted)
+            for item, time, columns, counted in zip(past.items, past.times, past.columns, stored, strict=True)
+        ]
+        request = Request(record, self._profile(person), person.moment, _given(person, "context"), events)
+        asked = ItemsAsked(rows, items, self._arrays_of(rows, items))
+        return network_effects(recommender, request, asked, one_by_one, usual_factors(recommender.features))
+
+    def _arrays_of(self, rows: Rows, items: pl.DataFrame) -> dict[str, Array]:
+        """What the network reads of some items `{name: [n, *]}`: as the log has them, or as they were put since."""
+        known = self.recommender.encoded(self.recommender.log_).item
+        found = {name: array[np.minimum(rows, len(array) - 1)] for name, array in known.items()}
+        found = found or self.recommender.features.encode("item", items)
+        for place, row in enumerate(rows.tolist()):
+            for name, array in self._item_arrays.get(row, {}).items():
+                found[name][place] = array
+        return found
 
     def likeness(self, of: Owner, space: Space | None, by: By | None) -> Likeness:
         """Items and users as they are now, those added since included."""
@@ -149,11 +178,14 @@ class ServedNetwork:
         features = self.recommender.features
         arrays = features.encode("item", items, given)
         fresh = self.recommender.items_of(arrays)
-        changed = np.flatnonzero(places >= len(self._item_neighbours))
+        before = len(self._item_neighbours)
+        changed = np.flatnonzero(places >= before)
         told = self.recommender.similar.encoded("item", arrays, len(items))
         self.recommender.catalogue = pl.concat([self.recommender.catalogue, features.catalogue(items)])[places]
         self.recommender.known = Items.cat([self.recommender.known, fresh]).at(torch.from_numpy(places))
-        self._item_neighbours.tell(changed, told.content[places[changed] - len(self._item_neighbours)])
+        for row in changed.tolist():
+            self._item_arrays[row] = {name: array[places[row] - before] for name, array in arrays.items()}
+        self._item_neighbours.tell(changed, told.content[places[changed] - before])
 
     def welcome(self, items: Iterable[str]) -> None:
         """Take in the events that waited for these items."""
@@ -280,7 +312,8 @@ class HistoryReader:
 
     def __init__(self, recommender: NetworkRecommender) -> None:
         self._recommender, self._log = recommender, recommender.log_
-        self.length: int | None = recommender.recipe.history.length
+        self.read = recommender.recipe.history.length
+        self.length: int | None = self.read + 1  # what a history holds when one of its events is taken out
         where = recommender.recipe.history.where
         self._where = Expression(where) if where else None
         self._empty = {name: array[:0] for name, array in recommender.encoded(self._log).history.items()}
@@ -292,13 +325,15 @@ class HistoryReader:
     def of_log(self, rows: NDArray[np.integer[Any]]) -> list[dict[str, Any]]:
         """History features of these events, each `{name: [*]}`."""
         encoded = self._recommender.encoded(self._log).history
-        return [{name: array[row] for name, array in encoded.items()} for row in rows]
+        return [{name: array[row] for name, array in encoded.items()} | {TOLD: int(row)} for row in rows]
 
     def of_lines(self, lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | None]:
         """The same of new events; None for one that the recipe keeps out of histories."""
         arrays = self._columns(lines) if self._empty else {}
         kept = [self._where is None or self._where.holds(line) for line in lines]
-        return [{name: array[place] for name, array in arrays.items()} if keep else None for place, keep in enumerate(kept)]
+        return [
+            {name: array[place] for name, array in arrays.items()} | {TOLD: lines[place]} if keep else None for place, keep in enumerate(kept)
+        ]
 
     def observe(self, line: Mapping[str, Any], item: int) -> None:
         """Counters count it, by what the catalogue says of its item too."""
@@ -306,15 +341,16 @@ class HistoryReader:
 
     def arrays(self, pasts: Sequence[UserPast]) -> Past:
         """Pasts as a batch, each padded at its end to the longest, which has one place at least."""
-        lengths = np.array([len(past.items) for past in pasts])
+        lengths = np.minimum([len(past.items) for past in pasts], self.read)
         shape = (len(pasts), max(int(lengths.max()), 1))
         items, times = np.zeros(shape, dtype=np.int64), np.zeros(shape)
         columns = {name: np.zeros((*shape, *array.shape[1:]), dtype=array.dtype) for name, array in self._empty.items()}
         for place, past in enumerate(pasts):
             if past.items:
-                items[place, : lengths[place]], times[place, : lengths[place]] = past.items, past.times
+                newest = slice(-self.read, None)
+                items[place, : lengths[place]], times[place, : lengths[place]] = past.items[newest], past.times[newest]
                 for name, column in columns.items():
-                    column[place, : lengths[place]] = [event[name] for event in past.columns]
+                    column[place, : lengths[place]] = [event[name] for event in past.columns[newest]]
         return Past(items, times, columns, lengths)
 
     def _columns(self, lines: Sequence[Mapping[str, Any]]) -> dict[str, Array]:

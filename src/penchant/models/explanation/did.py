@@ -15,12 +15,8 @@ def did(recipe: Recipe, log: Log, told: int | Mapping[str, Any] | None) -> tuple
     """
     if told is None:
         return None, None
-    if not isinstance(told, int):
-        name = told.get("event")
-        return (None if name in (None, "", "event") else str(name)), _amount(told.get("value"))
-    columns = {column for means in recipe.serving.events.values() for column in means} | {"event", "value"}
-    row = log.take(sorted(columns & log.columns.keys()), slice(told, told + 1)).row(0, named=True) if columns & log.columns.keys() else {}
-    if row.get("event") is not None:
+    row = told if not isinstance(told, int) else _row(recipe, log, told)
+    if row.get("event") not in (None, "", "event"):
         return str(row["event"]), _amount(row.get("value"))
     fitting = [(len(means), name) for name, means in recipe.serving.events.items() if means and _fits(row, means)]
     if not fitting:
@@ -28,6 +24,12 @@ def did(recipe: Recipe, log: Log, told: int | Mapping[str, Any] | None) -> tuple
     name = max(fitting, key=lambda pair: pair[0])[1]
     amount = next((row[column] for column, meaning in recipe.serving.events[name].items() if meaning == "value"), None)
     return name, _amount(amount)
+
+
+def _row(recipe: Recipe, log: Log, row: int) -> Mapping[str, Any]:
+    """The columns of an event of the log that tell what it was."""
+    names = sorted(({column for means in recipe.serving.events.values() for column in means} | {"event", "value"}) & log.columns.keys())
+    return log.take(names, slice(row, row + 1)).row(0, named=True) if names else {}
 
 
 def _fits(row: Mapping[str, Any], means: Mapping[str, float | str]) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penchant.models.explanation.request import Asked, PastEvent, Request
+from penchant.models.explanation.request import ItemsAsked, PastEvent, Request
 from penchant.models.queries import Queries
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ def request_of(recommender: "NetworkRecommender", query: Queries) -> Request:
     return Request(record, profile, query.moment.row(0, named=True), None, past)
 
 
-def asked_of(recommender: "NetworkRecommender", rows: NDArray[np.int64]) -> Asked:
+def items_asked(recommender: "NetworkRecommender", rows: NDArray[np.int64]) -> ItemsAsked:
     """Items of the log."""
     known = recommender.encoded(recommender.log_).item
     table = recommender.items[rows]
     arrays: Mapping[str, Any] = {name: array[rows] for name, array in known.items()} if known else recommender.features.encode("item", table)
-    return Asked(rows, table, arrays)
+    return ItemsAsked(rows, table, arrays)

@@ -20,7 +20,7 @@ from penchant.features.feature_set import FeatureSet, Owner
 from penchant.models.batch import Batch, Moments, Past, assemble
 from penchant.models.explanation.cause import Cause, Effect, by_size
 from penchant.models.explanation.removals import Removal, parts, removals, said
-from penchant.models.explanation.request import Array, Asked, Request
+from penchant.models.explanation.request import Array, ItemsAsked, Request
 from penchant.models.network import Items
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ MOST_SCORES = 2_000_000
 
 @torch.inference_mode()
 def network_effects(
-    recommender: "NetworkRecommender", request: Request, asked: Asked, one_by_one: int, usual: dict[str, Any]
+    recommender: "NetworkRecommender", request: Request, asked: ItemsAsked, one_by_one: int, usual: dict[str, Any]
 ) -> list[list[Effect]]:
     """What each cause adds to each item's score and predictions, the strongest first, `[n]` lists.
 
@@ -169,7 +169,7 @@ class _Variants:
 
 
 def _judged(
-    recommender: "NetworkRecommender", variants: _Variants, asked: Asked, untold: dict[str, frozenset[str]]
+    recommender: "NetworkRecommender", variants: _Variants, asked: ItemsAsked, untold: dict[str, frozenset[str]]
 ) -> tuple[Array, dict[str, Array]]:
     """Scores and each task's predictions, `[1 + removals + columns, n]`: with everything, without each removal, without each column."""
     requests, items = len(variants.removals), len(asked.rows)
@@ -202,7 +202,7 @@ def _shares(scores: Tensor, totals: Tensor) -> Tensor:
     return torch.cat([(others - totals).exp(), (own - with_it).exp()])
 
 
-def _without_columns(recommender: "NetworkRecommender", asked: Asked, untold: dict[str, frozenset[str]]) -> list[Items]:
+def _without_columns(recommender: "NetworkRecommender", asked: ItemsAsked, untold: dict[str, frozenset[str]]) -> list[Items]:
     """All items as the network reads them without each part of columns."""
     if not untold:
         return []
@@ -220,7 +220,7 @@ def _without_columns(recommender: "NetworkRecommender", asked: Asked, untold: di
 
 
 def _standing(
-    recommender: "NetworkRecommender", variants: _Variants, asked: Asked, untold: dict[str, frozenset[str]], who: list[int], what: Array
+    recommender: "NetworkRecommender", variants: _Variants, asked: ItemsAsked, untold: dict[str, frozenset[str]], who: list[int], what: Array
 ) -> dict[str, Tensor]:
     """What is counted of each candidate, `{name: [rows, 1, n, *]}`."""
     counters = recommender.features.counters("candidate")

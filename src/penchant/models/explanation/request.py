@@ -49,7 +49,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ItemsAsked:
     """The items that are asked about.
 
     Attributes:
