@@ -5,6 +5,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -38,6 +39,7 @@ from penchant.schema.space import Range
 
 BLOCK = 1024  # queries scored at a time: 1024 x 50,000 items x 4 bytes = 200 MB
 Unknown = Literal["fallback", "warn", "raise"]
+Method = Literal["leave_one_out", "gradients"]
 REASON = {"kind": pl.String, "name": pl.String, "effect": pl.Float64, "text": pl.String}
 
 
@@ -275,6 +277,7 @@ class Recommender(ABC):
         share: float | None = None,
         history: int | None = None,
         language: Language | None = None,
+        method: Method = "leave_one_out",
     ) -> pl.DataFrame:
         """What moved the score of each item for the user beside it: the score with each cause less the score without it.
 
@@ -284,6 +287,8 @@ class Recommender(ABC):
             share: Causes with a smaller share of a pair's effects, taken without their signs, are left out; 0 keeps all that have any.
             history: How many of the newest events are causes by themselves; the older ones are one cause together.
             language: Of `text`. All three as the recipe's `[serving.explanations]` says when absent.
+            method: `"leave_one_out"`, or `"gradients"`: integrated gradients of the network's embeddings (needs captum), of every event by
+                itself; they add up, and cannot be held against a request.
 
         Returns:
             `user_id, item_id, kind, name, value, time, events, effect, share, text` and `effect_TASK` for each task, the strongest of each
@@ -291,15 +296,19 @@ class Recommender(ABC):
             A model that reads no features tells of the past alone; effects need not add up to the score, which is no sum.
 
         Raises:
-            TargetError: for an item that is not in the catalogue, or not one item per user, or a number out of range.
+            TargetError: for an item that is not in the catalogue, or not one item per user, or a number out of range. UnsupportedError,
+                one of them, for gradients of a model that has none.
+            RecipeError: where captum is not installed.
             NotFittedError: before `fit`.
         """
         self._check_ready()
+        spaces.one_of("method", method, Method)
         rows = self._item_rows(users, items)
         told = {name: value for name, value in (("share", share), ("history", history)) if value is not None}
         settings = _with(self.recipe_.serving.explanations, told)
         queries = Queries.now(self.log_, users, self._moment(len(users), context, scenario))
-        return explained(self, queries, rows, [str(user) for user in users], self._telling(language, settings.share), settings.history)
+        ask = self.attributions if method == "gradients" else partial(self.effects, one_by_one=settings.history)
+        return explained(ask, queries, rows, [str(user) for user in users], self._telling(language, settings.share))
 
     def effects(self, query: Queries, rows: NDArray[np.int64], one_by_one: int) -> list[list[Effect]]:
         """What each cause adds to each item's score for one who asks, the strongest first, `[rows]` lists.
@@ -310,6 +319,11 @@ class Recommender(ABC):
             one_by_one: How many of the newest events are causes by themselves; those before them are one together.
         """
         return past_effects(self.scores, query, rows, one_by_one)
+
+    def attributions(self, query: Queries, rows: NDArray[np.int64]) -> list[list[Effect]]:
+        """As `effects`, by gradients. Raises UnsupportedError for a model that has none."""
+        do = "Leave `method` out, or train the network."
+        raise UnsupportedError("method 'gradients'", must="asked of the network", came=f"a {type(self).__name__}", do=do)
 
     def _telling(self, language: Language | None = None, share: float | None = None) -> Telling:
         column = self.recipe_.data.title

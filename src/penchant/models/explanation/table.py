@@ -1,7 +1,7 @@
 """Explanations as a table."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,29 +10,23 @@ from numpy.typing import NDArray
 from penchant.models.explanation.cause import Effect
 from penchant.models.explanation.telling import Telling, plain
 from penchant.models.queries import Queries
-from penchant.schema.language import Language
 
-if TYPE_CHECKING:
-    from penchant.models.recommender import Recommender
-
+Ask = Callable[[Queries, NDArray[np.int64]], list[list[Effect]]]
 COLUMNS = {
     "user_id": pl.String, "item_id": pl.String, "kind": pl.String, "name": pl.String, "value": pl.String, "time": pl.Float64,
     "events": pl.Int64, "effect": pl.Float64, "share": pl.Float64, "text": pl.String,
 }  # fmt: skip
 
 
-def explained(
-    model: "Recommender", queries: Queries, items: NDArray[np.int64], ids: Sequence[str], telling: Telling, one_by_one: int
-) -> pl.DataFrame:
+def explained(ask: Ask, queries: Queries, items: NDArray[np.int64], ids: Sequence[str], telling: Telling) -> pl.DataFrame:
     """A row for each cause of each pair of a query and the item beside it, the strongest first.
 
     Args:
-        model: Fitted.
+        ask: Gives the effects of each of some items for one who asks.
         queries: Who asks, when.
         items: An item row beside each query.
         ids: The user's id beside each.
         telling: How causes are put, and which are.
-        one_by_one: How many of the newest events are causes by themselves.
 
     Returns:
         The columns of `COLUMNS`, and an effect for each task that the model tells of, `effect_NAME`.
@@ -40,7 +34,7 @@ def explained(
     rows: list[dict[str, Any]] = []
     tasks: dict[str, None] = {}
     for place, (user, item) in enumerate(zip(ids, items.tolist(), strict=True)):
-        (effects,) = model.effects(queries.take(np.array([place])), np.array([item]), one_by_one)
+        (effects,) = ask(queries.take(np.array([place])), np.array([item]))
         tasks |= dict.fromkeys(name for effect in effects for name in effect.tasks)
         rows += told(effects, telling, user, telling.names(item)[0])
     kinds = COLUMNS | {f"effect_{name}": pl.Float64 for name in tasks}
