@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from penchant.data.log import Log
+from penchant.data.log import Column, Log
 from penchant.schema.recipe import Recipe
 
 
@@ -28,12 +28,18 @@ def did(recipe: Recipe, log: Log, told: int | Mapping[str, Any] | None) -> tuple
 
 def _row(recipe: Recipe, log: Log, row: int) -> Mapping[str, Any]:
     """The columns of an event of the log that tell what it was."""
-    names = sorted(({column for means in recipe.serving.events.values() for column in means} | {"event", "value"}) & log.columns.keys())
-    return log.take(names, slice(row, row + 1)).row(0, named=True) if names else {}
+    names = ({column for means in recipe.serving.events.values() for column in means} | {"event", "value"}) & log.columns.keys()
+    return {name: _cell(log.columns[name], row) for name in names}
+
+
+def _cell(column: Column, row: int) -> Any:
+    """One value, without the detour by way of a series; a missing one is None or NaN."""
+    value = column.data[row].item()
+    return value if column.values is None else None if value < 0 else column.values[value]
 
 
 def _fits(row: Mapping[str, Any], means: Mapping[str, float | str]) -> bool:
-    return all(row.get(column) is not None and (meaning == "value" or row[column] == meaning) for column, meaning in means.items())
+    return all(row.get(column) is not None and row[column] == row[column] and (meaning == "value" or row[column] == meaning) for column, meaning in means.items())
 
 
 def _amount(value: Any) -> float | None:

@@ -39,6 +39,7 @@ class Telling:
         self.language: Language = language or settings.language
         self.share = settings.share if share is None else share
         self.words = _words(self.language)
+        self._events: dict[tuple[int, float | None], str] = {}  # an answer names the same few events again and again
 
     def reasons(self, effects: Sequence[Effect]) -> list[dict[str, Any]]:
         """An item's causes, the strongest first, and before them what they come to in one sentence; none where nothing moved the score."""
@@ -95,6 +96,12 @@ class Telling:
         return str(said or self.words["labels"].get(column) or column.replace("_", " "))
 
     def _event(self, cause: Cause) -> str:
+        key = cause.item, cause.time
+        if key not in self._events:
+            self._events[key] = self._said_of_event(cause)
+        return self._events[key]
+
+    def _said_of_event(self, cause: Cause) -> str:
         item, title = self.names(cause.item)
         name, amount = did(self.recipe, self.log, cause.told)
         quoted = self.words["quoted"].format(title=title or item)
