@@ -188,7 +188,7 @@ class Network(nn.Module):
             own = self.profile(batch.profile)
             profile = profile + own.sum(-2)
             fields.append(own.unsqueeze(1).expand(-1, batch.visible.shape[1], -1, -1))
-        history = self.history(profile, items[batch.history], batch.history_columns, batch.gap)
+        history = self.history(profile, items[batch.history], batch.history_columns, batch.gap, batch.alike)
         now = self.context(batch.context, batch.recency)
         context, circumstances = now.vector, now.each
         factors = self.scenario(batch.scenario) if self.scenario is not None else circumstances[..., :0, :]

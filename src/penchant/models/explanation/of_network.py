@@ -7,7 +7,7 @@ whatever the number of items.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,7 +81,7 @@ class _Variants:
         past = self._past()
         context = {name: self._context(name) for name in self.recommender.features.features["context"]}
         scenario = {name: self._told("scenario", name) for name in self.recommender.features.features["scenario"]}
-        return assemble(
+        batch = assemble(
             {name: self._profile(name, array) for name, array in self.request.profile.items()},
             past,
             Moments(
@@ -92,6 +92,7 @@ class _Variants:
                 scenario={name: array[:, None] for name, array in scenario.items()},
             ),
         )
+        return replace(batch, alike=True)
 
     def moments(self, rows: Sequence[int], names: Sequence[str]) -> pl.DataFrame:
         """Columns of their circumstances, for some of them."""
