@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from small_engine import wait_until_ready
 from starlette.testclient import TestClient
@@ -228,20 +227,20 @@ def test_that_small_causes_are_left_out_and_the_strongest_come_first(recommender
     every = causes(rank(engine_with(recommender, TASTE))["a5"])
     sizes = [abs(reason["effect"]) for reason in every]
     assert sizes == sorted(sizes, reverse=True)
-    usual = small_data.film_network()
-    item = rank(engine_with(usual, TASTE))["a5"]
-    all_of_them = usual_effects(usual)
-    total = sum(abs(effect) for effect in all_of_them)
-    assert [abs(reason["effect"]) / total >= 0.05 for reason in causes(item)] == [True] * sum(abs(each) / total >= 0.05 for each in all_of_them)
-
-
-def usual_effects(model: NetworkRecommender) -> list[float]:
-    engine = engine_with(model, TASTE)
-    person = engine._person(RecommendationRequest(user_id="new", context={"timestamp": NOW, "daypart": "night"}, scenario="search"))
-    row = engine._rows["a5"]
-    frame = model.items[[row]]
-    (effects,) = engine.model.explain(person, {}, np.array([row]), frame, 20)
-    return [effect.score for effect in effects]
+    some = {"a5": 0, "b7": 0}
+    for share in (0.2, 0.05, 0.0):
+        settings = recommender.recipe.serving.explanations.model_copy(update={"share": share})
+        serving = recommender.recipe.serving.model_copy(update={"explanations": settings})
+        own = same_weights(recommender, [])
+        own.recipe = own.recipe_ = recommender.recipe.model_copy(update={"serving": serving})
+        told = rank(engine_with(own, TASTE))
+        for name, item in told.items():
+            for of_item in (True, False):
+                side = [abs(reason["effect"]) for reason in causes(rank(engine_with(recommender, TASTE))[name]) if (reason["kind"] == "item") == of_item]
+                kept = [abs(reason["effect"]) for reason in causes(item) if (reason["kind"] == "item") == of_item]
+                assert kept == pytest.approx([size for size in side if size >= share * sum(side)], abs=1e-4)
+            assert len(causes(item)) > some[name], "a lower share keeps more"
+            some[name] = len(causes(item))
 
 
 def test_that_reasons_say_what_lowered_a_score_as_such_in_both_languages(recommender: NetworkRecommender) -> None:

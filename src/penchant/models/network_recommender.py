@@ -24,7 +24,7 @@ from penchant.models.candidate_source import CandidateSource, each_once
 from penchant.models.classic import sources
 from penchant.models.explanation.cause import Effect
 from penchant.models.explanation.gradients import attributions
-from penchant.models.explanation.of_log import items_asked, request_of
+from penchant.models.explanation.of_log import item_arrays, items_asked, request_of
 from penchant.models.explanation.of_network import network_effects
 from penchant.models.feature_weights import feature_weights
 from penchant.models.final_score import FinalScore
@@ -558,9 +558,17 @@ class NetworkRecommender(Recommender):
         usual = usual_factors(self.features)
         return network_effects(self, request_of(self, query), items_asked(self, rows), one_by_one, usual)
 
+    @property
+    def tells(self) -> list[str]:
+        """What it reads: a past unless it reads none, and each owner that has features."""
+        own = {"profile": "user", "context": "context", "scenario": "scenario", "item": "item"}
+        counts = self.features.counters("context") or self.features.counters("candidate")
+        past = ["history"] if self.network.history.reads or counts else []
+        return [*past, *(kind for kind, owner in own.items() if self.features.parts[owner])]  # type: ignore[index]  # owners
+
     def attributions(self, query: Queries, rows: NDArray[np.int64]) -> list[list[Effect]]:
         """By integrated gradients; see `explanation.gradients`."""
-        return attributions(self, query, request_of(self, query), items_asked(self, rows))
+        return attributions(self, query, request_of(self, query), rows, item_arrays(self, rows))
 
     def scenarios(self) -> list[str]:
         """Those of the training part, the most frequent first; of several columns the combinations in the log."""

@@ -284,7 +284,8 @@ class Recommender(ABC):
         Args:
             users, items: Ids, pair by pair; a user never seen is a stranger.
             context, scenario: As `recommend` takes them, the same for all.
-            share: Causes with a smaller share of a pair's effects, taken without their signs, are left out; 0 keeps all that have any.
+            share: Causes with a smaller share of the effects on their side (who asks and when, or the item), taken without their signs, are
+                left out; 0 keeps all that have any.
             history: How many of the newest events are causes by themselves; the older ones are one cause together.
             language: Of `text`. All three as the recipe's `[serving.explanations]` says when absent.
             method: `"leave_one_out"`, or `"gradients"`: integrated gradients of the network's embeddings (needs captum), of every event by
@@ -320,6 +321,11 @@ class Recommender(ABC):
         """
         return past_effects(self.scores, query, rows, one_by_one)
 
+    @property
+    def tells(self) -> list[str]:
+        """The kinds of causes that `effects` can find; a model that reads no features can tell of the past alone."""
+        return ["history"]
+
     def attributions(self, query: Queries, rows: NDArray[np.int64]) -> list[list[Effect]]:
         """As `effects`, by gradients. Raises UnsupportedError for a model that has none."""
         do = "Leave `method` out, or train the network."
@@ -330,8 +336,9 @@ class Recommender(ABC):
         titles = self.items[column] if column and column in self.items.columns else None
 
         def names(row: int) -> tuple[str, str | None]:
-            title = None if titles is None else plain(titles[row])
-            return self.items["item_id"][row], " ".join(map(str, title)) if isinstance(title, list) else title and str(title)
+            title = None if titles is None else titles[row]
+            title = plain(title.to_list() if isinstance(title, pl.Series) else title)
+            return self.items["item_id"][row], " ".join(map(str, title)) if isinstance(title, list) else None if title is None else str(title)
 
         return Telling(self.recipe_, self.log_, names, language, share)
 

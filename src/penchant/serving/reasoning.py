@@ -7,7 +7,6 @@ from typing import Any
 from penchant.models.explanation.telling import Telling
 from penchant.models.recommender import Recommender
 from penchant.schema.language import Language
-from penchant.serving.memory import frame_of
 from penchant.serving.protocol import Reason
 from penchant.serving.served import Person, Rows, Served
 
@@ -46,7 +45,7 @@ class Reasoning:
         settings = self._recommender.recipe_.serving.explanations
         own, found = rows[: settings.items], []
         if len(own):
-            items = frame_of([self._records[row] for row in own.tolist()])
+            items = [self._records[row] for row in own.tolist()]
             telling = Telling(self._recommender.recipe_, self._recommender.log_, self._name, language)
             try:
                 found = [telling.reasons(effects) for effects in self._model.explain(person, record, own, items, settings.history)]

@@ -79,14 +79,16 @@ class Served(Protocol):
     def rank(self, person: Person, rows: Rows) -> Candidates:
         """These items with their scores, in any order; those the model cannot judge are left out."""
 
-    def explain(self, person: Person, record: Mapping[str, Any], rows: Rows, items: pl.DataFrame, one_by_one: int) -> list[list[Effect]]:
+    def explain(
+        self, person: Person, record: Mapping[str, Any], rows: Rows, records: Sequence[Mapping[str, Any]], one_by_one: int
+    ) -> list[list[Effect]]:
         """What each cause adds to the score of each of these items, the strongest first, `[rows]` lists.
 
         Args:
             person: Who asks.
             record: All columns that are known of them.
             rows: Of the items, which the model can judge.
-            items: Their columns.
+            records: Their columns.
             one_by_one: How many of the newest events are causes by themselves; those before them are one together.
         """
 

@@ -73,7 +73,9 @@ class ServedClassic:
         learnt = rows[rows < len(self.recommender.items)]
         return Candidates(learnt, self._scores([person])[0, learnt])
 
-    def explain(self, person: Person, record: Mapping[str, Any], rows: Rows, items: pl.DataFrame, one_by_one: int) -> list[list[Effect]]:
+    def explain(
+        self, person: Person, record: Mapping[str, Any], rows: Rows, records: Sequence[Mapping[str, Any]], one_by_one: int
+    ) -> list[list[Effect]]:
         """Of the past alone: a model of who had what reads nothing else."""
         found = past_effects(self._scores_of, self.pasts.queries([person], [person.past]), rows, one_by_one)
         told = self._told(person)

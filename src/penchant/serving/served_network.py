@@ -33,6 +33,7 @@ from penchant.serving.memory import Memory, UserPast, frame_of
 from penchant.serving.pasts import WholePast
 from penchant.serving.protocol import ColumnDescription, Given, TaskDescription
 from penchant.serving.served import Person, Rows
+from penchant.serving.untold import UntoldItems
 
 Array = NDArray[Any]
 TOLD = " told"
@@ -85,7 +86,7 @@ class ServedNetwork:
         serving = recommender.recipe.serving
         self._limited = any(each.ranked is not None for each in (serving, *serving.scenarios.values()))
         self._rows = item_rows
-        self._item_arrays: dict[int, dict[str, Array]] = {}  # of items put since the log was made, by row
+        self._untold = UntoldItems(recommender)
         self._item_neighbours = recommender.similar.neighbours("item")
         self._users = LiveUsers(recommender, self.memory)
         self._counted = sorted(recommender.recipe.features.candidate_moment)
@@ -126,27 +127,18 @@ class ServedNetwork:
         (ranked,) = self._rank(self._ask([person]), [Candidates(rows, np.zeros(len(rows), dtype=np.float32))])
         return ranked
 
-    def explain(self, person: Person, record: Mapping[str, Any], rows: Rows, items: pl.DataFrame, one_by_one: int) -> list[list[Effect]]:
+    def explain(
+        self, person: Person, record: Mapping[str, Any], rows: Rows, records: Sequence[Mapping[str, Any]], one_by_one: int
+    ) -> list[list[Effect]]:
         """Of events, profile, circumstances and the items' own columns."""
-        recommender, past = self.recommender, person.past
-        stored = self.memory.stored(past)
+        past, stored = person.past, self.memory.stored(person.past)
         events = [
             PastEvent(item, time, columns, columns[TOLD], counted)
             for item, time, columns, counted in zip(past.items, past.times, past.columns, stored, strict=True)
         ]
         request = Request(record, self._profile(person), person.moment, _given(person, "context"), events)
-        asked = ItemsAsked(rows, items, self._arrays_of(rows, items))
-        return network_effects(recommender, request, asked, one_by_one, usual_factors(recommender.features))
-
-    def _arrays_of(self, rows: Rows, items: pl.DataFrame) -> dict[str, Array]:
-        """What the network reads of some items `{name: [n, *]}`: as the log has them, or as they were put since."""
-        known = self.recommender.encoded(self.recommender.log_).item
-        found = {name: array[np.minimum(rows, len(array) - 1)] for name, array in known.items()}
-        found = found or self.recommender.features.encode("item", items)
-        for place, row in enumerate(rows.tolist()):
-            for name, array in self._item_arrays.get(row, {}).items():
-                found[name][place] = array
-        return found
+        asked = ItemsAsked(rows, records, self._untold.of(rows, records))
+        return network_effects(self.recommender, request, asked, one_by_one, usual_factors(self.recommender.features))
 
     def likeness(self, of: Owner, space: Space | None, by: By | None) -> Likeness:
         """Items and users as they are now, those added since included."""
@@ -183,8 +175,7 @@ class ServedNetwork:
         told = self.recommender.similar.encoded("item", arrays, len(items))
         self.recommender.catalogue = pl.concat([self.recommender.catalogue, features.catalogue(items)])[places]
         self.recommender.known = Items.cat([self.recommender.known, fresh]).at(torch.from_numpy(places))
-        for row in changed.tolist():
-            self._item_arrays[row] = {name: array[places[row] - before] for name, array in arrays.items()}
+        self._untold.tell(changed, {name: array[places[changed] - before] for name, array in arrays.items()})
         self._item_neighbours.tell(changed, told.content[places[changed] - before])
 
     def welcome(self, items: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ are all zero, which leave-one-out effects do not; but they are an approximation 
 would show one of them alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from penchant.models.batch import Batch
 from penchant.models.blocks.embedding import FeatureEmbedding
 from penchant.models.explanation.cause import Cause, Effect, by_size
 from penchant.models.explanation.removals import said
-from penchant.models.explanation.request import ItemsAsked, Request
+from penchant.models.explanation.request import Array, Request
 from penchant.models.queries import Queries
 from penchant.schema.errors import RecipeError
 
@@ -31,7 +31,7 @@ STEPS = 64
 
 
 def attributions(
-    recommender: "NetworkRecommender", query: Queries, request: Request, asked: ItemsAsked, steps: int = STEPS
+    recommender: "NetworkRecommender", query: Queries, request: Request, rows: Array, arrays: Mapping[str, Array], steps: int = STEPS
 ) -> list[list[Effect]]:
     """What each event and feature adds to each item's score and to the ranking tasks' predictions, the strongest first, `[n]` lists.
 
@@ -39,7 +39,8 @@ def attributions(
         recommender: Fitted.
         query: Who asks, one.
         request: The same, for what columns say.
-        asked: The items.
+        rows: Of the items `[n]`.
+        arrays: What the network reads of them `{name: [n, *]}`.
         steps: How finely the way is cut; with more of them attributions add up more closely.
 
     Raises:
@@ -50,9 +51,8 @@ def attributions(
     batch = recommender.batch_of(query)
     names = ["", *recommender.network.ranking_tasks]
     found = []
-    for place in range(len(asked.rows)):
-        one = ItemsAsked(asked.rows[[place]], asked.table[[place]], {name: array[[place]] for name, array in asked.arrays.items()})
-        gated = _Gated(recommender, batch, query, one)
+    for place in range(len(rows)):
+        gated = _Gated(recommender, batch, query, rows[[place]], {name: array[[place]] for name, array in arrays.items()})
         ones = torch.ones(1, len(gated.causes(request)))
         told = {
             name: integrate(lambda gates, name=name: gated.score(gates, name))
@@ -83,7 +83,8 @@ class _Gated:
     recommender: "NetworkRecommender"
     batch: Batch
     query: Queries
-    asked: ItemsAsked
+    row: Array
+    arrays: Mapping[str, Array]
 
     def causes(self, request: Request) -> list[Cause]:
         """What each gate is of: the events, then features by owner."""
@@ -93,7 +94,7 @@ class _Gated:
         found = [Cause("history", item=event.item, events=1, time=event.time, told=event.told) for event in events][:length]
         found += [Cause("history")] * (length - len(found))
         for owner, names in self._features.items():
-            record = {"user": request.record, "item": self.asked.table.row(0, named=True), "candidate": {}}.get(owner, request.moment)
+            record = {"user": request.record, "item": self.recommender.items.row(int(self.row[0]), named=True), "candidate": {}}.get(owner, request.moment)
             kind = {"user": "profile", "item": "item", "candidate": "item", "scenario": "scenario", "context": "context"}[owner]
             parts = self.recommender.features.parts[owner]  # type: ignore[index]  # its keys are owners
             found += [Cause(kind, name, said(record, frozenset(parts[name].reads(name)))) for name in names]  # type: ignore[arg-type]
@@ -115,11 +116,11 @@ class _Gated:
             kept = batch.history if self._reads else encoding.past
             weights = None if encoding.repeats is None else encoding.repeats * of_events.unsqueeze(1)
             encoding = replace(encoding, past=kept, repeats=weights)
-            told = {name: torch.from_numpy(array).expand(steps, *array.shape[1:]) for name, array in self.asked.arrays.items()}
+            told = {name: torch.from_numpy(array).expand(steps, *array.shape[1:]) for name, array in self.arrays.items()}
             items = network.items(told).at(torch.arange(steps).view(-1, 1, 1))
-            rows = torch.from_numpy(self.asked.rows).expand(steps, 1)
+            rows = torch.from_numpy(self.row).expand(steps, 1)
             moments = self.query.moment
-            standing = {name: each.expand(steps, *each.shape[1:]) for name, each in recommender.standing(self.asked.rows[None], moments).items()}
+            standing = {name: each.expand(steps, *each.shape[1:]) for name, each in recommender.standing(self.row[None], moments).items()}
             outputs = recommender.outputs(network, encoding, items, rows, standing)
             found = recommender.total(outputs, encoding) if not task else network.ranking_tasks[task].predict(outputs[task])
             return found[:, 0]

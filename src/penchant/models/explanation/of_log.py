@@ -1,12 +1,12 @@
 """Requests over a log, with everything they are made of."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from penchant.models.explanation.request import ItemsAsked, PastEvent, Request
+from penchant.models.explanation.untold import untold_items
 from penchant.models.queries import Queries
 
 if TYPE_CHECKING:
@@ -32,7 +32,11 @@ def request_of(recommender: "NetworkRecommender", query: Queries) -> Request:
 
 def items_asked(recommender: "NetworkRecommender", rows: NDArray[np.int64]) -> ItemsAsked:
     """Items of the log."""
-    known = recommender.encoded(recommender.log_).item
     table = recommender.items[rows]
-    arrays: Mapping[str, Any] = {name: array[rows] for name, array in known.items()} if known else recommender.features.encode("item", table)
-    return ItemsAsked(rows, table, arrays)
+    return ItemsAsked(rows, table.to_dicts(), untold_items(recommender, table, item_arrays(recommender, rows)))
+
+
+def item_arrays(recommender: "NetworkRecommender", rows: NDArray[np.int64]) -> dict[str, Any]:
+    """What the network reads of items of the log `{name: [n, *]}`; of a bundle that does not keep it, made anew."""
+    known = recommender.encoded(recommender.log_).item
+    return {name: array[rows] for name, array in known.items()} if known else recommender.features.encode("item", recommender.items[rows])

@@ -51,12 +51,14 @@ def network_effects(
     untold = parts(recommender.features, "item")
     without_nothing = Removal(Cause("history"), tuple(range(len(request.past)))[-recommender.recipe.history.length :])
     scores, tasks = _judged(recommender, _Variants(recommender, request, [without_nothing, *taken]), asked, untold)
+    less = (scores[:1] - scores)[1:].T.tolist()
+    fell = {name: (told[:1] - told)[1:].T.tolist() for name, told in tasks.items()}
     effects = []
-    for place, record in enumerate(asked.table.iter_rows(named=True)):
+    for place, record in enumerate(asked.records):
         causes = [each.cause for each in taken] + [Cause("item", name, said(record, columns)) for name, columns in untold.items()]
         own = [
-            Effect(cause, float(scores[0, place] - score[place]), {name: float(told[0, place] - told[row, place]) for name, told in tasks.items()})
-            for row, (cause, score) in enumerate(zip(causes, scores[1:], strict=True), start=1)
+            Effect(cause, less[place][at], {name: told[place][at] for name, told in fell.items()})
+            for at, cause in enumerate(causes)
             if cause.kind != "item" or cause.value is not None
         ]
         effects.append(by_size(own))
@@ -178,7 +180,7 @@ def _judged(
     who = [*range(requests), *([0] * len(untold))]
     what = np.tile(np.arange(items), (len(who), 1))
     what[requests:] += items * np.arange(1, len(untold) + 1)[:, None]
-    known = Items.cat([recommender.known.at(torch.from_numpy(asked.rows)), *_without_columns(recommender, asked, untold)])
+    known = Items.cat([recommender.known.at(torch.from_numpy(asked.rows)), asked.untold])
     rows = np.tile(asked.rows, (len(who), 1))
     judged = encoding.take(torch.tensor(who))
     outputs = recommender.judge_told(
@@ -201,23 +203,6 @@ def _shares(scores: Tensor, totals: Tensor) -> Tensor:
     others, own = scores[: len(totals)], scores[len(totals) :]
     with_it = totals[:1] + torch.log1p((own - totals[:1]).exp() - (others[:1] - totals[:1]).exp())
     return torch.cat([(others - totals).exp(), (own - with_it).exp()])
-
-
-def _without_columns(recommender: "NetworkRecommender", asked: ItemsAsked, untold: dict[str, frozenset[str]]) -> list[Items]:
-    """All items as the network reads them without each part of columns."""
-    if not untold:
-        return []
-    features, found = recommender.features, []
-    for columns in untold.values():
-        table = asked.table.with_columns(pl.lit(None).alias(column) for column in columns)
-        arrays = dict(asked.arrays)
-        for name, part in features.parts["item"].items():
-            if columns >= {*part.reads(name)} or (columns & {*part.reads(name)} and name in features.pretrained("item")):
-                arrays[name] = features.missing("item", name, len(table))
-            elif columns & {*part.reads(name)}:
-                arrays[name] = features.features["item"][name].transform(features.values("item", name, table))
-        found.append(arrays)
-    return [recommender.items_of({name: np.concatenate([arrays[name] for arrays in found]) for name in asked.arrays})]
 
 
 def _standing(

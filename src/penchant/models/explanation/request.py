@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
 from numpy.typing import NDArray
+
+from penchant.models.network import Items
 
 Array = NDArray[Any]
 
@@ -54,10 +55,11 @@ class ItemsAsked:
 
     Attributes:
         rows: Of the catalogue `[n]`.
-        table: Their columns, `[n]` rows.
-        arrays: What the network reads of them `{name: [n, *]}`.
+        records: The columns of each `[n]`.
+        untold: All of them as the network reads them without the first part of their columns, then all without the second, and so on,
+            in the order of `removals.parts`, `[parts * n]`.
     """
 
     rows: Array
-    table: pl.DataFrame
-    arrays: Mapping[str, Array]
+    records: Sequence[Mapping[str, Any]]
+    untold: Items

@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from penchant.models.explanation.cause import Effect
-from penchant.models.explanation.telling import Telling, plain
+from penchant.models.explanation.telling import Telling, plain, shares_of
 from penchant.models.queries import Queries
 
 Ask = Callable[[Queries, NDArray[np.int64]], list[list[Effect]]]
@@ -43,7 +43,7 @@ def explained(ask: Ask, queries: Queries, items: NDArray[np.int64], ids: Sequenc
 
 def told(effects: Sequence[Effect], telling: Telling, user: str, item: str) -> list[dict[str, Any]]:
     """The rows of one pair."""
-    total = sum(abs(effect.score) for effect in effects) or 1.0
+    shares = dict(zip(map(id, effects), shares_of(effects), strict=True))
     return [
         {
             **{name: value for name, value in telling.reason(effect).items() if name not in ("value", "effects")},
@@ -51,7 +51,7 @@ def told(effects: Sequence[Effect], telling: Telling, user: str, item: str) -> l
             "user_id": user,
             "item_id": item,
             "value": _written(telling.reason(effect)["value"]),
-            "share": abs(effect.score) / total,
+            "share": shares[id(effect)],
             "events": effect.cause.events,
         }
         for effect in telling.kept(effects)

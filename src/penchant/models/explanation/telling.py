@@ -15,7 +15,7 @@ from penchant.schema.recipe import Recipe
 from penchant.schema.sections.features import FeaturePart
 
 SAID = 3
-"""The most causes for an item, and the most against it, of one sentence."""
+"""The most causes of each side, for an item and against it, of one sentence."""
 LONGEST = 60
 """Characters of a value; a longer one is cut."""
 Names = Callable[[int], tuple[str, str | None]]
@@ -48,9 +48,9 @@ class Telling:
         return [{"kind": "summary", "name": "why", "text": self.summary(kept)}, *told] if told else []
 
     def kept(self, effects: Sequence[Effect]) -> list[Effect]:
-        """Those with their share of all effects."""
-        total = sum(abs(effect.score) for effect in effects)
-        return [effect for effect in effects if total and abs(effect.score) >= self.share * total and effect.score]
+        """Those with their share of all effects on their side: who asks and when, or the item."""
+        shares = shares_of(effects)
+        return [effect for effect, share in zip(effects, shares, strict=True) if effect.score and share >= self.share]
 
     def reason(self, effect: Effect) -> dict[str, Any]:
         """One cause as an answer tells it."""
@@ -65,12 +65,12 @@ class Telling:
 
     def summary(self, effects: Sequence[Effect]) -> str:
         """The strongest causes for the item and against it."""
-        sides = {"because": [each for each in effects if each.score > 0], "despite": [each for each in effects if each.score < 0]}
-        told = [
-            self.words[word].format(phrases=self._joined([self.phrase(each.cause) for each in side[:SAID]]))
-            for word, side in sides.items()
-            if side
-        ]
+        told = []
+        for word, sign in (("because", 1), ("despite", -1)):
+            own = [each.cause for each in effects if each.score * sign > 0]
+            who, item = ([cause for cause in own if _of_item(cause) == side] for side in (False, True))
+            if own:
+                told.append(self.words[word].format(phrases=self._joined([self.phrase(cause) for cause in [*who[:SAID], *item[:SAID]]])))
         return (" " if self.language == "en" else "").join(told)
 
     def phrase(self, cause: Cause) -> str:
@@ -138,6 +138,17 @@ class Telling:
     def _joined(self, phrases: Sequence[str]) -> str:
         *first, last = phrases
         return f"{self.words['between'].join(first)}{self.words['last']}{last}" if first else last
+
+
+def shares_of(effects: Sequence[Effect]) -> list[float]:
+    """The share of each effect, taken without its sign, on its side. What an item is worth to nobody in particular would else hide all
+    that is known of who asks."""
+    totals = {side: sum(abs(effect.score) for effect in effects if _of_item(effect.cause) == side) for side in (False, True)}
+    return [abs(effect.score) / (totals[_of_item(effect.cause)] or 1.0) for effect in effects]
+
+
+def _of_item(cause: Cause) -> bool:
+    return cause.kind == "item"
 
 
 def plain(value: Any) -> Any:
