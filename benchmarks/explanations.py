@@ -1,6 +1,7 @@
 """Explanations held against the service itself: what is named is taken away and asked again; and what they add to a request.
 
-    python benchmarks/explanations.py [--quick] [--json] [--data ml-100k|ml-1m|kuairand] [--folder FOLDER] [--home HOME] [--pairs N] [--threads N]
+    python benchmarks/explanations.py [--quick] [--json] [--data ml-100k|ml-1m|kuairand] [--folder FOLDER] [--home HOME]
+        [--pairs N] [--threads N]
 
 A network is fitted on all but each user's last 10 % (KuaiRand: on the days to 3 May), or read from a bundle (`--home`, a recipe's home).
 Visitors with the profile of a user of the log, and the user's newest events as those of their visit, ask over HTTP for a list with reasons;
@@ -8,7 +9,8 @@ its first item is looked at:
 
     agreement     the visit without the strongest event: does the score move as its effect says? Share of equal signs, largest difference.
     deletion      how much more the score falls without the 3 strongest events that raised it than without 3 drawn at random, 10 draws.
-    sufficiency   what of the gap between the whole visit and none is kept with the 5 strongest alone, mean over mean.
+    sufficiency   what of the gap between the whole visit and none is kept with the 5 events alone that moved the score most to that side
+                  (a visit may lower a score), mean over mean.
     milliseconds  what reasons add to a request of 10 items, users of the log in turn, median of differences; by `history`.
 
 Intervals draw visitors (bootstrap, 95 %). `--quick`: MovieLens-100K, one epoch, few visitors. The last line is one JSON object with --json.
@@ -97,14 +99,18 @@ class Visitors:
         self._told = [(name, {column: value for column, value in means.items() if value != "value"}) for name, means in events.items()]
         counts = np.diff(log.history_offsets)
         self.users = np.flatnonzero(counts >= LEAST)
-        self._columns = sorted({column for part in model.recipe.features.context.items() for column in part[1].asks(part[0])} & log.columns.keys())
+        self._columns = sorted(
+            {column for part in model.recipe.features.context.items() for column in part[1].asks(part[0])} & log.columns.keys()
+        )
 
     def visit(self, user: int) -> tuple[list[Row], Row]:
         """The newest events of a user as those of a visit, and the rest of what they ask with."""
         log = self.model.log_
         rows = log.history_rows[log.history_offsets[user] : log.history_offsets[user + 1]][-LONGEST:]
         events = [self._event(int(row)) for row in rows]
-        profile = {name: _plain(value) for name, value in log.users.row(user, named=True).items() if name != "user_id" and value is not None}
+        profile = {
+            name: _plain(value) for name, value in log.users.row(user, named=True).items() if name != "user_id" and value is not None
+        }
         last = int(rows[-1])
         context = {name: _plain(log.columns[name].take(slice(last, last + 1))[0]) for name in self._columns}
         named = self.model.recipe.scenario.named
@@ -172,8 +178,10 @@ def faithfulness(visitors: Visitors, pairs: int, random: np.random.Generator) ->
 
 
 def _held(visitors: Visitors, events: list[Row], asked: Row, item: Row, random: np.random.Generator) -> Row | None:
-    """The measures of one visitor; None where fewer than three events raised the score."""
+    """The measures of one visitor; None where fewer than three events raised the score, or one happened twice at a time."""
     places = {(event["item_id"], event["timestamp"]): place for place, event in enumerate(events)}
+    if len(places) < len(events):
+        return None  # an event that happened twice at a time cannot be told from itself
     causes = [reason for reason in item["reasons"] if reason["kind"] == "history" and (reason["name"], reason["time"]) in places]
     order = [(places[reason["name"], reason["time"]], reason["effect"]) for reason in causes]
     raised = [place for place, effect in order if effect > 0]
@@ -185,6 +193,7 @@ def _held(visitors: Visitors, events: list[Row], asked: Row, item: Row, random: 
 
     every = range(len(events))
     whole, none = score(every), score([])
+    side = 1.0 if whole >= none else -1.0
     strongest, effect = order[0]
     fell = whole - score([place for place in every if place != strongest])
     drawn = [whole - score(sorted({*every} - {*random.choice(len(events), TOP, replace=False).tolist()})) for _ in range(DRAWS)]
@@ -192,8 +201,8 @@ def _held(visitors: Visitors, events: list[Row], asked: Row, item: Row, random: 
         "agrees": float(np.sign(fell) == np.sign(effect)),
         "off": abs(fell - effect),
         "deletion": whole - score(sorted({*every} - {*raised[:TOP]})) - float(np.mean(drawn)),
-        "kept": score(raised[:KEPT]) - none,
-        "gap": whole - none,
+        "kept": side * (score([place for place, effect in order if side * effect > 0][:KEPT]) - none),
+        "gap": abs(whole - none),
     }
 
 
@@ -258,7 +267,9 @@ def main() -> None:
         print(f"{arguments.data}, {visitors} visitors, the newest {history} events one by one")
         for name, value in found.items():
             print(f"  {name:<26} {_written(value)}")
-    users = [model.log_.users["user_id"][int(row)] for row in random.choice(len(model.log_.users), 10 if arguments.quick else 50, replace=False)]
+    users = [
+        model.log_.users["user_id"][int(row)] for row in random.choice(len(model.log_.users), 10 if arguments.quick else 50, replace=False)
+    ]
     told["milliseconds"] = costs(model, users, 1 if arguments.quick else 5)
     for name, row in told["milliseconds"].items():
         print(f"  milliseconds, history {name:>3}: {row['without']:6.2f} without, {row['added']:6.2f} added")

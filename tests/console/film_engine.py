@@ -107,7 +107,18 @@ class FilmEngine:
         effects = (0.5 + taste.get(genre, 0.0), -0.25)
         ends = ("提高了得分", "降低了得分") if chinese else ("speaks for it", "speaks against it")
         causes = [
-            {"kind": kind, "name": "genre", "value": genre, "effect": effect, "effects": {"watch": effect / 2, "like": -effect}, "text": f"{text}: {end}"}
+            {
+                "kind": kind,
+                "name": "genre",
+                "value": genre,
+                "effect": effect,
+                "effects": {"watch": effect / 2, "like": -effect},
+                "text": f"{text}: {end}",
+            }
             for kind, effect, text, end in zip(("item", "history"), effects, said, ends, strict=True)
         ]
-        return [{"kind": "source", "name": "retrieval"}, {"kind": "summary", "name": "why", "text": f"{'因为' if chinese else 'Because '}{said[0]}."}, *causes]
+        return [
+            {"kind": "source", "name": "retrieval"},
+            {"kind": "summary", "name": "why", "text": f"{'因为' if chinese else 'Because '}{said[0]}."},
+            *causes,
+        ]

@@ -56,7 +56,9 @@ def engine_with(recommender: NetworkRecommender, events: list[Event]) -> BundleE
 
 def rank(engine: BundleEngine, user: str = "new", items: tuple[str, ...] = ("a5", "b7"), **more: Any) -> dict[str, ScoredItem]:
     context = more.pop("context", {"timestamp": NOW, "daypart": "night"})
-    request = RankRequest(user_id=user, items=items, n=len(items), context=context, scenario=more.pop("scenario", "search"), explain=True, **more)
+    request = RankRequest(
+        user_id=user, items=items, n=len(items), context=context, scenario=more.pop("scenario", "search"), explain=True, **more
+    )
     answer = engine.rank(request)
     assert not answer.degraded
     return {item.item_id: item for item in answer.items}
@@ -174,14 +176,18 @@ def test_that_counters_have_not_counted_an_event_that_had_not_been(counting: Pat
     """Of users, of their dayparts, of items, of pairs and of genres; the item itself is among those that were had."""
     events = [
         Event(str(place), USER, item, LATER + 100.0 * place, "rating", stars, "home", {"daypart": daypart})
-        for place, (item, stars, daypart) in enumerate([("a9", 5.0, "morning"), ("b1", 1.0, "morning"), ("a3", 4.0, "night"), ("a9", 2.0, "morning")])
+        for place, (item, stars, daypart) in enumerate(
+            [("a9", 5.0, "morning"), ("b1", 1.0, "morning"), ("a3", 4.0, "night"), ("a9", 2.0, "morning")]
+        )
     ]
     context = {"daypart": "morning", "timestamp": LATER + 1000}
     asked: dict[str, Any] = {"user": USER, "items": ("a9", "b1"), "context": context, "scenario": "home"}
     told = rank(engine_with(counted(counting), events), **asked)
     for item in told.values():
         for gone in events:
-            reason = next((each for each in causes(item, "history") if each["name"] == gone.item_id and each["time"] == gone.timestamp), None)
+            reason = next(
+                (each for each in causes(item, "history") if each["name"] == gone.item_id and each["time"] == gone.timestamp), None
+            )
             rest = [event for event in events if event is not gone]
             if reason is not None:
                 assert_said(item, rank(engine_with(counted(counting), rest), **asked)[item.item_id], reason)
@@ -236,7 +242,11 @@ def test_that_small_causes_are_left_out_and_the_strongest_come_first(recommender
         told = rank(engine_with(own, TASTE))
         for name, item in told.items():
             for of_item in (True, False):
-                side = [abs(reason["effect"]) for reason in causes(rank(engine_with(recommender, TASTE))[name]) if (reason["kind"] == "item") == of_item]
+                side = [
+                    abs(reason["effect"])
+                    for reason in causes(rank(engine_with(recommender, TASTE))[name])
+                    if (reason["kind"] == "item") == of_item
+                ]
                 kept = [abs(reason["effect"]) for reason in causes(item) if (reason["kind"] == "item") == of_item]
                 assert kept == pytest.approx([size for size in side if size >= share * sum(side)], abs=1e-4)
             assert len(causes(item)) > some[name], "a lower share keeps more"

@@ -370,7 +370,9 @@ class NetworkRecommender(Recommender):
         """
         return self.outputs(self.ranker or self.network, encoding, candidates, torch.from_numpy(items), standing)
 
-    def outputs(self, ranker: Ranker, encoding: Encoding, candidates: Items, rows: Tensor, standing: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def outputs(
+        self, ranker: Ranker, encoding: Encoding, candidates: Items, rows: Tensor, standing: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
         """As `judge_told`, by this ranker; with gradients where they are on."""
         outputs: dict[str, Tensor] = {}
         if self.network.tasks:

@@ -338,7 +338,9 @@ class Recommender(ABC):
         def names(row: int) -> tuple[str, str | None]:
             title = None if titles is None else titles[row]
             title = plain(title.to_list() if isinstance(title, pl.Series) else title)
-            return self.items["item_id"][row], " ".join(map(str, title)) if isinstance(title, list) else None if title is None else str(title)
+            return self.items["item_id"][row], " ".join(map(str, title)) if isinstance(title, list) else None if title is None else str(
+                title
+            )
 
         return Telling(self.recipe_, self.log_, names, language, share)
 

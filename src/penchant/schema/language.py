@@ -14,7 +14,7 @@ def preferred(accepted: str | None) -> Language | None:
     """
     asked = [_weighed(part) for part in (accepted or "")[:1000].split(",")]
     known = [(weight, language) for weight, language in asked if weight > 0 and language in LANGUAGES]
-    return max(known, key=lambda pair: pair[0])[1] if known else None  # type: ignore[return-value]  # it is in LANGUAGES
+    return max(known, key=lambda pair: pair[0])[1] if known else None
 
 
 def _weighed(part: str) -> tuple[float, str]:

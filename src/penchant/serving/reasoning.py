@@ -43,12 +43,13 @@ class Reasoning:
             language: Of the words; the recipe's when None.
         """
         settings = self._recommender.recipe_.serving.explanations
-        own, found = rows[: settings.items], []
+        own = rows[: settings.items]
+        found: list[list[Reason]] = []
         if len(own):
             items = [self._records[row] for row in own.tolist()]
             telling = Telling(self._recommender.recipe_, self._recommender.log_, self._name, language)
             try:
-                found = [telling.reasons(effects) for effects in self._model.explain(person, record, own, items, settings.history)]
+                found = [[*telling.reasons(effects)] for effects in self._model.explain(person, record, own, items, settings.history)]
             except Exception as error:
                 logger.error("no causes were found (%s); the items are answered without", type(error).__name__)
         return [*found, *([] for _ in range(len(rows) - len(found)))]

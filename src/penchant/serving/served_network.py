@@ -323,7 +323,8 @@ class HistoryReader:
         arrays = self._columns(lines) if self._empty else {}
         kept = [self._where is None or self._where.holds(line) for line in lines]
         return [
-            {name: array[place] for name, array in arrays.items()} | {TOLD: lines[place]} if keep else None for place, keep in enumerate(kept)
+            {name: array[place] for name, array in arrays.items()} | {TOLD: lines[place]} if keep else None
+            for place, keep in enumerate(kept)
         ]
 
     def observe(self, line: Mapping[str, Any], item: int) -> None:

@@ -16,7 +16,8 @@ def test_that_causes_are_shown_with_bars_and_titles(trained: Path) -> None:
     lines = ran.out.splitlines()
     assert [line for line in lines if line.startswith("item")] == ["item     a2  Alpha 2", "item     b3  Beta 3"]
     assert any("Daypart is night" in line and "#" in line for line in lines)
-    assert lines[-1].startswith("effects") and "history, profile, context, scenario, item" in lines[-1]
+    assert lines[-1].startswith("effects")
+    assert "history, profile, context, scenario, item" in lines[-1]
 
 
 def test_that_json_holds_the_same_and_the_users_best_are_explained(trained: Path) -> None:
@@ -30,7 +31,13 @@ def test_that_json_holds_the_same_and_the_users_best_are_explained(trained: Path
 
 
 @pytest.mark.parametrize(
-    ("options", "named"), [(("--items", " , "), "--items"), (("--items", "zz"), "item 'zz'"), (("--scenario", "mars"), "scenario 'mars'"), (("--share", "1"), "share")]
+    ("options", "named"),
+    [
+        (("--items", " , "), "--items"),
+        (("--items", "zz"), "item 'zz'"),
+        (("--scenario", "mars"), "scenario 'mars'"),
+        (("--share", "1"), "share"),
+    ],
 )
 def test_bad_questions(trained: Path, options: tuple[str, ...], named: str) -> None:
     ran = penchant("explain", trained, "--user", "u0", *options)

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from tests import small_data
 
 from penchant.models.explanation.cause import Cause, Effect
 from penchant.models.explanation.did import did
 from penchant.models.explanation.telling import Telling, _words
 from penchant.schema.language import LANGUAGES, Language, preferred
 from penchant.schema.recipe import Recipe
+from tests import small_data
 
 LABELLED = """
 [serving.explanations.labels]
@@ -100,7 +100,7 @@ def test_that_events_of_the_log_are_called_as_the_recipe_calls_what_they_are() -
     log = small_data.film_dataset().log
     stars = float(log.columns["rating"].data[5])
     assert did(Recipe.parse(small_data.FILM_RECIPE), log, 5) == ("rating", stars)
-    marks = "events.loved = { rating = 5 }\nevents.home = { rating = 5, tab = \"home\" }\n"
+    marks = 'events.loved = { rating = 5 }\nevents.home = { rating = 5, tab = "home" }\n'
     own = Recipe.parse(small_data.FILM_RECIPE.replace('events.rating = { rating = "value" }\n', marks))
     for row in range(12):
         rating, tab = log.columns["rating"].data[row], log.columns["tab"].take(slice(row, row + 1))[0]

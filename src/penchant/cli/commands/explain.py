@@ -39,7 +39,9 @@ def run(
     told: dict[str, Any] = {"share": share, "history": history, "method": method, "language": language}
     frame = model.explain([user] * len(names), names, **asked, **told)
     _show(terminal, titled(model, pl.DataFrame({"item_id": names}), "item_id"), frame)
-    terminal.line("effects", f"the score with a cause less the score without it; {_tells(model)}" if method == "leave_one_out" else "integrated gradients")
+    added = "integrated gradients, which add up" if method == "gradients" else "the score with a cause less the score without it"
+    terminal.line("effects", f"{added}; {_tells(model)}")
+    terminal.result(model_version=opened.version, user=user, method=method, tells=model.tells, causes=frame.to_dicts())
 
 
 def _tells(model: Recommender) -> str:

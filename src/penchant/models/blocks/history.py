@@ -91,7 +91,8 @@ class Transformer(nn.Module):
             return self._through(tokens, age)
         sharing, others = order[:many], order[many:]
         first, rest = tokens[:1, :start], tokens[sharing, start:]
-        for layer in self.layers:
+        layer: Layer
+        for layer in self.layers:  # type: ignore[assignment]  # torch does not say what a list of modules holds
             first, rest = layer(first, age[:, :start, :start]), layer.after(first, rest, age[:, start:])
         found = torch.empty_like(tokens)
         found[sharing] = torch.cat([first.expand(many, -1, -1), rest], dim=1)

@@ -39,7 +39,10 @@ def _cell(column: Column, row: int) -> Any:
 
 
 def _fits(row: Mapping[str, Any], means: Mapping[str, float | str]) -> bool:
-    return all(row.get(column) is not None and row[column] == row[column] and (meaning == "value" or row[column] == meaning) for column, meaning in means.items())
+    return all(
+        row.get(column) is not None and row[column] == row[column] and (meaning == "value" or row[column] == meaning)
+        for column, meaning in means.items()
+    )
 
 
 def _amount(value: Any) -> float | None:

@@ -1,17 +1,19 @@
 """Integrated gradients (Sundararajan et al. 2017, section 3) of the network, by captum: what every event and feature adds to a score.
 
-Every embedding that a request is read through (an event's, a feature's of profile, circumstances, scenario, item and counts) is multiplied by
-a gate. All gates go from 0 to 1 together, and what a gate gathers on the way is its attribution. By the chain rule this is the attribution of
-the embedding's numbers, from zero, summed over its width. Attributions add up to the score less the score of a request whose embeddings
-are all zero, which leave-one-out effects do not; but they are an approximation of the network's inside, and no request can be made that
+Every embedding that a request is read through (an event's, a feature's of profile, circumstances, scenario, item and counts) is
+multiplied by a gate. All gates go from 0 to 1 together, and what a gate gathers on the way is its attribution. By the chain rule this is
+the attribution of the embedding's numbers, from zero, summed over its width. Attributions add up to the score less the score of a request
+whose embeddings are all zero, which leave-one-out effects do not; but they read the network's inside, and no request can be made that
 would show one of them alone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -55,7 +57,7 @@ def attributions(
         gated = _Gated(recommender, batch, query, rows[[place]], {name: array[[place]] for name, array in arrays.items()})
         ones = torch.ones(1, len(gated.causes(request)))
         told = {
-            name: integrate(lambda gates, name=name: gated.score(gates, name))
+            name: integrate(partial(gated.score, task=name))
             .attribute(ones, baselines=torch.zeros_like(ones), n_steps=steps)[0]
             .detach()
             .tolist()
@@ -94,7 +96,9 @@ class _Gated:
         found = [Cause("history", item=event.item, events=1, time=event.time, told=event.told) for event in events][:length]
         found += [Cause("history")] * (length - len(found))
         for owner, names in self._features.items():
-            record = {"user": request.record, "item": self.recommender.items.row(int(self.row[0]), named=True), "candidate": {}}.get(owner, request.moment)
+            record = {"user": request.record, "item": self.recommender.items.row(int(self.row[0]), named=True), "candidate": {}}.get(
+                owner, request.moment
+            )
             kind = {"user": "profile", "item": "item", "candidate": "item", "scenario": "scenario", "context": "context"}[owner]
             parts = self.recommender.features.parts[owner]  # type: ignore[index]  # its keys are owners
             found += [Cause(kind, name, said(record, frozenset(parts[name].reads(name)))) for name in names]  # type: ignore[arg-type]
@@ -104,7 +108,8 @@ class _Gated:
         """The final score, or a task's prediction, at each step `[steps]`."""
         recommender, network, steps = self.recommender, self.recommender.network, len(gates)
         length = self.batch.history.shape[1] if self._reads else 0
-        of_events, of_features = gates[:, :length], dict(zip(self._features, gates[:, length:].split(list(map(len, self._features.values())), 1), strict=True))
+        of_events, ends = gates[:, :length], np.cumsum([len(names) for names in self._features.values()]).tolist()
+        of_features = dict(zip(self._features, gates[:, length:].tensor_split(ends[:-1], dim=1), strict=True))
         batch = _tiled(self.batch, steps)
         vectors = recommender.item_vectors.clone()
         with torch.enable_grad(), self._through(of_events, of_features):
@@ -133,7 +138,7 @@ class _Gated:
     def _features(self) -> dict[str, list[str]]:
         """Features with an embedding, by owner."""
         features, network = self.recommender.features, self.recommender.network
-        found = {owner: list(features.features[owner]) for owner in ("user", "context", "scenario", "item")}  # type: ignore[index]
+        found = {owner: list(features.features[owner]) for owner in ("user", "context", "scenario", "item")}
         counted = list(features.features["candidate"]) if network.tasks and network.standing is not None else []
         return found | {"candidate": counted}
 

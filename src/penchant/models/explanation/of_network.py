@@ -206,7 +206,12 @@ def _shares(scores: Tensor, totals: Tensor) -> Tensor:
 
 
 def _standing(
-    recommender: "NetworkRecommender", variants: _Variants, asked: ItemsAsked, untold: dict[str, frozenset[str]], who: list[int], what: Array
+    recommender: "NetworkRecommender",
+    variants: _Variants,
+    asked: ItemsAsked,
+    untold: dict[str, frozenset[str]],
+    who: list[int],
+    what: Array,
 ) -> dict[str, Tensor]:
     """What is counted of each candidate, `{name: [rows, 1, n, *]}`."""
     counters = recommender.features.counters("candidate")
@@ -215,5 +220,7 @@ def _standing(
     own = recommender.catalogue[asked.rows]
     told = [own.with_columns(pl.lit(None, dtype=pl.String).alias(each) for each in columns & {*own.columns}) for columns in untold.values()]
     without = {name: variants.without("candidate", name, len(asked.rows)) for name in counters}
-    counted = recommender.features.encode_candidates(variants.moments(who, _counted_by(recommender)), pl.concat([own, *told]), what, without)
+    counted = recommender.features.encode_candidates(
+        variants.moments(who, _counted_by(recommender)), pl.concat([own, *told]), what, without
+    )
     return {name: torch.from_numpy(array).unsqueeze(1) for name, array in counted.items()}

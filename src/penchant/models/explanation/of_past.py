@@ -25,9 +25,7 @@ def past_effects(score: Callable[[Queries], Scores], query: Queries, rows: NDArr
     """
     known = query.known()[1]
     newest, older = known[-one_by_one:], known[:-one_by_one]
-    causes = [
-        Cause("history", item=int(query.log.item[row]), events=1, time=float(query.log.time[row]), told=int(row)) for row in newest
-    ]
+    causes = [Cause("history", item=int(query.log.item[row]), events=1, time=float(query.log.time[row]), told=int(row)) for row in newest]
     pasts = [known, *(known[known != row] for row in newest)]
     if len(older):
         causes.append(Cause("earlier_history", events=len(older)))

@@ -76,9 +76,7 @@ def _of_profile(features: FeatureSet, request: Request, places: tuple[int, ...])
     ]
 
 
-def _of_moment(
-    recipe: Recipe, features: FeatureSet, request: Request, places: tuple[int, ...], usual: Mapping[str, Any]
-) -> list[Removal]:
+def _of_moment(recipe: Recipe, features: FeatureSet, request: Request, places: tuple[int, ...], usual: Mapping[str, Any]) -> list[Removal]:
     moment, named = request.moment, recipe.scenario.named
     counted = recipe.features.candidate_moment | {
         column for name in features.counters("context") for column in features.parts["context"][name].asks(name)

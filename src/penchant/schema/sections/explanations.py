@@ -15,8 +15,8 @@ class ExplanationsSettings(Settings):
     items: int = Field(100, ge=0, le=1000)
     """The most items of one answer that get causes, the first ones; each takes its share of the time."""
     share: float = Field(0.05, ge=0, lt=1)
-    """Causes with a smaller share of the effects on their side, taken without their signs, are left out of an item's reasons. Events, profile
-    and circumstances are one side, the item's columns the other."""
+    """Causes with a smaller share of the effects on their side, taken without their signs, are left out of an item's reasons. Events,
+    profile and circumstances are one side, the item's columns the other."""
     language: Language = "en"
     """Where a request says none."""
     labels: dict[str, str | dict[Language, str]] = Field({})
