@@ -174,4 +174,4 @@ def test_that_causes_are_a_sentence_and_bars_in_both_languages(visit: Callable[.
     page.get_by_label("Effects on").select_option("")
     page.locator("#language").click()
     expect(first.locator(".why p")).to_have_text("因为它的类型是animation.")
-    expect(causes.nth(1)).to_contain_text("你看过它:降低了得分")
+    expect(causes.nth(1)).to_contain_text("降低了得分")
