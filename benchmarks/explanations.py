@@ -1,9 +1,9 @@
 """Explanations held against the service itself: what is named is taken away and asked again; and what they add to a request.
 
-    python benchmarks/explanations.py [--quick] [--json] [--data ml-100k|ml-1m|kuairand] [--folder FOLDER] [--home HOME]
+    python benchmarks/explanations.py [--quick] [--json] [--data ml-100k|ml-1m|kuairand] [--folder FOLDER] [--bundle FOLDER]
         [--pairs N] [--threads N]
 
-A network is fitted on all but each user's last 10 % (KuaiRand: on the days to 3 May), or read from a bundle (`--home`, a recipe's home).
+A network is fitted on all but each user's last 10 % (KuaiRand: on the days to 3 May), or read from the folder of a bundle (`--bundle`).
 Visitors with the profile of a user of the log, and the user's newest events as those of their visit, ask over HTTP for a list with reasons;
 its first item is looked at:
 
@@ -40,7 +40,6 @@ from penchant.schema.recipe import Recipe
 from penchant.serving.app import create_app
 from penchant.serving.engine import BundleEngine
 from penchant.serving.protocol import RecommendationRequest
-from penchant.storage.bundles import BundleStore
 from penchant.storage.events import SQLiteEventLog
 from penchant.storage.sqlite import Database
 from penchant.storage.state import SQLiteRecordStore
@@ -70,8 +69,8 @@ def with_settings(model: NetworkRecommender, **settings: Any) -> NetworkRecommen
 
 def fitted(arguments: argparse.Namespace) -> NetworkRecommender:
     """The network that is explained."""
-    if arguments.home:
-        return read_network(BundleStore(arguments.home / "bundles").open("champion").path)
+    if arguments.bundle:
+        return read_network(arguments.bundle)
     text = files("penchant.cli").joinpath("recipes", f"{RECIPES[arguments.data]}.toml").read_text(encoding="utf8")
     recipe = Recipe.parse(text, directory=arguments.folder or DATA / arguments.data)
     if arguments.quick:
@@ -243,7 +242,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--data", choices=RECIPES, default="ml-100k")
     parser.add_argument("--folder", type=Path)
-    parser.add_argument("--home", type=Path)
+    parser.add_argument("--bundle", type=Path)
     parser.add_argument("--pairs", type=int)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests import small_data
 
+from penchant.data.records import frame_of
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.schema.event import Event
 from penchant.serving import memory as memory_module
-from penchant.serving.memory import Memory, UserPast, frame_of
+from penchant.serving.memory import Memory, UserPast
 from penchant.serving.served_network import HistoryReader
 
 ROWS = {name: row for row, name in enumerate(small_data.film_network().items["item_id"])}

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from penchant.data.dataset import Dataset
 from penchant.data.log import Log
+from penchant.data.records import series_of
 from penchant.features.feature import Array, AsOf, Feature, Filed, Form, Pretrained, Without, as_number, as_text, build
 from penchant.schema.errors import RecipeError
 from penchant.schema.recipe import Recipe
@@ -260,9 +261,11 @@ class FeatureSet:
         """
         columns = self.parts[owner][name].reads(name)
         rows = [event for event in events if isinstance(event, int)]
-        of_log = iter(self._of_events(log, owner, name, np.array(rows, dtype=np.int64)).to_dicts())
+        frame = self._of_events(log, owner, name, np.array(rows, dtype=np.int64))
+        asked = [column for column in self.parts[owner][name].asks(name) if column != "timestamp"]
+        of_log = iter(frame.with_columns(as_text(frame[column]).alias(column) for column in asked).to_dicts())
         told = [next(of_log) if isinstance(event, int) else event for event in events]
-        return _values(pl.DataFrame({column: pl.Series([each.get(column) for each in told], strict=False) for column in columns}), columns)
+        return _values(pl.DataFrame({column: series_of([each.get(column) for each in told]) for column in columns}), columns)
 
     def encode_log(self, log: Log) -> Encoded:
         """A whole log. Texts stored as codes are transformed once per distinct value."""

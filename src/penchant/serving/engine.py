@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from penchant.data.records import frame_of
 from penchant.funnel.candidates import Candidates
 from penchant.funnel.plan import Listed
 from penchant.models.network_recommender import NetworkRecommender
@@ -24,7 +25,7 @@ from penchant.schema.event import Event
 from penchant.serving.elsewhere import Elsewhere
 from penchant.serving.encoders import Encoders
 from penchant.serving.fingerprint import fingerprint
-from penchant.serving.memory import Memory, frame_of
+from penchant.serving.memory import Memory
 from penchant.serving.protocol import (
     Description,
     EventDescription,

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from penchant.data.records import frame_of
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.similar.neighbours import Neighbours, Vectors
 from penchant.models.similar.spaces import Floats
-from penchant.serving.memory import Memory, frame_of
+from penchant.serving.memory import Memory
 from penchant.serving.protocol import Given
 
 MOST_CHANGED = 256

@@ -8,7 +8,6 @@ from sys import maxsize
 from typing import Any, Protocol
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from penchant.data.log import Log
@@ -201,26 +200,3 @@ class Memory:
             seen=set(log.item[log.offsets[user] : log.offsets[user + 1]].tolist()),
             arrivals=[-1] * len(events),
         )
-
-
-def frame_of(lines: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
-    """Records as a frame; a key that a record lacks is missing there."""
-    names = {name for line in lines for name in line}
-    return pl.DataFrame({name: _series([line.get(name) for line in lines]) for name in sorted(names)})
-
-
-def _series(values: list[Any]) -> pl.Series:
-    """Values as a series. Each means what it would mean alone, also where one record says 3 and another "three"."""
-    kinds = {float if isinstance(value, int) and not isinstance(value, bool) else type(value) for value in values if value is not None}
-    return pl.Series(values if len(kinds) < 2 else [_text(value) for value in values], strict=False)
-
-
-def _text(value: Any) -> str | None:
-    match value:
-        case None | str():
-            return value
-        case list():
-            return "".join(f"\x1f{element}" for element in value)  # as a packed log keeps lists
-        case bool() | int() | float() if value == int(value):
-            return str(int(value))
-    return str(value)

@@ -10,6 +10,7 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
+from penchant.data.records import frame_of
 from penchant.features.feature import Feature
 from penchant.funnel.candidates import Candidates
 from penchant.funnel.funnel import Funnel, Proposer
@@ -29,7 +30,7 @@ from penchant.schema.event import Event
 from penchant.schema.expression import Expression
 from penchant.schema.sections.features import COUNTERS
 from penchant.serving.live_users import LiveUsers
-from penchant.serving.memory import Memory, UserPast, frame_of
+from penchant.serving.memory import Memory, UserPast
 from penchant.serving.pasts import WholePast
 from penchant.serving.protocol import ColumnDescription, Given, TaskDescription
 from penchant.serving.served import Person, Rows

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from penchant.data.records import frame_of
 from penchant.models.explanation.of_log import item_arrays
 from penchant.models.explanation.untold import untold_items
 from penchant.models.network import Items
 from penchant.models.network_recommender import NetworkRecommender
-from penchant.serving.memory import frame_of
 from penchant.serving.protocol import Given
 from penchant.serving.served import Rows
 

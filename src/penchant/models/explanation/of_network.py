@@ -15,6 +15,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from penchant.data.records import series_of
 from penchant.features.feature import Without
 from penchant.features.feature_set import FeatureSet, Owner
 from penchant.models.batch import Batch, Moments, Past, assemble
@@ -99,7 +100,7 @@ class _Variants:
     def moments(self, rows: Sequence[int], names: Sequence[str]) -> pl.DataFrame:
         """Columns of their circumstances, for some of them."""
         told = [{**self.request.moment, **self.removals[row].moment} for row in rows]
-        return pl.DataFrame({name: pl.Series([each.get(name) for each in told], strict=False) for name in names})
+        return pl.DataFrame({name: series_of([each.get(name) for each in told]) for name in names})
 
     def without(self, owner: Owner, name: str, each: int) -> Without:
         """The events that a counter must not count of each variant, of which there are `each` rows in a row."""
