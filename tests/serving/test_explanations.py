@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from small_engine import wait_until_ready
 from starlette.testclient import TestClient
@@ -12,6 +13,7 @@ from tests.serving.test_counters import EVENTS, LATER, RECIPE, USER, data_of
 from tests.serving.test_engine import same_weights
 from tests.serving.test_funnel import classic_model, with_serving
 
+from penchant.data.dataset import Dataset
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.saved import read_network, write_network
 from penchant.schema.event import Event
@@ -140,6 +142,8 @@ def test_that_columns_of_profile_context_and_scenario_change_the_score_as_was_sa
     assert_said(item, rank(engine, profile={"colour": "red"}, context={"timestamp": NOW})["a5"], daypart)
     assert (tab["name"], tab["value"]) == ("tab", "search")
     assert_said(item, rank(engine, profile={"colour": "red"}, scenario=None)["a5"], tab)
+    usual = next(name for name in ("home", "search") if rank(engine, scenario=None)["a5"].score == rank(engine, scenario=name)["a5"].score)
+    assert not causes(rank(engine, scenario=usual)["a5"], "scenario"), "a request without a scenario is asked in this one"
 
 
 def test_that_columns_of_an_item_change_the_score_as_was_said(tmp_path: Path, recommender: NetworkRecommender) -> None:
@@ -156,6 +160,12 @@ def test_that_columns_of_an_item_change_the_score_as_was_said(tmp_path: Path, re
                 engine.upsert_items({item_id: {**record, reason["name"]: None}})
                 assert_said(item, rank(engine, items=(item_id, "b7"))[item_id], reason)
                 engine.upsert_items({item_id: record})
+        other = {**record, "genre": "alpha" if record["genre"] == "beta" else "beta"}
+        engine.upsert_items({item_id: other})  # what was made of the item before counts no more
+        item = rank(engine, items=(item_id, "b7"))[item_id]
+        (year,) = [reason for reason in causes(item, "item") if reason["name"] == "year"]
+        engine.upsert_items({item_id: {**other, "year": None}})
+        assert_said(item, rank(engine, items=(item_id, "b7"))[item_id], year)
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +207,19 @@ def test_that_counters_have_not_counted_an_event_that_had_not_been(counting: Pat
     assert_said(told["a9"], plain["a9"], daypart)
 
 
+def test_that_a_number_of_a_request_counts_beside_the_usual_scenarios_text(tmp_path: Path) -> None:
+    """A scenario that is a number, by which is counted: as a request tells it and as the log does it means the same."""
+    lines = RECIPE.replace("context.dayparts = {", 'context.tabs = { kind = "counters", by = ["tab"] }\ncontext.dayparts = {') + EVERYTHING
+    events = EVENTS.with_columns(tab=pl.when(pl.col("tab") == "home").then(1).otherwise(2))
+    data = Dataset.from_frames(events, small_data.viewers(), small_data.films(), Recipe.parse(lines), now=4e9)
+    engine = BundleEngine(fit_network(data.recipe, data), "7")
+    for tab in (1, 2):
+        asked: dict[str, Any] = {"scenario": None, "context": {"tab": tab, "timestamp": LATER, "daypart": "day"}}
+        item = rank(engine, USER, session=tuple(TASTE[:3]), **asked)["a5"]
+        (reason,) = [each for each in causes(item, "history") if each["time"] == TASTE[2].timestamp]
+        assert_said(item, rank(engine, USER, session=tuple(TASTE[:2]), **asked)["a5"], reason)
+
+
 def test_that_events_of_a_visit_are_not_taken_from_counts(counting: Path) -> None:
     engine = BundleEngine(counted(counting), "7")
     visit = (Event("", USER, "a9", LATER + 50, "rating", 5.0, "home", {"daypart": "morning"}),)
@@ -222,6 +245,11 @@ def test_that_a_classic_model_tells_of_the_past_alone(kind: str, tmp_path: Path)
     for reason in causes(item, "history"):
         rest = [event for event in events if event is not event_of(reason, events)]
         assert reason["effect"] == pytest.approx(item.score - asked(rest).score, abs=2e-5)
+    assert {reason["text"][:8] for reason in causes(item, "history")} == {"You gave"}
+    (of_log,) = BundleEngine(model, "7").rank(RankRequest(user_id="u0", items=("a5",), n=1, explain=True)).items
+    stars = dict(small_data.film_events().filter(pl.col("user_id") == "u0").select("timestamp", "rating").iter_rows())
+    for reason in causes(of_log, "history"):
+        assert reason["text"].startswith(f"You gave “{reason['value']}” {stars[reason['time']]}: ")
     (older,) = causes(item, "earlier_history")
     assert older["effect"] == pytest.approx(item.score - asked(events[-5:]).score, abs=2e-5)
 

@@ -7,10 +7,12 @@ import polars as pl
 import pytest
 import torch
 
+from penchant.data.dataset import Dataset
 from penchant.models.blocks.history import Transformer, TransformerSettings
 from penchant.models.classic import classic
 from penchant.models.explanation.gradients import _Gated
 from penchant.models.explanation.of_log import item_arrays
+from penchant.models.explanation.untold import untold_items
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
@@ -123,6 +125,22 @@ def test_that_sharing_a_beginning_changes_nothing() -> None:
         np.testing.assert_allclose(same.detach(), wanted[:1].detach().repeat(3, 1, 1), atol=1e-5)
 
 
+def test_that_a_feature_of_several_columns_reads_those_that_are_left() -> None:
+    items = small_data.films().with_columns(north=pl.col("year") * 86_400.0, east=pl.col("year") * 80_000.0)
+    recipe = small_data.recipe(
+        small_data.NEXT + '[features]\nitem.since = { kind = "time", columns = ["north", "east"], recency = true }\n'
+    )
+    data = Dataset.from_frames(small_data.film_events(), small_data.viewers(), items, recipe, now=small_data.FILM_NOW)
+    network = fit_network(recipe, data)
+    rows = np.arange(3)
+    made = untold_items(network, network.items[rows], item_arrays(network, rows))
+    for place, column in enumerate(("north", "east")):
+        left = network.items[rows].with_columns(pl.lit(None).alias(column))
+        wanted = network.items_of(network.features.encode("item", left))
+        np.testing.assert_allclose(made.vectors[3 * place : 3 * place + 3], wanted.vectors, atol=1e-6)
+    assert not np.allclose(made.vectors[:3], made.vectors[3:])
+
+
 # Gradients.
 
 
@@ -135,20 +153,23 @@ def test_that_gradients_say_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> 
 def test_that_gradients_add_up_and_agree_with_asking_again() -> None:
     """Attributions are the score less that of a request whose embeddings are all zero, whatever the network is made of."""
     pytest.importorskip("captum")
-    for lines in ("", 'item.fares = { kind = "counters", windows = ["all"] }\n'):
-        recipe = small_data.FILM_RECIPE.replace("context.daypart", f"{lines}context.daypart")
+    fares, again = 'item.fares = { kind = "counters", windows = ["all"] }\n', 'repeats = { kind = "counts" }\n'
+    for lines, network_lines, item in (("", "", "a2"), (fares, "", "a2"), ("", again, "a12")):
+        recipe = small_data.FILM_RECIPE.replace("context.daypart", f"{lines}context.daypart").replace(
+            "[training]", f"{network_lines}[training]"
+        )
         recipe += "rank_by = { next = 1.0, stars = 0.5 }\n"
         data = small_data.film_dataset(recipe)
         network = fit_network(data.recipe, data)
-        told = network.explain(["u0"], ["a2"], WHEN, "search", share=0, method="gradients")
+        told = network.explain(["u0"], [item], WHEN, "search", share=0, method="gradients")
         query = Queries.now(network.log_, ["u0"], network._moment(1, WHEN, "search"))
-        row = np.array([network.item_rows["a2"]])
+        row = np.array([network.item_rows[item]])
         gated = _Gated(network, network.batch_of(query), query, row, item_arrays(network, row))
         gates = torch.stack([torch.ones(len(told)), torch.zeros(len(told))])
         whole, nothing = gated.score(gates, "").tolist()
         assert whole == pytest.approx(float(network.scores_of(query, row[None])[0, 0]), abs=1e-4)
         assert told["effect"].sum() == pytest.approx(whole - nothing, rel=5e-3, abs=5e-3)
         assert told["effect_stars"].sum() == pytest.approx(float(np.subtract(*gated.score(gates, "stars").tolist())), rel=5e-3, abs=5e-3)
-        again = network.explain(["u0"], ["a2"], WHEN, "search", share=0)
+        again = network.explain(["u0"], [item], WHEN, "search", share=0)
         strongest = told.filter(pl.col("kind") == "item").row(0, named=True)["name"]
         assert strongest in again.filter(pl.col("kind") == "item")["name"].to_list()[:2]
