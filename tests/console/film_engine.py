@@ -9,6 +9,7 @@ from penchant.schema.event import Event
 from penchant.serving.protocol import (
     Description,
     RankRequest,
+    Reason,
     RecommendationAnswer,
     RecommendationRequest,
     ScoredItem,
@@ -96,5 +97,28 @@ class FilmEngine:
         title, genre = FILMS[name]
         push = taste.get(genre, 0.0) + (0.4 if request.context.get("device") == "phone" and genre == "animation" else 0)
         like = 0.5 if self.constant else 1 / (1 + math.exp(1.2 + 0.14 * place - push))
-        reasons = [f"Because of {genre}"] if request.explain else []
+        reasons = self._reasons(genre, taste, request) if request.explain else []
         return ScoredItem(name, title, like, {"watch": like * 0.7 + 0.1, "like": like * 0.4, "stars": 2.5 + 2 * like}, 1.0, reasons)
+
+    def _reasons(self, genre: str, taste: dict[str, float], request: RecommendationRequest) -> list[Reason]:
+        """A source, a sentence, and causes for and against, in the language of the request."""
+        chinese = request.language == "zh"
+        said = [(f"它的类型是{genre}", "你看过它") if chinese else (f"Its genre is {genre}", "You watched it")][0]
+        effects = (0.5 + taste.get(genre, 0.0), -0.25)
+        ends = ("提高了得分", "降低了得分") if chinese else ("speaks for it", "speaks against it")
+        causes = [
+            {
+                "kind": kind,
+                "name": "genre",
+                "value": genre,
+                "effect": effect,
+                "effects": {"watch": effect / 2, "like": -effect},
+                "text": f"{text}: {end}",
+            }
+            for kind, effect, text, end in zip(("item", "history"), effects, said, ends, strict=True)
+        ]
+        return [
+            {"kind": "source", "name": "retrieval"},
+            {"kind": "summary", "name": "why", "text": f"{'因为' if chinese else 'Because '}{said[0]}."},
+            *causes,
+        ]

@@ -144,3 +144,34 @@ def test_that_a_server_that_is_gone_is_said_so(visit: Callable[..., Page], fault
     page.get_by_role("button", name="Recommend").click()
     expect(page.get_by_role("alert")).to_have_text("The server does not answer.")
     faults.clear()  # the browser reports the failed request itself
+
+
+def test_that_causes_are_a_sentence_and_bars_in_both_languages(visit: Callable[..., Page]) -> None:
+    page = visit()
+    expect(page.locator(".why")).to_have_count(0)
+    expect(page.locator("#effect")).to_be_hidden()
+    page.get_by_label("Say why").check()
+    first = page.locator("#list > li").first
+    expect(first.locator(".why p")).to_have_text("Because Its genre is animation.")
+    expect(first.locator(".marks li")).to_have_text("proposed by retrieval")
+    first.locator("summary").focus()
+    page.keyboard.press("Enter")
+    causes = first.locator(".causes li")
+    expect(causes).to_have_count(2)
+    expect(causes.nth(0)).to_contain_text("Its genre is animation: speaks for it")
+    expect(causes.nth(0)).to_contain_text("+0.5")
+    expect(causes.nth(1)).to_contain_text("−0.25")
+    raised, lowered = (causes.nth(place).locator(f".effect .{side}").bounding_box() for place, side in ((0, "for"), (1, "against")))
+    assert raised is not None
+    assert lowered is not None
+    assert raised["width"] == pytest.approx(2 * lowered["width"], abs=1)
+    assert lowered["x"] + lowered["width"] == pytest.approx(raised["x"], abs=1), "they part in the middle"
+    page.get_by_label("Effects on").select_option("like")
+    expect(causes.nth(0).locator(".against")).to_have_count(1)
+    expect(causes.nth(0)).to_contain_text("−0.5")
+    page.get_by_label("Effects on").select_option("stars")  # of which nothing is told
+    expect(first.locator("details")).to_have_count(0)
+    page.get_by_label("Effects on").select_option("")
+    page.locator("#language").click()
+    expect(first.locator(".why p")).to_have_text("因为它的类型是animation.")
+    expect(causes.nth(1)).to_contain_text("降低了得分")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from penchant.features.contract import FeatureContract
 from penchant.features.counters import Counters, CountersSettings, CountersState, Tally
-from penchant.features.feature import Array, Feature
+from penchant.features.feature import Array, Feature, Without
 from penchant.features.feature_set import FeatureSet
 from penchant.models.queries import Queries, moment_columns
 from penchant.schema.errors import DataError, RecipeError
@@ -335,3 +335,25 @@ def test_that_an_event_observed_without_what_it_is_counted_by_is_nobodys() -> No
     assert np.array_equal(counters.transform(asked), before)
     counters.observe({"user_id": "a", "timestamp": NOON})
     assert np.flatnonzero(counters.transform(asked) != before).tolist() == [1]
+
+
+EVENT = st.tuples(st.sampled_from("ab"), st.integers(0, 40), st.sampled_from([0.0, 1.0, None]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(EVENT, min_size=1, max_size=12), st.data())
+def test_that_events_taken_out_count_as_if_they_had_not_been(events: list[tuple[str, int, float | None]], data: st.DataObject) -> None:
+    """Also events later than the moment or before the window, of somebody else, and without an amount."""
+    past = pl.DataFrame(events, schema={"user_id": pl.String, "timestamp": pl.Float64, "liked": pl.Float64}, orient="row", strict=False)
+    past = past.with_columns(timestamp=NOON + 3600 * pl.col("timestamp"))
+    settings_of = CountersSettings.model_validate({key: value for key, value in LIKES.items() if key != "kind"})
+    counters = Counters(settings_of).fit(structs(past))
+    gone = data.draw(st.lists(st.integers(0, len(events) - 1), unique=True))
+    user, now = data.draw(st.sampled_from("ab")), NOON + 3600.0 * data.draw(st.integers(0, 60))
+    keys, times = pl.Series([user, user]), np.array([now, now])
+    some = Without(np.zeros(len(gone), dtype=np.int64), np.array(gone, dtype=np.int64), structs(past))
+    without, whole = counters.as_of(keys, times, some)
+    np.testing.assert_allclose(whole, counters.as_of(keys, times)[1], atol=1e-5)
+    left = [place for place in range(len(events)) if place not in gone]
+    counters.remember(structs(past[left]))
+    np.testing.assert_allclose(without, counters.as_of(keys, times)[0], atol=1e-5)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from penchant.data.records import frame_of
 from penchant.features import feature_set
 from penchant.features.feature_set import FeatureSet
-from penchant.serving.memory import frame_of
 from tests.small_data import NOON, dataset
 
 LINES = """

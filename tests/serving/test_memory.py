@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests import small_data
 
+from penchant.data.records import frame_of
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.schema.event import Event
 from penchant.serving import memory as memory_module
-from penchant.serving.memory import Memory, UserPast, frame_of
+from penchant.serving.memory import Memory, UserPast
 from penchant.serving.served_network import HistoryReader
 
 ROWS = {name: row for row, name in enumerate(small_data.film_network().items["item_id"])}
@@ -44,7 +45,7 @@ def event(item: str, time: float, user: str = "new", value: float = 5) -> Event:
 
 def test_that_a_known_users_past_is_the_newest_of_the_log_that_histories_keep(memory: Memory) -> None:
     rows = small_data.film_events().filter(pl.col("user_id") == "u3").sort("timestamp")
-    kept = rows.filter(pl.col("rating") >= 2)[-8:]
+    kept = rows.filter(pl.col("rating") >= 2)[-9:]  # length = 8, and the one before
     past = memory.of("u3")
     assert past.items == [ROWS[name] for name in kept["item_id"]]
     assert past.times == kept["timestamp"].to_list()
@@ -71,9 +72,9 @@ def test_that_each_event_keeps_its_own_columns_when_order_changes(memory: Memory
 
 
 def test_that_only_the_newest_are_kept_but_everything_seen_is_known(memory: Memory) -> None:
-    memory.apply([event(f"a{number}", 100 - number) for number in range(12)])  # length = 8
-    assert memory.of("new").times == [93, 94, 95, 96, 97, 98, 99, 100]
-    assert len(memory.of("new").columns) == 8
+    memory.apply([event(f"a{number}", 100 - number) for number in range(12)])  # length = 8, and the one before
+    assert memory.of("new").times == [92, 93, 94, 95, 96, 97, 98, 99, 100]
+    assert len(memory.of("new").columns) == 9
     assert len(memory.of("new").seen) == 12
 
 

@@ -139,3 +139,15 @@ def test_that_a_search_that_fails_shows_as_degraded(
     assert (list(answer.found), answer.degraded, answer.fallback) == ([], True, "search_failed")
     assert "ZeroDivisionError" in caplog.text
     assert "a4" not in caplog.text
+
+
+def test_that_whom_a_user_is_like_goes_by_the_events_that_histories_hold(tmp_path: Path) -> None:
+    """One event more is remembered, for explanations; it makes nobody more alike."""
+    length = network().recipe.history.length
+    events = [rated("new", f"{'b' if place < 1 else 'a'}{place % 9}", time=LATER + place) for place in range(length + 1)]
+    found = []
+    for place, some in enumerate((events, events[1:])):
+        engine = BundleEngine(small_data.copy_of(network(), tmp_path / str(place)), "7")
+        engine.apply_events(some)
+        found.append(likeness(ask(engine, "user", "new", space="behaviour", n=100)))
+    assert found[0] == pytest.approx(found[1])

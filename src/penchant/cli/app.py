@@ -16,6 +16,7 @@ import typer
 
 from penchant.cli.terminal import Terminal
 from penchant.schema.errors import PenchantError, StorageError
+from penchant.schema.language import Language
 from penchant.schema.likeness import By, Friends, Space
 from penchant.schema.rankers import RankerName
 
@@ -200,6 +201,32 @@ def recommend(
     options: dict[str, Any] = {"k": k, "out": out, "scenario": scenario, "context": context or [], "include_seen": include_seen}
     options |= {"filter": filter, "diversity": diversity, "weights": weights}
     _run("recommend", debug, json, recipe=recipe, users=users, home=home, bundle=bundle, **options)
+
+
+@app.command()
+def explain(
+    recipe: RecipePath,
+    user: Annotated[str, typer.Option(help="The user's id; one the log does not know is a stranger.")],
+    items: Annotated[str | None, typer.Option(help="Item ids with commas between; the user's best when absent.")] = None,
+    k: Annotated[int, typer.Option("-k", "--best", help="How many of the user's best items, where none are named.")] = 3,
+    scenario: Annotated[
+        str | None, typer.Option(help="Value of the scenario column; of several 'device=phone,tab=1'. The most frequent when absent.")
+    ] = None,
+    context: Annotated[list[str] | None, typer.Option(help="NAME=VALUE of a context column; may be repeated.")] = None,
+    share: Annotated[float | None, typer.Option(min=0, max=1, help="Leave out causes with less of the effects; the recipe's.")] = None,
+    history: Annotated[int | None, typer.Option(min=1, help="Newest events told one by one; the recipe's when absent.")] = None,
+    method: Annotated[
+        Literal["leave_one_out", "gradients"], typer.Option(help="Ask again without each cause; or integrated gradients (needs captum).")
+    ] = "leave_one_out",
+    language: Annotated[Language | None, typer.Option(help="Of the words; the recipe's when absent.")] = None,
+    home: Home = None,
+    bundle: Annotated[str, typer.Option(help="Version or alias.")] = "champion",
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Tell what moved the scores of items for a user: events, profile, circumstances and columns of the items."""
+    options: dict[str, Any] = {"items": items, "k": k, "scenario": scenario, "context": context or [], "share": share, "history": history}
+    _run("explain", debug, json, recipe=recipe, user=user, method=method, language=language, home=home, bundle=bundle, **options)
 
 
 @app.command()

@@ -14,7 +14,7 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from penchant.features.category import FIRST, lookup
-from penchant.features.feature import Array, Form, as_number, as_text
+from penchant.features.feature import Array, Form, Without, as_number, as_text
 from penchant.schema.errors import DataError
 from penchant.schema.expression import Expression
 from penchant.schema.sections.part import ExpressionText
@@ -122,22 +122,40 @@ class Counters:
         frame = _frame(values)
         return self.as_of(self.keys(frame), _times(frame))
 
-    def as_of(self, keys: pl.Series, times: Array) -> Array:
-        """Vectors `[n, columns]`, float32, of whose `keys` told, as of `times`, seconds since 1970, `[n]`."""
-        standard = (self._raw(keys, times) - np.array(self.mean_)) / np.array(self.deviation_)
+    def as_of(self, keys: pl.Series, times: Array, without: Without | None = None) -> Array:
+        """Vectors `[n, columns]`, float32, of whose `keys` told, as of `times`, seconds since 1970, `[n]`; as if the events `without` had
+        not been."""
+        standard = (self._raw(keys, times, without) - np.array(self.mean_)) / np.array(self.deviation_)
         vectors: Array = np.clip(standard, -BOUND, BOUND).astype(np.float32)
         return vectors
 
-    def _raw(self, keys: pl.Series, times: Array) -> Array:
+    def _raw(self, keys: pl.Series, times: Array, without: Without | None = None) -> Array:
         windows = [np.inf if window == "all" else int(window[:-1]) * SECONDS[window[-1]] for window in self.settings.windows]
         columns: list[Array] = []
-        for seen, total in self.state_of_past.read(keys, times, windows):
+        found = self.state_of_past.read(keys, times, windows)
+        if without is not None and len(without.row):
+            self._take_out(found, keys, times, without, windows)
+        for seen, total in found:
             if self.settings.of is not None:
                 columns.append(np.sign(total) * np.log1p(np.abs(total)))
             columns.append(np.log1p(seen))
             if self.settings.rate:
                 columns.append(self._rate(seen, total))
         return np.stack(columns, axis=1)
+
+    def _take_out(
+        self, found: list[tuple[Array, Array]], keys: pl.Series, times: Array, without: Without, windows: Sequence[float]
+    ) -> None:
+        """Counts and sums of each window, in place, less what the events of somebody's past add to them."""
+        frame = _frame(without.events)
+        their, when, amounts = self.keys(frame).gather(without.event), _times(frame)[without.event], self._amounts(frame)[without.event]
+        row, now = without.row, times[without.row]
+        counted = ~np.isnan(amounts) & ~np.isnan(when) & (when < now)
+        counted &= (their == keys.gather(row)).fill_null(False).to_numpy()
+        for (seen, total), window in zip(found, windows, strict=True):
+            own = counted & (when >= now - window)
+            np.subtract.at(seen, row[own], 1)
+            np.subtract.at(total, row[own], amounts[own])
 
     def _rate(self, seen: Array, total: Array) -> Array:
         prior = self.settings.prior

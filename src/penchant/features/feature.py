@@ -37,6 +37,21 @@ class Form:
     adaptor: Part = LINE
 
 
+@dataclass(frozen=True)
+class Without:
+    """Events that are asked about as if they had not been, pair by pair with the rows that are asked without them.
+
+    Attributes:
+        row: Which row of those asked is without the event `[m]`.
+        event: Which event `[m]`.
+        events: What the feature reads of each event `[events]`.
+    """
+
+    row: Array
+    event: Array
+    events: pl.Series
+
+
 @runtime_checkable
 class Feature(Protocol):
     """One kind of feature. Fitted on training values only, then the same for a column offline and a request online."""
@@ -81,8 +96,8 @@ class AsOf(Protocol):
     def keys(self, frame: pl.DataFrame) -> pl.Series:
         """Whose past each row asks for, as texts `[n]`; missing for nobody's. The same for features that ask by the same columns."""
 
-    def as_of(self, keys: pl.Series, times: Array) -> Array:
-        """The feature's array for these keys as of `times`, seconds since 1970, `[n]`."""
+    def as_of(self, keys: pl.Series, times: Array, without: Without | None = None) -> Array:
+        """The feature's array for these keys as of `times`, seconds since 1970, `[n]`; some rows as if some events had not been."""
 
 
 @runtime_checkable

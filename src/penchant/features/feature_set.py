@@ -1,7 +1,7 @@
 """All features of a recipe, fitted together on the training part, the same for a log offline and for a request online."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +14,8 @@ from safetensors.numpy import load_file, save_file
 
 from penchant.data.dataset import Dataset
 from penchant.data.log import Log
-from penchant.features.feature import Array, AsOf, Feature, Filed, Form, Pretrained, as_number, as_text, build
+from penchant.data.records import series_of
+from penchant.features.feature import Array, AsOf, Feature, Filed, Form, Pretrained, Without, as_number, as_text, build
 from penchant.schema.errors import RecipeError
 from penchant.schema.recipe import Recipe
 from penchant.schema.sections.features import FeaturePart
@@ -172,7 +173,7 @@ class FeatureSet:
         Requests bring the same few values again and again, so what a short value became is remembered.
         """
         elsewhere = {} if given is None else {name: self.missing(owner, name) for name in self.pretrained(owner)} | dict(given)
-        return {name: elsewhere[name] if name in elsewhere else self._one(owner, name, record) for name in self.features[owner]}
+        return {name: elsewhere[name] if name in elsewhere else self.one(owner, name, record) for name in self.features[owner]}
 
     def pretrained(self, owner: Owner) -> list[str]:
         """Names of the owner's features that run a pretrained network."""
@@ -180,9 +181,10 @@ class FeatureSet:
 
     def missing(self, owner: Owner, name: str, rows: int = 1) -> Array:
         """A feature's array `[rows, *]` of missing values."""
-        return np.repeat(self._one(owner, name, {}), rows, axis=0)
+        return np.repeat(self.one(owner, name, {}), rows, axis=0)
 
-    def _one(self, owner: Owner, name: str, record: Mapping[str, Any]) -> Array:
+    def one(self, owner: Owner, name: str, record: Mapping[str, Any]) -> Array:
+        """One feature's array `[1, *]` of one record, as `encode_one` has it; not to be written to."""
         columns = self.parts[owner][name].reads(name)
         if isinstance(self.features[owner][name], AsOf):  # the same values mean something else when more has happened
             return self._read(owner, name, record)
@@ -220,13 +222,16 @@ class FeatureSet:
         """What candidates are counted by, as texts, a row per item; missing where the table lacks a column."""
         return pl.DataFrame([_texts(items, name) for name in sorted({"item_id"}.union(*self._by_item.values()))])
 
-    def encode_candidates(self, moments: pl.DataFrame, catalogue: pl.DataFrame, rows: Array) -> dict[str, Array]:
+    def encode_candidates(
+        self, moments: pl.DataFrame, catalogue: pl.DataFrame, rows: Array, without: Mapping[str, Without] = MappingProxyType({})
+    ) -> dict[str, Array]:
         """What is counted of candidates as of the moment of who asks, `{name: [n, k, *]}`; empty where nothing is.
 
         Args:
             moments: One row per query, with what candidates are counted by beside the item, and `timestamp`, `[n]`.
             catalogue: As `catalogue` gives it.
             rows: Catalogue rows of the candidates `[n, k]`.
+            without: Events that some of them, of `[n * k]` in a row, are counted without, by feature.
         """
         if not self.features["candidate"]:
             return {}
@@ -238,9 +243,29 @@ class FeatureSet:
         for name, feature in self._of_candidates.items():
             by = self.parts["candidate"][name].asks(name)
             keys[by] = keys[by] if by in keys else feature.keys(frame)
-            array = feature.as_of(keys[by], times)
+            array = feature.as_of(keys[by], times, without.get(name))
             found[name] = array.reshape(*rows.shape, *array.shape[1:])
         return found
+
+    def counters(self, owner: Owner) -> dict[str, AsOf]:
+        """Those of the owner's features that count what happened before."""
+        return {name: feature for name, feature in self.features[owner].items() if isinstance(feature, AsOf)}
+
+    def counted_events(self, owner: Owner, name: str, log: Log, events: Sequence[int | Mapping[str, Any]]) -> pl.Series:
+        """What such a feature reads of past events `[n]`.
+
+        Args:
+            owner, name: The feature.
+            log: Whose rows some of them are.
+            events: Each a row of the log, or an event as `observe` takes it, the columns of its item among its own.
+        """
+        columns = self.parts[owner][name].reads(name)
+        rows = [event for event in events if isinstance(event, int)]
+        frame = self._of_events(log, owner, name, np.array(rows, dtype=np.int64))
+        asked = [column for column in self.parts[owner][name].asks(name) if column != "timestamp"]
+        of_log = iter(frame.with_columns(as_text(frame[column]).alias(column) for column in asked).to_dicts())
+        told = [next(of_log) if isinstance(event, int) else event for event in events]
+        return _values(pl.DataFrame({column: series_of([each.get(column) for each in told]) for column in columns}), columns)
 
     def encode_log(self, log: Log) -> Encoded:
         """A whole log. Texts stored as codes are transformed once per distinct value."""

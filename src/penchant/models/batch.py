@@ -33,6 +33,7 @@ class Batch:
         present: Which targets are real `[batch, targets]`.
         rows: Event rows of the targets, 0 where padded, `[batch, targets]` (empty for requests).
         candidate: What was counted of each target's own item by then `{name: [batch, targets, *]}` (empty for requests, which have many).
+        alike: Whether all are the first one again, changed here and there.
     """
 
     profile: dict[str, Tensor]
@@ -46,6 +47,7 @@ class Batch:
     present: Tensor
     rows: Array = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
     candidate: dict[str, Tensor] = field(default_factory=dict)
+    alike: bool = False
 
     @property
     def size(self) -> int:

@@ -188,7 +188,7 @@ class Network(nn.Module):
             own = self.profile(batch.profile)
             profile = profile + own.sum(-2)
             fields.append(own.unsqueeze(1).expand(-1, batch.visible.shape[1], -1, -1))
-        history = self.history(profile, items[batch.history], batch.history_columns, batch.gap)
+        history = self.history(profile, items[batch.history], batch.history_columns, batch.gap, batch.alike)
         now = self.context(batch.context, batch.recency)
         context, circumstances = now.vector, now.each
         factors = self.scenario(batch.scenario) if self.scenario is not None else circumstances[..., :0, :]
@@ -371,6 +371,12 @@ class Encoding:
             spread=some(self.spread),
             numbers=some(self.numbers),
         )
+
+    def take(self, rows: Tensor) -> "Encoding":
+        """Some of the batch `[n]`, each as often as it is named."""
+        told = {name: value[rows] for name, value in vars(self).items() if isinstance(value, Tensor)}
+        factors = {name: index[rows] for name, index in self.scenario.factors.items()}
+        return replace(self, scenario=Scenario(self.scenario.vector[rows], factors), **told)
 
     def draw(self, generator: torch.Generator) -> "Encoding":
         """The same in circumstances as they might be: users and context moved by one draw from the spread; itself where there is none.

@@ -22,6 +22,10 @@ from penchant.models.by_scenario import Placement, Scenarios
 from penchant.models.calibration import Calibration
 from penchant.models.candidate_source import CandidateSource, each_once
 from penchant.models.classic import sources
+from penchant.models.explanation.cause import Effect
+from penchant.models.explanation.gradients import attributions
+from penchant.models.explanation.of_log import item_arrays, items_asked, request_of
+from penchant.models.explanation.of_network import network_effects
 from penchant.models.feature_weights import feature_weights
 from penchant.models.final_score import FinalScore
 from penchant.models.network import Encoding, Items, Network
@@ -30,7 +34,7 @@ from penchant.models.queries import Queries
 from penchant.models.rankers.chosen import chosen_ranker
 from penchant.models.rankers.ranker import Ranker
 from penchant.models.rankers.student import Student
-from penchant.models.recommender import Recommender, check_space, known_factors, without
+from penchant.models.recommender import Recommender, check_space, known_factors, usual_factors, without
 from penchant.models.similar.likeness import Likeness
 from penchant.models.similar.of_network import Similar
 from penchant.models.similar.spaces import By, Owner, Space
@@ -352,10 +356,27 @@ class NetworkRecommender(Recommender):
             candidates: What they are `[batch, 1, k]`.
             items: The rows that were chosen before and are counted in their place `[batch, k]`.
         """
-        rows, outputs = torch.from_numpy(items), {}
-        standing = self._standing(items, moments)
+        return self.judge_told(encoding, candidates, items, self.standing(items, moments))
+
+    @torch.inference_mode()
+    def judge_told(
+        self, encoding: Encoding, candidates: Items, items: NDArray[np.integer], standing: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """As `judge_as`, of items of which it is told what is counted too.
+
+        Args:
+            encoding, candidates, items: As `judge_as` takes them; of `items` only repeats are read.
+            standing: What is counted of each candidate, as `Ranker.rank` takes it.
+        """
+        return self.outputs(self.ranker or self.network, encoding, candidates, torch.from_numpy(items), standing)
+
+    def outputs(
+        self, ranker: Ranker, encoding: Encoding, candidates: Items, rows: Tensor, standing: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """As `judge_told`, by this ranker; with gradients where they are on."""
+        outputs: dict[str, Tensor] = {}
         if self.network.tasks:
-            told = (self.ranker or self.network).rank(encoding, candidates, standing)
+            told = ranker.rank(encoding, candidates, dict(standing))
             outputs = {name: output[:, 0] for name, output in self._given_steps(told, encoding).items()}
         if self.network.retrieval is not None:
             moved = self.network.move(encoding, candidates).vectors[:, 0]
@@ -369,9 +390,10 @@ class NetworkRecommender(Recommender):
 
     def judged(self, items: NDArray[np.integer], moments: pl.DataFrame) -> tuple[Items, dict[str, Tensor]]:
         """Candidates `[batch, k]` as a ranker reads them, one target each, and what is counted of them; arguments as of `judge`."""
-        return self.known.at(torch.from_numpy(items).unsqueeze(1)), self._standing(items, moments)
+        return self.known.at(torch.from_numpy(items).unsqueeze(1)), self.standing(items, moments)
 
-    def _standing(self, items: NDArray[np.integer], moments: pl.DataFrame) -> dict[str, Tensor]:
+    def standing(self, items: NDArray[np.integer], moments: pl.DataFrame) -> dict[str, Tensor]:
+        """What is counted of candidates `[batch, k]` as of the moment, as `Ranker.rank` takes it; arguments as of `judge`."""
         counted = self.features.encode_candidates(moments, self.catalogue, items) if self.network.tasks else {}
         return {name: torch.from_numpy(array).unsqueeze(1) for name, array in counted.items()}
 
@@ -394,10 +416,14 @@ class NetworkRecommender(Recommender):
             outputs: What `judge` found for each task `[batch, k]`.
             encoding: Of which it was asked.
         """
+        result: NDArray[np.float32] = self.total(outputs, encoding).float().numpy()
+        return result
+
+    def total(self, outputs: Mapping[str, Tensor], encoding: Encoding) -> Tensor:
+        """As `combine`, with gradients where they are on."""
         tasks = self.network.ranking_tasks
         utilities = {name: tasks[name].utility(output) if name in tasks else output for name, output in outputs.items()}
-        result: NDArray[np.float32] = self.final_score.total(utilities, self._placement(encoding)).float().numpy()
-        return result
+        return self.final_score.total(utilities, self._placement(encoding))
 
     def predict(self, data: Dataset) -> dict[str, NDArray[np.float32]]:
         """Each ranking task's prediction for every row of a data set, as of the event's time: `{task: [rows]}`."""
@@ -528,6 +554,23 @@ class NetworkRecommender(Recommender):
         self._check_ready()
         rows = self._item_rows(users, items)
         return rows, Queries.now(self.log_, users, self._moment(len(users), context, scenario))
+
+    def effects(self, query: Queries, rows: NDArray[np.int64], one_by_one: int) -> list[list[Effect]]:
+        """Of events, profile, circumstances and the items' own columns; see `explanation.of_network`."""
+        usual = usual_factors(self.features)
+        return network_effects(self, request_of(self, query), items_asked(self, rows), one_by_one, usual)
+
+    @property
+    def tells(self) -> list[str]:
+        """What it reads: a past unless it reads none, and each owner that has features."""
+        own = {"profile": "user", "context": "context", "scenario": "scenario", "item": "item"}
+        counts = self.features.counters("context") or self.features.counters("candidate")
+        past = ["history"] if self.network.history.reads or counts else []
+        return [*past, *(kind for kind, owner in own.items() if self.features.parts[owner])]  # type: ignore[index]  # owners
+
+    def attributions(self, query: Queries, rows: NDArray[np.int64]) -> list[list[Effect]]:
+        """By integrated gradients; see `explanation.gradients`."""
+        return attributions(self, query, request_of(self, query), rows, item_arrays(self, rows))
 
     def scenarios(self) -> list[str]:
         """Those of the training part, the most frequent first; of several columns the combinations in the log."""

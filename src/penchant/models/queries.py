@@ -69,6 +69,23 @@ class Queries:
         start = None if self.start is None else self.start[places]
         return replace(self, user=self.user[places], before=self.before[places], moment=self.moment[places], start=start)
 
+    def with_pasts(self, pasts: "Sequence[Rows]") -> "Queries":
+        """The only query again and again, each time with these log rows, in order, as all that is known: over a small log of its own."""
+        rows = np.concatenate([np.zeros(0, dtype=np.int64), *pasts])
+        ends = np.cumsum([len(past) for past in pasts])
+        log = Log(
+            users=self.log.users,
+            items=self.log.items,
+            user=np.full(len(rows), max(int(self.user[0]), 0), dtype=np.int32),
+            item=self.log.item[rows],
+            time=self.log.time[rows],
+            columns={name: replace(column, data=column.data[rows]) for name, column in self.log.columns.items()},
+            in_history=None if self.log.in_history is None else self.log.in_history[rows],
+        )
+        starts = ends - [len(past) for past in pasts]
+        every = np.zeros(len(pasts), dtype=np.int64)
+        return Queries(log, self.user[every], ends.astype(np.int64), self.moment[every], starts.astype(np.int64))
+
     def known(self) -> tuple[Rows, Rows]:
         """Known events as pairs: query `[m]` and log row `[m]`, oldest first within a query."""
         begin = self._begin()

@@ -5,6 +5,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -12,6 +13,7 @@ import numpy as np
 import polars as pl
 import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from penchant.data.dataset import Dataset
 from penchant.data.log import Log
@@ -20,17 +22,25 @@ from penchant.features.category import Category
 from penchant.features.feature_set import FeatureSet
 from penchant.funnel.item_table import ItemTable, item_table
 from penchant.funnel.plan import Plans
+from penchant.models.explanation.cause import Effect
+from penchant.models.explanation.of_past import past_effects
+from penchant.models.explanation.table import explained
+from penchant.models.explanation.telling import Telling, plain
 from penchant.models.listed import Asking, listed
 from penchant.models.queries import Queries, moment_columns
 from penchant.models.similar import spaces, table
 from penchant.models.similar.likeness import ByModel, Likeness, unsupported
 from penchant.schema.errors import NotFittedError, TargetError, UnsupportedError, did_you_mean
+from penchant.schema.language import Language
 from penchant.schema.recipe import Recipe
+from penchant.schema.sections.explanations import ExplanationsSettings
 from penchant.schema.settings import settings_of
 from penchant.schema.space import Range
 
 BLOCK = 1024  # queries scored at a time: 1024 x 50,000 items x 4 bytes = 200 MB
 Unknown = Literal["fallback", "warn", "raise"]
+Method = Literal["leave_one_out", "gradients"]
+REASON = {"kind": pl.String, "name": pl.String, "effect": pl.Float64, "text": pl.String}
 
 
 class Recommender(ABC):
@@ -229,11 +239,12 @@ class Recommender(ABC):
                 docs/filter.md.
             diversity: How various a list is, 0 (by score alone) to 1; or some of the keys of `[serving.diversity]`, as in
                 `{"method": "dpp", "strength": 0.4}`.
-            explain: Whether the table says what moved each item.
+            explain: Whether the table says what moved each item, and why it is in the list: every item costs as much as a request.
 
         Returns:
-            `user_id, rank, item_id, score`, the first first; with `explain` also `rules`, names of what moved the item. Where something
-            did, scores need not fall from rank to rank.
+            `user_id, rank, item_id, score`, the first first; with `explain` also `rules`, names of what moved the item, and `reasons`,
+            as the service words them: `{kind, name, effect, text}`, the first of them a sentence. Where a rule moved an item, scores need
+            not fall from rank to rank.
 
         Raises:
             TargetError: when k is out of range, a column names no scenario, or a user is unknown and `unknown = "raise"`.
@@ -253,8 +264,94 @@ class Recommender(ABC):
         items = self.items["item_id"].gather(np.maximum(rows.ravel(), 0))
         frame = frame.with_columns(items.alias("item_id"), pl.Series("score", scores.ravel()))
         if explain:
-            frame = frame.with_columns(pl.Series("rules", rules, dtype=pl.List(pl.String)))
+            frame = frame.with_columns(pl.Series("rules", rules, dtype=pl.List(pl.String)), self._reasons(queries, rows))
         return frame.filter(pl.Series(kept))
+
+    def explain(
+        self,
+        users: Sequence[Any],
+        items: Sequence[Any],
+        context: Mapping[str, Any] | None = None,
+        scenario: str | Mapping[str, Any] | None = None,
+        *,
+        share: float | None = None,
+        history: int | None = None,
+        language: Language | None = None,
+        method: Method = "leave_one_out",
+    ) -> pl.DataFrame:
+        """What moved the score of each item for the user beside it: the score with each cause less the score without it.
+
+        Args:
+            users, items: Ids, pair by pair; a user never seen is a stranger.
+            context, scenario: As `recommend` takes them, the same for all.
+            share: Causes with a smaller share of the effects on their side (who asks and when, or the item), taken without their signs, are
+                left out; 0 keeps all that have any.
+            history: How many of the newest events are causes by themselves; the older ones are one cause together.
+            language: Of `text`. All three as the recipe's `[serving.explanations]` says when absent.
+            method: `"leave_one_out"`, or `"gradients"`: integrated gradients of the network's embeddings (needs captum), of every event by
+                itself; they add up, and cannot be held against a request.
+
+        Returns:
+            `user_id, item_id, kind, name, value, time, events, effect, share, text` and `effect_TASK` for each task, the strongest of each
+            pair first. `effect` is of the score that lists are ordered by, before rules; those of tasks are of their own predictions.
+            A model that reads no features tells of the past alone; effects need not add up to the score, which is no sum.
+
+        Raises:
+            TargetError: for an item that is not in the catalogue, or not one item per user, or a number out of range. UnsupportedError,
+                one of them, for gradients of a model that has none.
+            RecipeError: where captum is not installed.
+            NotFittedError: before `fit`.
+        """
+        self._check_ready()
+        spaces.one_of("method", method, Method)
+        rows = self._item_rows(users, items)
+        told = {name: value for name, value in (("share", share), ("history", history)) if value is not None}
+        settings = _with(self.recipe_.serving.explanations, told)
+        queries = Queries.now(self.log_, users, self._moment(len(users), context, scenario))
+        ask = self.attributions if method == "gradients" else partial(self.effects, one_by_one=settings.history)
+        return explained(ask, queries, rows, [str(user) for user in users], self._telling(language, settings.share))
+
+    def effects(self, query: Queries, rows: NDArray[np.int64], one_by_one: int) -> list[list[Effect]]:
+        """What each cause adds to each item's score for one who asks, the strongest first, `[rows]` lists.
+
+        Args:
+            query: One.
+            rows: Of the items.
+            one_by_one: How many of the newest events are causes by themselves; those before them are one together.
+        """
+        return past_effects(self.scores, query, rows, one_by_one)
+
+    @property
+    def tells(self) -> list[str]:
+        """The kinds of causes that `effects` can find; a model that reads no features can tell of the past alone."""
+        return ["history"]
+
+    def attributions(self, query: Queries, rows: NDArray[np.int64]) -> list[list[Effect]]:
+        """As `effects`, by gradients. Raises UnsupportedError for a model that has none."""
+        do = "Leave `method` out, or train the network."
+        raise UnsupportedError("method 'gradients'", must="asked of the network", came=f"a {type(self).__name__}", do=do)
+
+    def _telling(self, language: Language | None = None, share: float | None = None) -> Telling:
+        column = self.recipe_.data.title
+        titles = self.items[column] if column and column in self.items.columns else None
+
+        def names(row: int) -> tuple[str, str | None]:
+            title = None if titles is None else titles[row]
+            title = plain(title.to_list() if isinstance(title, pl.Series) else title)
+            return self.items["item_id"][row], " ".join(map(str, title)) if isinstance(title, list) else None if title is None else str(
+                title
+            )
+
+        return Telling(self.recipe_, self.log_, names, language, share)
+
+    def _reasons(self, queries: Queries, rows: NDArray[np.int64]) -> pl.Series:
+        """Of each place of the lists `[queries, k]`, list after list; none where a list is shorter."""
+        telling, settings, found = self._telling(), self.recipe_.serving.explanations, []
+        for place, own in enumerate(rows):
+            effects = self.effects(queries.take(np.array([place])), own[own >= 0][: settings.items], settings.history)
+            found += [[{name: each.get(name) for name in REASON} for each in telling.reasons(one)] for one in effects]
+            found += [[]] * (len(own) - len(effects))
+        return pl.Series("reasons", found, dtype=pl.List(pl.Struct(REASON)))
 
     @property
     def item_table(self) -> ItemTable:
@@ -425,6 +522,17 @@ class Recommender(ABC):
                     f"context '{name}'", must="a context column of the recipe", came="an unknown name", do=did_you_mean(name, known)
                 )
         return pl.DataFrame({"timestamp": [time] * count, **{name: [value] * count for name, value in values.items()}})
+
+
+def _with(settings: ExplanationsSettings, told: Mapping[str, Any]) -> ExplanationsSettings:
+    """The recipe's settings and, in their place, those that a caller tells. Raises TargetError."""
+    try:
+        return ExplanationsSettings.model_validate(settings.model_dump() | dict(told))
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        name = str(fault["loc"][0])
+        do = "0 ≤ share < 1, 1 ≤ history ≤ 1,000."
+        raise TargetError(name, must=fault["msg"].removeprefix("Input should be "), came=repr(told.get(name)), do=do) from None
 
 
 def check_space(space: Any, by: Any) -> None:

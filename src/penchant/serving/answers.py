@@ -9,10 +9,27 @@ from penchant.serving.bodies import Rejection
 
 
 class ReasonAnswer(BaseModel):
-    """Why an item is where it is: a "source" that proposed it, or a "rule" that moved it, by name."""
+    """Why an item is where it is, by kind and name.
 
-    kind: str
+    A `source` that proposed it; a `rule` that moved it; a `summary` of the causes in a sentence; and the causes, the strongest first: an
+    event of the `history`, the `earlier_history`, a column of the `profile`, the `context`, the `scenario` or the `item`.
+    """
+
+    kind: Literal["source", "rule", "summary", "history", "earlier_history", "profile", "context", "scenario", "item"]
     name: str
+    """Of a source, a rule, a column; of an event its item."""
+    text: str | None = None
+    """In words."""
+    value: Any = None
+    """What the column says; of an event its item's title."""
+    time: float | None = None
+    """When the event happened."""
+    events: int | None = None
+    """How many events it is."""
+    effect: float | None = None
+    """The score with it less the score without it, before rules."""
+    effects: dict[str, float] | None = None
+    """The same of each task's own prediction. Keys that say nothing are absent."""
 
 
 class ItemAnswer(BaseModel):

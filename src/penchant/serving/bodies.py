@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import PydanticCustomError
 
 from penchant.schema.event import Event
+from penchant.schema.language import Language
 from penchant.schema.sections.funnel import DiversityMethod
 from penchant.serving.protocol import RankRequest, RecommendationRequest
 from penchant.serving.values import Context, Count, FilterText, Flag, Identifier, Number, Record, ScenarioName, Strength, Timestamp
@@ -63,6 +64,9 @@ class RecommendationBody(Body):
     n: Count = 10
     exclude_seen: Flag = True
     explain: Flag = False
+    """Say of each item what moved it and its score."""
+    language: Language | None = None
+    """Of the reasons' words; what `Accept-Language` asks for when absent, or else the recipe's."""
     filter: FilterText | None = None
     """Only items that pass come: `item.price < 20 and 'Drama' in item.genres`."""
     diversity: DiversityBody | Strength | None = None
@@ -82,6 +86,7 @@ class RecommendationBody(Body):
             "scenario": self.scenario,
             "context": self.context,
             "explain": self.explain,
+            "language": self.language,
             "filter": self.filter,
             "diversity": self.diversity.model_dump(exclude_none=True) if isinstance(self.diversity, DiversityBody) else self.diversity,
             "profile": self.profile,

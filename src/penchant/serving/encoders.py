@@ -26,11 +26,11 @@ import polars as pl
 import torch
 from safetensors.numpy import load, save
 
+from penchant.data.records import frame_of
 from penchant.features.feature import Array, Feature, build
 from penchant.features.feature_set import FeatureSet
 from penchant.schema.errors import PenchantError
 from penchant.schema.sections.features import FeaturePart
-from penchant.serving.memory import frame_of
 
 Given = dict[str, Array]
 """Arrays `{feature: [records, *]}`; a feature that could not be read is not there."""

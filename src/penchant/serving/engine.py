@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from penchant.data.records import frame_of
 from penchant.funnel.candidates import Candidates
 from penchant.funnel.plan import Listed
 from penchant.models.network_recommender import NetworkRecommender
@@ -24,7 +25,7 @@ from penchant.schema.event import Event
 from penchant.serving.elsewhere import Elsewhere
 from penchant.serving.encoders import Encoders
 from penchant.serving.fingerprint import fingerprint
-from penchant.serving.memory import Memory, frame_of
+from penchant.serving.memory import Memory
 from penchant.serving.protocol import (
     Description,
     EventDescription,
@@ -39,6 +40,7 @@ from penchant.serving.protocol import (
     SimilarRequest,
     Standby,
 )
+from penchant.serving.reasoning import Reasoning
 from penchant.serving.requests import Requests
 from penchant.serving.served import Person, Served
 from penchant.serving.served_classic import ServedClassic
@@ -72,6 +74,7 @@ class BundleEngine:
         self._scenarios = recommender.scenarios()
         self._combinations = frozenset(self._scenarios)
         self._funnel = Requests(recommender, self.model, self._rows)
+        self._reasoning = Reasoning(recommender, self.model, self._ids, self._titles, self._records)
         self._popular = np.bincount(log.item, minlength=len(log.items)).astype(np.float32)
 
     @property
@@ -132,8 +135,10 @@ class BundleEngine:
             ranked = self.model.rank(person, rows)
             if self._funnel.of_rank(request):
                 listed = self._funnel.ranked(request, person, self._record_of(request), ranked)
-                return self._answer(listed.candidates, self._fallback(person), person.unread, self._reasons(listed, request))
-            return self._answer(ranked.best(request.n), self._fallback(person), person.unread)
+            else:
+                best = ranked.best(request.n)
+                listed = Listed(best, [[] for _ in range(len(best))], [])
+            return self._answer(listed.candidates, self._fallback(person), person.unread, self._reasons(listed, request, person))
         except Exception as error:
             return self._popular_of(rows, request.n, error)
 
@@ -337,15 +342,18 @@ class BundleEngine:
     ) -> RecommendationAnswer:
         """The answer from the best items, in the order that the funnel's rules give them."""
         if not self._funnel.arranges(request, person):
-            reasons = self._reasons(Listed(best, [[] for _ in range(len(best))], []), request)
+            reasons = self._reasons(Listed(best, [[] for _ in range(len(best))], []), request, person)
             return self._answer(best, self._fallback(person), person.unread, reasons)
         listed = self._funnel.arranged(request, person, self._record_of(request), excluded, best)
-        answer = self._answer(listed.candidates, self._fallback(person), person.unread, self._reasons(listed, request))
+        answer = self._answer(listed.candidates, self._fallback(person), person.unread, self._reasons(listed, request, person))
         return replace(answer, dropped_rules=listed.dropped)
 
-    def _reasons(self, listed: Listed, request: RecommendationRequest) -> list[list[Reason]] | None:
-        """Who proposed each item and what moved it, where that is asked for."""
-        return self._funnel.reasons(listed) if request.explain else None
+    def _reasons(self, listed: Listed, request: RecommendationRequest, person: Person) -> list[list[Reason]] | None:
+        """Who proposed each item, what moved it, and what moved its score, where that is asked for."""
+        if not request.explain:
+            return None
+        causes = self._reasoning.causes(person, self._record_of(request), listed.candidates.items, request.language)
+        return [[*moved, *own] for moved, own in zip(self._funnel.reasons(listed), causes, strict=True)]
 
     def _fallback(self, person: Person) -> str | None:
         """Why the answer is less personal than it could be, if it is.

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from penchant.data.records import frame_of
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.similar.neighbours import Neighbours, Vectors
 from penchant.models.similar.spaces import Floats
-from penchant.serving.memory import Memory, frame_of
+from penchant.serving.memory import Memory
 from penchant.serving.protocol import Given
 
 MOST_CHANGED = 256
@@ -76,7 +77,8 @@ class LiveUsers:
         fresh = [name for name in names if name not in self._rows]
         self._rows.update({name: len(self.names) + place for place, name in enumerate(fresh)})
         self.names += fresh
-        pasts = [self._memory.of(name).items for name in names]
+        length = self._recommender.recipe.history.length
+        pasts = [self._memory.of(name).items[-length:] for name in names]
         who = np.repeat(np.arange(len(names)), [len(past) for past in pasts])
         items = np.array([item for past in pasts for item in past], dtype=np.int64)
         behaviour = self._recommender.similar.behaviour.users(who, items, len(names))

@@ -8,7 +8,6 @@ from sys import maxsize
 from typing import Any, Protocol
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from penchant.data.log import Log
@@ -107,6 +106,10 @@ class Memory:
         user = self._users.get(user_id)
         return [] if user is None else self._log.item[self._log.offsets[user] : self._log.offsets[user + 1]].tolist()
 
+    def stored(self, past: UserPast) -> list[bool]:
+        """Which events of a past are kept, and not of a visit alone."""
+        return [arrival < self._arrived for arrival in past.arrivals]
+
     def told(self) -> Iterator[tuple[str, UserPast]]:
         """Whose past events have changed since the log was made, and the pasts, by user id."""
         yield from sorted(self._pasts.items())
@@ -197,26 +200,3 @@ class Memory:
             seen=set(log.item[log.offsets[user] : log.offsets[user + 1]].tolist()),
             arrivals=[-1] * len(events),
         )
-
-
-def frame_of(lines: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
-    """Records as a frame; a key that a record lacks is missing there."""
-    names = {name for line in lines for name in line}
-    return pl.DataFrame({name: _series([line.get(name) for line in lines]) for name in sorted(names)})
-
-
-def _series(values: list[Any]) -> pl.Series:
-    """Values as a series. Each means what it would mean alone, also where one record says 3 and another "three"."""
-    kinds = {float if isinstance(value, int) and not isinstance(value, bool) else type(value) for value in values if value is not None}
-    return pl.Series(values if len(kinds) < 2 else [_text(value) for value in values], strict=False)
-
-
-def _text(value: Any) -> str | None:
-    match value:
-        case None | str():
-            return value
-        case list():
-            return "".join(f"\x1f{element}" for element in value)  # as a packed log keeps lists
-        case bool() | int() | float() if value == int(value):
-            return str(int(value))
-    return str(value)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from penchant.models.similar.spaces import By, Friends, Owner, Space
 from penchant.schema.event import Event
+from penchant.schema.language import Language
 
 if TYPE_CHECKING:
     from penchant.serving.draft import Draft
@@ -30,6 +31,7 @@ class RecommendationRequest:
         n: Most items wanted, 1 to 1000.
         exclude_seen: Leave out items of the user's history.
         explain: Give each item's reasons.
+        language: Of their words; None = as the recipe says.
         filter: Only items that pass come, beside the recipe's own filter; well-formed.
         diversity: A strength from 0 to 1, or some keys of `DiversitySettings`; None = as the recipe says.
         profile: Columns of a user who is not known yet; they go before the stored ones.
@@ -45,6 +47,7 @@ class RecommendationRequest:
     n: int = 10
     exclude_seen: bool = True
     explain: bool = False
+    language: Language | None = None
     filter: str | None = None
     diversity: float | Mapping[str, Any] | None = None
     profile: dict[str, Any] | None = None
@@ -64,7 +67,8 @@ class RankRequest(RecommendationRequest):
 
 
 Reason = Mapping[str, Any]
-"""Why an item is where it is: its `kind` ("source": a source proposed it; "rule": a rule moved it) and the `name` of that."""
+"""Why an item is where it is: its `kind` ("source": a source proposed it; "rule": a rule moved it; "summary": what follows in a sentence;
+others: what moved its score, by how much) and the `name` of that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 import orjson
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from penchant.models.similar.spaces import By, Friends, Space
+from penchant.schema.language import preferred
 from penchant.serving import answers, bodies
 from penchant.serving.metrics import CONTENT_TYPE
 from penchant.serving.noted import noted
@@ -18,7 +20,7 @@ from penchant.serving.problems import ProblemError, malformed
 from penchant.serving.protocol import RecommendationAnswer, ScoredItem, SimilarAnswer, SimilarRequest
 from penchant.serving.reading import LARGEST_BULK, parse_body, read_body, read_with
 from penchant.serving.scenarios import Declared
-from penchant.serving.service import Service
+from penchant.serving.service import Asked, Service
 
 Neighbours = Annotated[int, Query(ge=1, le=1000)]
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -86,7 +88,7 @@ def _add_answers(router: APIRouter, service: Service, scenarios: Declared) -> No
     async def recommend(request: Request) -> Response:
         body = await read_body(request, bodies.RecommendationBody)
         scenarios.check(body.scenario)
-        asked = body.request()
+        asked = _in_language(body.request(), request)
         service.check(asked)
         return _json(_listed(await service.recommend(asked)))
 
@@ -94,9 +96,14 @@ def _add_answers(router: APIRouter, service: Service, scenarios: Declared) -> No
     async def rank(request: Request) -> Response:
         body = await read_body(request, bodies.RankBody)
         scenarios.check(body.scenario)
-        asked = body.request()
+        asked = _in_language(body.request(), request)
         service.check(asked)
         return _json(_listed(await service.rank(asked)))
+
+
+def _in_language(asked: Asked, request: Request) -> Asked:
+    """What is asked, in the language that its sender reads."""
+    return asked if asked.language or not asked.explain else replace(asked, language=preferred(request.headers.get("accept-language")))
 
 
 def _add_neighbours(router: APIRouter, service: Service) -> None:

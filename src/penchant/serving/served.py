@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from penchant.funnel.candidates import Candidates
+from penchant.models.explanation.cause import Effect
 from penchant.models.similar.likeness import Likeness
 from penchant.models.similar.spaces import By, Owner, Space
 from penchant.schema.event import Event
@@ -77,6 +78,19 @@ class Served(Protocol):
 
     def rank(self, person: Person, rows: Rows) -> Candidates:
         """These items with their scores, in any order; those the model cannot judge are left out."""
+
+    def explain(
+        self, person: Person, record: Mapping[str, Any], rows: Rows, records: Sequence[Mapping[str, Any]], one_by_one: int
+    ) -> list[list[Effect]]:
+        """What each cause adds to the score of each of these items, the strongest first, `[rows]` lists.
+
+        Args:
+            person: Who asks.
+            record: All columns that are known of them.
+            rows: Of the items, which the model can judge.
+            records: Their columns.
+            one_by_one: How many of the newest events are causes by themselves; those before them are one together.
+        """
 
     def likeness(self, of: Owner, space: Space | None, by: By | None) -> Likeness:
         """How items, or users, are held against each other as things are now. Raises UnsupportedError when the model cannot say."""

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from penchant.funnel.candidates import Candidates
 from penchant.funnel.funnel import exclude
+from penchant.models.explanation.cause import Cause, Effect
+from penchant.models.explanation.of_past import past_effects
+from penchant.models.queries import Queries
 from penchant.models.recommender import Recommender
 from penchant.models.similar.likeness import Likeness
 from penchant.models.similar.spaces import By, Owner, Space
@@ -70,6 +73,20 @@ class ServedClassic:
         learnt = rows[rows < len(self.recommender.items)]
         return Candidates(learnt, self._scores([person])[0, learnt])
 
+    def explain(
+        self, person: Person, record: Mapping[str, Any], rows: Rows, records: Sequence[Mapping[str, Any]], one_by_one: int
+    ) -> list[list[Effect]]:
+        """Of the past alone: a model of who had what reads nothing else."""
+        found = past_effects(self._scores_of, self.pasts.queries([person], [person.past]), rows, one_by_one)
+        told = self._told(person)
+        return [[replace(effect, cause=_of_event(effect.cause, told)) for effect in effects] for effects in found]
+
+    def _told(self, person: Person) -> list[int | Mapping[str, Any]]:
+        """Each event that a query holds: its row in the log, or what is kept of it."""
+        past, log = person.past, iter(self.pasts.rows(person.row).tolist() if person.row >= 0 else [])
+        told = [next(log) if arrival < 0 else columns for arrival, columns in zip(past.arrivals, past.columns, strict=True)]
+        return [each for each, item in zip(told, past.items, strict=True) if item < len(self.recommender.items)]
+
     def likeness(self, of: Owner, space: Space | None, by: By | None) -> Likeness:
         """As the model holds learnt items, or users as of its training, against each other."""
         return self.recommender.likeness(of, space, by)
@@ -114,7 +131,15 @@ class ServedClassic:
         return []
 
     def _scores(self, people: Sequence[Person]) -> NDArray[np.float32]:
-        scores = self.recommender.scores(self.pasts.queries(people, [person.past for person in people]))
+        return self._scores_of(self.pasts.queries(people, [person.past for person in people]))
+
+    def _scores_of(self, queries: Queries) -> NDArray[np.float32]:
+        scores = self.recommender.scores(queries)
         tells_nothing = scores.min(axis=1) == scores.max(axis=1)
         scores[tells_nothing] = self._popular
         return scores
+
+
+def _of_event(cause: Cause, told: Sequence[int | Mapping[str, Any]]) -> Cause:
+    """The cause by the event itself, where it was named by its place in a query."""
+    return replace(cause, told=told[cause.told]) if isinstance(cause.told, int) else cause

@@ -10,27 +10,35 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
+from penchant.data.records import frame_of
 from penchant.features.feature import Feature
 from penchant.funnel.candidates import Candidates
 from penchant.funnel.funnel import Funnel, Proposer
 from penchant.funnel.union import Limit, limit_of
 from penchant.models.batch import Moments, Past, assemble
 from penchant.models.candidate_source import CandidateSource
+from penchant.models.explanation.cause import Effect
+from penchant.models.explanation.of_network import network_effects
+from penchant.models.explanation.request import ItemsAsked, PastEvent, Request
 from penchant.models.network import Encoding, Items
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.queries import Queries
+from penchant.models.recommender import usual_factors
 from penchant.models.similar.likeness import Likeness
 from penchant.models.similar.spaces import By, Owner, Space
 from penchant.schema.event import Event
 from penchant.schema.expression import Expression
 from penchant.schema.sections.features import COUNTERS
 from penchant.serving.live_users import LiveUsers
-from penchant.serving.memory import Memory, UserPast, frame_of
+from penchant.serving.memory import Memory, UserPast
 from penchant.serving.pasts import WholePast
 from penchant.serving.protocol import ColumnDescription, Given, TaskDescription
 from penchant.serving.served import Person, Rows
+from penchant.serving.untold import UntoldItems
 
 Array = NDArray[Any]
+TOLD = " told"
+"""Where an event's row of the log, or its columns, stand among what is kept of it; no column has such a name."""
 MOST_VALUES = 200
 SHARE_SHOWN = 0.05  # the next-item share a full bar stands for
 
@@ -79,6 +87,7 @@ class ServedNetwork:
         serving = recommender.recipe.serving
         self._limited = any(each.ranked is not None for each in (serving, *serving.scenarios.values()))
         self._rows = item_rows
+        self._untold = UntoldItems(recommender)
         self._item_neighbours = recommender.similar.neighbours("item")
         self._users = LiveUsers(recommender, self.memory)
         self._counted = sorted(recommender.recipe.features.candidate_moment)
@@ -112,12 +121,25 @@ class ServedNetwork:
 
     def past_items(self, person: Person) -> list[int]:
         """Those of the history that the network reads."""
-        return person.past.items
+        return person.past.items[-self.histories.read :]
 
     def rank(self, person: Person, rows: Rows) -> Candidates:
         """These items with their scores and every task's prediction."""
         (ranked,) = self._rank(self._ask([person]), [Candidates(rows, np.zeros(len(rows), dtype=np.float32))])
         return ranked
+
+    def explain(
+        self, person: Person, record: Mapping[str, Any], rows: Rows, records: Sequence[Mapping[str, Any]], one_by_one: int
+    ) -> list[list[Effect]]:
+        """Of events, profile, circumstances and the items' own columns."""
+        past, stored = person.past, self.memory.stored(person.past)
+        events = [
+            PastEvent(item, time, columns, columns[TOLD], counted)
+            for item, time, columns, counted in zip(past.items, past.times, past.columns, stored, strict=True)
+        ]
+        request = Request(record, self._profile(person), person.moment, _given(person, "context"), events)
+        asked = ItemsAsked(rows, records, self._untold.of(rows, records))
+        return network_effects(self.recommender, request, asked, one_by_one, usual_factors(self.recommender.features))
 
     def likeness(self, of: Owner, space: Space | None, by: By | None) -> Likeness:
         """Items and users as they are now, those added since included."""
@@ -149,11 +171,13 @@ class ServedNetwork:
         features = self.recommender.features
         arrays = features.encode("item", items, given)
         fresh = self.recommender.items_of(arrays)
-        changed = np.flatnonzero(places >= len(self._item_neighbours))
+        before = len(self._item_neighbours)
+        changed = np.flatnonzero(places >= before)
         told = self.recommender.similar.encoded("item", arrays, len(items))
         self.recommender.catalogue = pl.concat([self.recommender.catalogue, features.catalogue(items)])[places]
         self.recommender.known = Items.cat([self.recommender.known, fresh]).at(torch.from_numpy(places))
-        self._item_neighbours.tell(changed, told.content[places[changed] - len(self._item_neighbours)])
+        self._untold.tell(changed, {name: array[places[changed] - before] for name, array in arrays.items()})
+        self._item_neighbours.tell(changed, told.content[places[changed] - before])
 
     def welcome(self, items: Iterable[str]) -> None:
         """Take in the events that waited for these items."""
@@ -280,7 +304,8 @@ class HistoryReader:
 
     def __init__(self, recommender: NetworkRecommender) -> None:
         self._recommender, self._log = recommender, recommender.log_
-        self.length: int | None = recommender.recipe.history.length
+        self.read = recommender.recipe.history.length
+        self.length: int | None = self.read + 1  # what a history holds when one of its events is taken out
         where = recommender.recipe.history.where
         self._where = Expression(where) if where else None
         self._empty = {name: array[:0] for name, array in recommender.encoded(self._log).history.items()}
@@ -292,13 +317,16 @@ class HistoryReader:
     def of_log(self, rows: NDArray[np.integer[Any]]) -> list[dict[str, Any]]:
         """History features of these events, each `{name: [*]}`."""
         encoded = self._recommender.encoded(self._log).history
-        return [{name: array[row] for name, array in encoded.items()} for row in rows]
+        return [{name: array[row] for name, array in encoded.items()} | {TOLD: int(row)} for row in rows]
 
     def of_lines(self, lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | None]:
         """The same of new events; None for one that the recipe keeps out of histories."""
         arrays = self._columns(lines) if self._empty else {}
         kept = [self._where is None or self._where.holds(line) for line in lines]
-        return [{name: array[place] for name, array in arrays.items()} if keep else None for place, keep in enumerate(kept)]
+        return [
+            {name: array[place] for name, array in arrays.items()} | {TOLD: lines[place]} if keep else None
+            for place, keep in enumerate(kept)
+        ]
 
     def observe(self, line: Mapping[str, Any], item: int) -> None:
         """Counters count it, by what the catalogue says of its item too."""
@@ -306,15 +334,16 @@ class HistoryReader:
 
     def arrays(self, pasts: Sequence[UserPast]) -> Past:
         """Pasts as a batch, each padded at its end to the longest, which has one place at least."""
-        lengths = np.array([len(past.items) for past in pasts])
+        lengths = np.minimum([len(past.items) for past in pasts], self.read)
         shape = (len(pasts), max(int(lengths.max()), 1))
         items, times = np.zeros(shape, dtype=np.int64), np.zeros(shape)
         columns = {name: np.zeros((*shape, *array.shape[1:]), dtype=array.dtype) for name, array in self._empty.items()}
         for place, past in enumerate(pasts):
             if past.items:
-                items[place, : lengths[place]], times[place, : lengths[place]] = past.items, past.times
+                newest = slice(-self.read, None)
+                items[place, : lengths[place]], times[place, : lengths[place]] = past.items[newest], past.times[newest]
                 for name, column in columns.items():
-                    column[place, : lengths[place]] = [event[name] for event in past.columns]
+                    column[place, : lengths[place]] = [event[name] for event in past.columns[newest]]
         return Past(items, times, columns, lengths)
 
     def _columns(self, lines: Sequence[Mapping[str, Any]]) -> dict[str, Array]:

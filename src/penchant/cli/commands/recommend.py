@@ -104,7 +104,7 @@ def run(
         raise DataError("--weights", must="asked for without --out", came=f"--out '{out}'", do="Leave --out out, and take --json.")
     model, opened = read_bundle(HomeFolder.of(recipe, home), bundle)
     exclude_seen = model.recipe_.serving.exclude_seen and not include_seen
-    question = Question(k, _context(model, context), _scenario(model, scenario), exclude_seen, filter, diversity)
+    question = Question(k, read_context(model, context), read_scenario(model, scenario), exclude_seen, filter, diversity)
     asked, unknown = _users(terminal, model, users)
     if out is None:
         frame = question.ask(model, asked)
@@ -136,7 +136,8 @@ def _users(terminal: Terminal, model: Recommender, users: str) -> tuple[list[str
     return asked, unknown
 
 
-def _context(model: Recommender, pairs: list[str]) -> dict[str, Any]:
+def read_context(model: Recommender, pairs: list[str]) -> dict[str, Any]:
+    """Circumstances as `NAME=VALUE`. Raises TargetError and RecipeError."""
     values: dict[str, Any] = {}
     parts = model.recipe_.features.context.items()
     known = {*CLOCK, *(column for name, part in parts for column in part.reads(name))}
@@ -158,7 +159,7 @@ def _seconds(text: str) -> float:
         raise TargetError("--context 'time'", must="seconds since 1970", came=f"'{text}'", do=do) from None
 
 
-def _scenario(model: Recommender, scenario: str | None) -> str | None:
+def read_scenario(model: Recommender, scenario: str | None) -> str | None:
     """The scenario named, checked; None leaves it to the model. Of several columns any combination of them will do."""
     settings = model.recipe_.scenario
     if len(settings.named) > 1:

@@ -11,6 +11,7 @@ const page = {
   said: [],          // [{event, title}] sent in this visit
   notice: null,      // the word and values last announced
   asked: 0,          // requests sent; only the newest one's answer is shown
+  open: new Set(),   // items whose causes are shown
   guest: "guest-" + random(3),
 };
 
@@ -63,6 +64,7 @@ const userId = () => find("user").value.trim();
 
 function request() {
   const body = { n: Number(find("n").value), exclude_seen: find("exclude").checked, explain: find("explain").checked, context: columns("context") };
+  if (body.explain) body.language = Language.current;
   if (find("scenario").value) body.scenario = find("scenario").value;
   if (who() !== "anonymous" && userId()) body.user_id = userId();
   if (who() === "new") body.profile = columns("profile");
@@ -121,12 +123,14 @@ function build() {
   find("scenario-row").hidden = !facts.scenarios.length;
   find("users").append(...facts.sample_users.map((name) => element("option", { value: name })));
   find("items").append(...facts.sample_items.map((item) => element("option", { value: item.title || item.item_id })));
+  find("effect").append(...facts.tasks.map(({ name }) => element("option", { text: name, value: name })));
   find("user").value ||= facts.sample_users[0] || page.guest; // what was typed while the page was loading stays
 }
 
 function showWho() {
   for (const part of document.querySelectorAll("[data-who]")) part.hidden = !part.dataset.who.split(" ").includes(who());
   if (!page.facts.profile.length) find("profile").hidden = true;
+  find("effect-row").hidden = !(find("explain").checked && page.facts.tasks.length);
   if (who() === "new" && page.facts.sample_users.includes(userId())) find("user").value = page.guest;
   if (who() === "known" && userId() === page.guest) find("user").value = page.facts.sample_users[0] || "";
 }
@@ -200,13 +204,46 @@ function card(item, place, best) {
   const change = moved(item.item_id, place);
   if (change) heading.append(" ", change);
   const facts = element("p", { className: "small" }, element("code", { text: item.item_id }), ` · ${say("score")} ${number(item.score)}`);
-  const reasons = item.reasons.length ? [element("ul", { className: "reasons" }, ...item.reasons.map((text) => element("li", { text })))] : [];
   const bars = element("dl", { className: "bars", title: say("bars") });
   page.facts.tasks.forEach((task, place) => {
     if (task.name in item.tasks) bars.append(bar(task, item.tasks[task.name], best[task.name], place));
   });
-  const body = element("div", { className: "body" }, heading, facts, ...reasons);
-  return element("li", {}, element("span", { className: "place", text: place + 1, "aria-hidden": "true" }), body, bars, sayings(item, title));
+  const body = element("div", { className: "body" }, heading, facts);
+  return element("li", {}, element("span", { className: "place", text: place + 1, "aria-hidden": "true" }), body, bars, sayings(item, title), ...why(item));
+}
+
+/* ---- why ---- */
+
+const BESIDE = new Set(["source", "rule", "summary"]);
+const effectOf = (reason) => { const task = find("effect").value; return task ? reason.effects[task] : reason.effect; };
+
+/* A sentence, what proposed and moved the item, and a bar for each cause, to the right where it raised the score. */
+function why(item) {
+  if (!item.reasons.length) return [];
+  const summary = item.reasons.filter(({ kind }) => kind === "summary").map(({ text }) => element("p", { text }));
+  const marks = item.reasons.filter(({ kind }) => kind === "source" || kind === "rule")
+    .map(({ kind, name }) => element("li", { className: "badge plain", text: say(kind, name) }));
+  const told = item.reasons.filter((reason) => !BESIDE.has(reason.kind) && effectOf(reason) !== undefined);
+  const list = [];
+  if (told.length) {
+    const most = Math.max(...told.map((reason) => Math.abs(effectOf(reason))), 1e-9);
+    const causes = element("ul", { className: "causes" }, ...told.map((reason) => cause(reason, effectOf(reason), most)));
+    const details = element("details", {}, element("summary", { text: say("causes", told.length) }), causes);
+    details.open = page.open.has(item.item_id);
+    details.addEventListener("toggle", () => page.open[details.open ? "add" : "delete"](item.item_id));
+    list.push(details);
+  }
+  return [element("div", { className: "why" }, ...summary, ...list, element("ul", { className: "marks" }, ...marks))];
+}
+
+function cause(reason, effect, most) {
+  const filled = element("span", { className: effect < 0 ? "against" : "for" });
+  const share = (50 * Math.abs(effect)) / most;
+  filled.style.width = `${share}%`;
+  filled.style.left = `${effect < 0 ? 50 - share : 50}%`;
+  const value = (effect < 0 ? "−" : "+") + number(Math.abs(effect));
+  return element("li", {}, element("span", { text: reason.text }), element("span", { className: "effect", "aria-hidden": "true" }, filled),
+    element("span", { className: "amount", text: value }));
 }
 
 function moved(itemId, place) {
@@ -261,6 +298,7 @@ function listen() {
   });
   find("ask").addEventListener("input", (event) => {
     if (event.target === find("pick")) return;
+    if (event.target === find("effect")) return showList();
     showWho();
     forget();
     clearTimeout(timer);
@@ -268,7 +306,8 @@ function listen() {
   });
   document.addEventListener("language", () => {
     showPicked();
-    show();
+    if (find("explain").checked) recommend();
+    else show();
   });
 }
 

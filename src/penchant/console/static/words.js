@@ -34,6 +34,7 @@ const WORDS = {
     less: "Answered with less than was asked", no_fallbacks: "Nobody in the last minute.", is_ready: "ready", is_starting: "starting", is_failed: "failed",
     part_state: "Engine and state", part_behind: "Stored and not taken in", part_words: "Reader of words and pictures", part_model: "Model",
     words_up: "up", words_starting: "starting", words_down: "down", gone: "does not answer",
+    effect: "Effects on", final_score: "the score of the list", causes: "What moved the score: {0}", source: "proposed by {0}", rule: "moved by {0}",
   },
   zh: {
     skip: "跳到列表", theme: "主题", leave: "退出", who: "为谁推荐", known: "老用户", new: "新用户", anonymous: "匿名访客",
@@ -67,6 +68,7 @@ const WORDS = {
     less: "未能完全满足的请求", no_fallbacks: "最近一分钟没有。", is_ready: "就绪", is_starting: "启动中", is_failed: "失败",
     part_state: "引擎与状态", part_behind: "已保存但未吸收", part_words: "文字与图片读取进程", part_model: "模型",
     words_up: "运行中", words_starting: "启动中", words_down: "停止", gone: "没有回应",
+    effect: "影响的对象", final_score: "列表的得分", causes: "影响得分的原因:{0} 项", source: "来源:{0}", rule: "规则:{0}",
   },
 };
 

@@ -49,7 +49,7 @@ class Transformer(nn.Module):
         self.layers = nn.ModuleList([Layer(width, settings.heads, dropout) for _ in range(settings.layers)])
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, profile: Tensor, items: Tensor, columns: dict[str, Tensor], gap: Tensor) -> Tensor:
+    def forward(self, profile: Tensor, items: Tensor, columns: dict[str, Tensor], gap: Tensor, alike: bool = False) -> Tensor:
         """Encoded positions.
 
         Args:
@@ -57,6 +57,7 @@ class Transformer(nn.Module):
             items: Item vectors of the history, oldest first, `[batch, length, width]`.
             columns: What is known of each event, `{name: [batch, length, *]}`.
             gap: Class of the time since the event before, `[batch, length]`.
+            alike: Whether many begin as the first one does: what they share is then encoded once.
 
         Returns:
             `[batch, 1 + length, width]`.
@@ -72,10 +73,32 @@ class Transformer(nn.Module):
         tokens = self.dropout(tokens)
         places = torch.arange(tokens.shape[1], device=tokens.device)
         age = self.age(places.unsqueeze(0), len(places))
+        encoded: Tensor = self.norm(self._sharing(tokens, age) if alike else self._through(tokens, age))
+        return encoded
+
+    def _through(self, tokens: Tensor, age: Tensor) -> Tensor:
         for layer in self.layers:
             tokens = layer(tokens, age)
-        encoded: Tensor = self.norm(tokens)
-        return encoded
+        return tokens
+
+    def _sharing(self, tokens: Tensor, age: Tensor) -> Tensor:
+        """As `_through`: nothing before a difference knows of it, so a beginning that many have is read once for all of them."""
+        same = (tokens == tokens[:1]).all(-1).long().cumprod(1).sum(1)
+        lengths, order = same.sort(descending=True)
+        many = int((torch.arange(len(order), device=order.device) * lengths).argmax()) + 1
+        start = min(int(lengths[many - 1]), tokens.shape[1] - 1)
+        if many < 2 or start < 1 or not self.order:  # in a set every event knows of every other
+            return self._through(tokens, age)
+        sharing, others = order[:many], order[many:]
+        first, rest = tokens[:1, :start], tokens[sharing, start:]
+        layer: Layer
+        for layer in self.layers:  # type: ignore[assignment]  # torch does not say what a list of modules holds
+            first, rest = layer(first, age[:, :start, :start]), layer.after(first, rest, age[:, start:])
+        found = torch.empty_like(tokens)
+        found[sharing] = torch.cat([first.expand(many, -1, -1), rest], dim=1)
+        if len(others):
+            found[others] = self._through(tokens[others], age)
+        return found
 
     def age(self, visible: Tensor, positions: int) -> Tensor:
         """How many events each position lies before the last visible one; 0 for all of them where order tells nothing.
@@ -115,7 +138,7 @@ class NoHistory(nn.Module):
     def __init__(self, settings: NoHistorySettings, forms: dict[str, Form], width: int, length: int, dropout: float) -> None:
         super().__init__()
 
-    def forward(self, profile: Tensor, items: Tensor, columns: dict[str, Tensor], gap: Tensor) -> Tensor:
+    def forward(self, profile: Tensor, items: Tensor, columns: dict[str, Tensor], gap: Tensor, alike: bool = False) -> Tensor:
         """The profile `[batch, 1, width]`, whatever came before."""
         return profile.unsqueeze(1)
 
@@ -143,5 +166,13 @@ class Layer(nn.Module):
         """Tokens `[batch, n, width]`, each after reading those with an age of 0 or more, `[1, n, n]`."""
         normed = self.norms[0](tokens)
         tokens = tokens + self.dropout(self.attention(normed, normed, age))
+        mixed: Tensor = tokens + self.dropout(self.feed_forward(self.norms[1](tokens)))
+        return mixed
+
+    def after(self, before: Tensor, tokens: Tensor, age: Tensor) -> Tensor:
+        """Tokens `[batch, n, width]` that follow the same ones `[1, m, width]`, as `forward` gives them; ages `[1, n, m + n]`."""
+        normed = self.norms[0](tokens)
+        keys = torch.cat([self.norms[0](before).expand(len(tokens), -1, -1), normed], dim=1)
+        tokens = tokens + self.dropout(self.attention(normed, keys, age))
         mixed: Tensor = tokens + self.dropout(self.feed_forward(self.norms[1](tokens)))
         return mixed

@@ -5,6 +5,7 @@ import re
 from pydantic import Field, field_validator
 
 from penchant.schema.rankers import RankerName
+from penchant.schema.sections.explanations import ExplanationsSettings
 from penchant.schema.sections.funnel import FunnelSettings
 from penchant.schema.sections.part import ExpressionText, Part
 from penchant.schema.sections.promotion import PromotionSettings
@@ -47,6 +48,8 @@ class ServingSettings(FunnelSettings):
     or the student of `[distillation]`."""
     promotion: PromotionSettings = Field(PromotionSettings())
     """What a bundle must show before it takes over."""
+    explanations: ExplanationsSettings = ExplanationsSettings()
+    """What reasons are given, where they are asked for."""
     exclude_seen: bool = True
     scenarios: dict[str, FunnelSettings] = Field({})
     """What the funnel of one scenario has otherwise, `[serving.scenarios."search"]`; what such a table does not name is as everywhere."""

@@ -31,5 +31,6 @@ class Gates(nn.Module):
 
     def forward(self, values: Tensor, scenario: Scenario) -> Tensor:
         """Gated `values` `[..., k, width]`."""
-        gate: Tensor = 2 * (self.own(scenario.vector.unsqueeze(-2)) + self.input(values.detach())).sigmoid()
+        read = values.detach() if self.training else values  # in training alone: who asks for gradients of a fitted network wants all
+        gate: Tensor = 2 * (self.own(scenario.vector.unsqueeze(-2)) + self.input(read)).sigmoid()
         return values * gate
