@@ -161,6 +161,8 @@ def test_that_gradients_add_up_and_agree_with_asking_again() -> None:
         recipe += "rank_by = { next = 1.0, stars = 0.5 }\n"
         data = small_data.film_dataset(recipe)
         network = fit_network(data.recipe, data)
+        if network_lines:
+            torch.nn.init.constant_(network.network.repeats.strength, 2.0)
         told = network.explain(["u0"], [item], WHEN, "search", share=0, method="gradients")
         query = Queries.now(network.log_, ["u0"], network._moment(1, WHEN, "search"))
         row = np.array([network.item_rows[item]])
