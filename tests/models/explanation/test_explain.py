@@ -161,6 +161,8 @@ def test_that_gradients_add_up_and_agree_with_asking_again() -> None:
         recipe += "rank_by = { next = 1.0, stars = 0.5 }\n"
         data = small_data.film_dataset(recipe)
         network = fit_network(data.recipe, data)
+        if network_lines:
+            torch.nn.init.constant_(network.network.repeats.strength, 2.0)
         told = network.explain(["u0"], [item], WHEN, "search", share=0, method="gradients")
         query = Queries.now(network.log_, ["u0"], network._moment(1, WHEN, "search"))
         row = np.array([network.item_rows[item]])
@@ -170,6 +172,9 @@ def test_that_gradients_add_up_and_agree_with_asking_again() -> None:
         assert whole == pytest.approx(float(network.scores_of(query, row[None])[0, 0]), abs=1e-4)
         assert told["effect"].sum() == pytest.approx(whole - nothing, rel=5e-3, abs=5e-3)
         assert told["effect_stars"].sum() == pytest.approx(float(np.subtract(*gated.score(gates, "stars").tolist())), rel=5e-3, abs=5e-3)
-        again = network.explain(["u0"], [item], WHEN, "search", share=0)
+        if network_lines:
+            had = told.filter((pl.col("kind") == "history") & (pl.col("name") == item))
+            assert had["effect"].sum() > 1, "that it was had before is worth 2 log(1 + times)"
+        asked = network.explain(["u0"], [item], WHEN, "search", share=0)
         strongest = told.filter(pl.col("kind") == "item").row(0, named=True)["name"]
-        assert strongest in again.filter(pl.col("kind") == "item")["name"].to_list()[:2]
+        assert strongest in asked.filter(pl.col("kind") == "item")["name"].to_list()[:2]
