@@ -25,6 +25,7 @@ COMMANDS = (
     "compare",
     "recommend",
     "similar",
+    "explain",
     "serve",
     "models",
     "backup",

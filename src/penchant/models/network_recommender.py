@@ -557,6 +557,8 @@ class NetworkRecommender(Recommender):
 
     def effects(self, query: Queries, rows: NDArray[np.int64], one_by_one: int) -> list[list[Effect]]:
         """Of events, profile, circumstances and the items' own columns; see `explanation.of_network`."""
+        if not len(rows):
+            return []
         usual = usual_factors(self.features)
         return network_effects(self, request_of(self, query), items_asked(self, rows), one_by_one, usual)
 
