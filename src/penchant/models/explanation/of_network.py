@@ -44,8 +44,6 @@ def network_effects(
         one_by_one: How many of the newest events are causes by themselves.
         usual: The scenario of requests that name none, by column.
     """
-    if not len(asked.rows):
-        return []
     taken = removals(recommender.recipe, recommender.features, request, one_by_one, usual)
     if not recommender.network.history.reads and not _counts(recommender.features):
         taken = [each for each in taken if not each.cause.events]
