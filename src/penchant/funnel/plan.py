@@ -13,11 +13,14 @@ from penchant.funnel.condition import NOTHING_TOLD, Told
 from penchant.funnel.diversity.calibrated import calibrated
 from penchant.funnel.diversity.dpp import dpp
 from penchant.funnel.diversity.mmr import mmr
+from penchant.funnel.explore.explore import Drawn, explore
+from penchant.funnel.explore.policies import EpsilonGreedy, GumbelTopK, LinUCB, Thompson
+from penchant.funnel.explore.policy import Policy, Unsure
 from penchant.funnel.item_table import ItemTable, Mask, Rows
 from penchant.funnel.rules import Arranged, AtLeast, AtMost, arrange, boosted
 from penchant.schema.errors import FilterError, RecipeError, UnsupportedError, did_you_mean
 from penchant.schema.filter import Filter, read_filter
-from penchant.schema.sections.funnel import DiversitySettings, FunnelSettings, QuotaRule
+from penchant.schema.sections.funnel import DiversitySettings, ExplorationSettings, FunnelSettings, QuotaRule
 from penchant.schema.sections.serving import ServingSettings
 from penchant.schema.settings import read_settings
 
@@ -36,6 +39,7 @@ class Facts:
         told: Of the user and the moment.
         vectors: Vectors of some items `[n, width]`, None where the model has none.
         past: Item rows of the user's past, an item as often as it was had.
+        spread: How unsure the scores of some items are `[n, 1]`, None where the model does not know.
     """
 
     table: ItemTable
@@ -43,6 +47,7 @@ class Facts:
     told: Told = NOTHING_TOLD
     vectors: Vectors = lambda rows: None
     past: Rows = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    spread: Vectors = lambda rows: None
 
 
 @dataclass(frozen=True)
@@ -53,11 +58,13 @@ class Listed:
         candidates: The items, first place first.
         rules: For each the names of what moved it.
         dropped: Names of rules that could not be kept.
+        drawn: What was left to chance; None where nothing was.
     """
 
     candidates: Candidates
     rules: list[list[str]]
     dropped: list[str]
+    drawn: Drawn | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +85,7 @@ class Plan:
     def arranges(self) -> bool:
         """Whether the order is another than that of scores."""
         settings = self.settings
-        return bool(self.diversity or settings.pin or settings.boost or settings.quota)
+        return bool(self.diversity or settings.pin or settings.boost or settings.quota or settings.exploration)
 
     @property
     def reads_past(self) -> bool:
@@ -88,7 +95,8 @@ class Plan:
     def pool(self, n: int) -> int:
         """How many of the best items a list of n is chosen from."""
         choosing = POOL if self.settings.boost or self.settings.quota else 0
-        return max(n, choosing, self.diversity.candidates if self.diversity else 0)
+        exploring = self.settings.exploration.candidates if self.settings.exploration else 0
+        return max(n, choosing, exploring, self.diversity.candidates if self.diversity else 0)
 
     def check(self, table: ItemTable, has_vectors: bool, context: Mapping[str, Any] | None = None, profile: Any = None) -> None:
         """Refuse what the columns and the model cannot do.
@@ -113,20 +121,33 @@ class Plan:
             facts.rows[pin.item] for pin in self.settings.pin if pin.item in facts.rows and _holds(pin.where, facts.rows[pin.item], facts)
         ]
 
-    def arrange(self, candidates: Candidates, n: int, facts: Facts) -> Listed:
+    def arrange(self, candidates: Candidates, n: int, facts: Facts, rng: np.random.Generator | None = None) -> Listed:
         """The list of at most n items.
 
         Args:
             candidates: The best first, `pool(n)` of them and those of the pinned items that may come.
             n: Places.
             facts: What is known.
+            rng: Draws what is left to chance; nothing is when None.
         """
         moved: dict[int, list[str]] = {}
         candidates = self._boosted(candidates, facts, moved)
         order = self._diverse(candidates, n, facts, moved)
         pins, dropped = self._pins(candidates, n, facts)
-        found = arrange(order, n, pins, *self._quotas(candidates, facts))
-        return self._told(candidates, found, moved, dropped)
+        most, least = self._quotas(candidates, facts)
+        found = arrange(order, n, pins, most, least)
+        listed = self._told(candidates, found, moved, dropped)
+        exploration = self.settings.exploration
+        if exploration is None or rng is None or not len(candidates):
+            return listed
+        kept = np.array([candidate for candidate, _ in pins.values()], dtype=np.int64)
+        open_to = np.setdiff1d(_explored(exploration, candidates, facts), kept)
+        kinds = _alike([*(rule.members for rule in most), *(rule.members for rule in least)], len(candidates))
+        places = [place - 1 for place in exploration.places]
+        drawn = explore(found.places, _unsure(candidates, facts), open_to, places, _policy(exploration), rng, kinds)
+        changed = drawn.places != found.places
+        rules = [["exploration"] if own else before for own, before in zip(changed.tolist(), listed.rules, strict=True)]
+        return Listed(candidates.take(drawn.places), rules, listed.dropped, drawn if drawn.explored else None)
 
     def _told(self, candidates: Candidates, found: Arranged, moved: dict[int, list[str]], dropped: list[str]) -> Listed:
         rules = [[*moved.get(place, []), *found.moved.get(place, [])] for place in found.places.tolist()]
@@ -234,8 +255,8 @@ class Plans:
         plan = self._own.get(scenario or "", self._everywhere)
         return plan if filter is None and diversity is None else plan_of(plan.settings, filter, diversity)
 
-    def check(self, table: ItemTable, has_vectors: bool) -> None:
-        """Refuse a recipe that speaks of columns that are not there. Raises RecipeError."""
+    def check(self, table: ItemTable, has_vectors: bool, has_spread: bool = False) -> None:
+        """Refuse a recipe that speaks of columns that are not there, or of spreads that the model has not. Raises RecipeError."""
         for name, plan in {"": self._everywhere, **self._own}.items():
             where = f"recipe, serving.scenarios.{name}" if name else "recipe, serving"
             settings = plan.settings
@@ -244,6 +265,9 @@ class Plans:
                 for kind in ("pin", "boost", "quota")
                 for place, each in enumerate(getattr(settings, kind))
             }
+            if settings.exploration is not None:
+                conditions |= {"exploration.where": settings.exploration.where, "exploration.never": settings.exploration.never}
+                _told_of_recipe(f"{where}.exploration", partial(_explores, settings.exploration, has_spread))
             for key, text in conditions.items():
                 if text is not None:
                     _told_of_recipe(f"{where}.{key}", partial(_checked, text, table))
@@ -310,6 +334,47 @@ def _diversified(diversity: DiversitySettings, pool: Candidates, places: int, fa
         vectors = shares
     choose = mmr if diversity.method == "mmr" else dpp
     return choose(relevance, _unit(vectors), diversity.strength, places)
+
+
+def _explores(exploration: ExplorationSettings, has_spread: bool) -> None:
+    if exploration.method in ("thompson", "linucb") and not has_spread:
+        do = 'Choose "epsilon_greedy" or "gumbel".'
+        raise UnsupportedError(f'exploration by "{exploration.method}"', must="of scores that know how unsure they are", came="none", do=do)
+
+
+def _explored(exploration: ExplorationSettings, candidates: Candidates, facts: Facts) -> Rows:
+    """Candidates that may be explored."""
+    best = np.arange(min(exploration.candidates, len(candidates)))
+    for text, wanted in ((exploration.where, True), (exploration.never, False)):
+        if text is not None:
+            best = best[facts.table.passes(read_filter(text), candidates.items[best], facts.told) == wanted]
+    return best
+
+
+def _policy(exploration: ExplorationSettings) -> Policy:
+    match exploration.method:
+        case "epsilon_greedy":
+            return EpsilonGreedy(exploration.epsilon)
+        case "gumbel":
+            return GumbelTopK(exploration.temperature)
+        case "thompson":
+            return Thompson(exploration.draws, exploration.widening)
+        case "linucb":
+            return LinUCB(2 * exploration.widening, exploration.draws)
+
+
+def _unsure(candidates: Candidates, facts: Facts) -> Unsure:
+    spread = facts.spread(candidates.items)
+    told = np.zeros(len(candidates)) if spread is None else spread[:, 0].astype(np.float64)
+    return Unsure(candidates.scores.astype(np.float64), told)
+
+
+def _alike(masks: list[Mask], n: int) -> Rows | None:
+    """Numbers that are equal for candidates in the same masks `[n]`: one may stand for the other without breaking a quota."""
+    if not masks:
+        return None
+    same: Rows = np.unique(np.stack(masks, axis=1), axis=0, return_inverse=True)[1].reshape(n)
+    return same
 
 
 def _from_0_to_1(scores: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -40,6 +40,9 @@ class ItemAnswer(BaseModel):
     score: float
     tasks: dict[str, float]
     propensity: float
+    """The chance with which it was shown at this place, given the places before; 1 where nothing was left to chance."""
+    propensity_error: float
+    """Its standard error; 0 where it is exact."""
     reasons: list[ReasonAnswer]
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from penchant.data.records import frame_of
 from penchant.funnel.candidates import Candidates
+from penchant.funnel.explore.explore import Drawn
 from penchant.funnel.plan import Listed
 from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.recommender import Recommender, known_factors, usual_factors
@@ -346,7 +347,8 @@ class BundleEngine:
             return self._answer(best, self._fallback(person), person.unread, reasons)
         listed = self._funnel.arranged(request, person, self._record_of(request), excluded, best)
         answer = self._answer(listed.candidates, self._fallback(person), person.unread, self._reasons(listed, request, person))
-        return replace(answer, dropped_rules=listed.dropped)
+        items = answer.items if listed.drawn is None else _drawn(answer.items, listed.drawn)
+        return replace(answer, items=items, dropped_rules=listed.dropped)
 
     def _reasons(self, listed: Listed, request: RecommendationRequest, person: Person) -> list[list[Reason]] | None:
         """Who proposed each item, what moved it, and what moved its score, where that is asked for."""
@@ -409,6 +411,11 @@ class BundleEngine:
         column = next((column for column, meaning in means.items() if meaning == "value" and column in log.columns), None)
         values = sorted(log.series(column).drop_nulls().unique().to_list()) if column else []
         return EventDescription(name=name, values=[float(value) for value in values] if len(values) <= 10 else [])
+
+
+def _drawn(items: Sequence[ScoredItem], drawn: Drawn) -> list[ScoredItem]:
+    chances = zip(items, drawn.propensities.tolist(), drawn.errors.tolist(), strict=True)
+    return [replace(item, propensity=chance, propensity_error=error) for item, chance, error in chances]
 
 
 def _served(recommender: Recommender, item_rows: Mapping[str, int]) -> Served:

@@ -37,6 +37,7 @@ class RecommendationRequest:
         profile: Columns of a user who is not known yet; they go before the stored ones.
         given: What another process made of words and pictures in `profile` and `context`, by "user" and "context", one row each.
         draft: Where the engine leaves the best list so far; None = it will be waited for.
+        request_id: Seeds what is left to chance, so that the same request has the same list; None = nothing is, as nobody is shown it.
     """
 
     user_id: str | None = None
@@ -53,6 +54,7 @@ class RecommendationRequest:
     profile: dict[str, Any] | None = None
     given: Mapping[str, Given] = field(default_factory=dict)
     draft: "Draft[RecommendationAnswer] | None" = field(default=None, compare=False)
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +82,8 @@ class ScoredItem:
         title: Its title for people; None when the recipe names no title.
         score: What the list is ordered by, higher first.
         tasks: Each task's own prediction (a probability for binary tasks).
-        propensity: The chance with which this item was shown at this place; 1 without exploration.
+        propensity: The chance with which this item was shown at this place, given the places before; 1 without exploration.
+        propensity_error: Its standard error where draws have told it; 0 where it is exact.
         reasons: Why it is where it is; empty unless asked for.
     """
 
@@ -89,6 +92,7 @@ class ScoredItem:
     score: float
     tasks: dict[str, float] = field(default_factory=dict)
     propensity: float = 1.0
+    propensity_error: float = 0.0
     reasons: list[Reason] = field(default_factory=list)
 
 

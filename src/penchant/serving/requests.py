@@ -74,7 +74,7 @@ class Requests:
         if len(pinned):
             missing = np.unique(pinned[~np.isin(pinned, best.items) & ~np.isin(pinned, excluded)])
             best = joined(best, self._model.rank(person, missing)) if len(missing) else best
-        return plan.arrange(best, request.n, facts)
+        return plan.arrange(best, request.n, facts, _chance(request))
 
     def of_rank(self, request: RankRequest) -> bool:
         """Whether a request to order given items asks for more than that; rules of the recipe have no part in it."""
@@ -116,6 +116,11 @@ def joined(one: Candidates, other: Candidates) -> Candidates:
     tasks = {name: np.append(values, other.tasks[name]) for name, values in one.tasks.items()}
     sources = None if one.sources is None else np.append(one.sources, np.zeros(len(other), dtype=np.int64))
     return replace(one, items=np.append(one.items, other.items), scores=np.append(one.scores, other.scores), tasks=tasks, sources=sources)
+
+
+def _chance(request: RecommendationRequest) -> np.random.Generator | None:
+    """What draws for a request: the same for the same id; nothing where nobody is shown the list."""
+    return None if request.request_id is None else np.random.default_rng(list(request.request_id.encode()))
 
 
 def _told(record: Mapping[str, Any], moment: Mapping[str, Any]) -> Told:

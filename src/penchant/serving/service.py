@@ -210,7 +210,8 @@ class Service:
         """See `Engine.recommend`. Answered in time, by the engine or from memory. Raises OverloadedError when too many wait."""
         self.recent.asked(request)
         begun = time.perf_counter()
-        answer = await self._answered(request, lambda seat, read: self._recommendations.ask((seat, read)))
+        shown = replace(request, request_id=noted().request_id)
+        answer = await self._answered(shown, lambda seat, read: self._recommendations.ask((seat, read)))
         self.recent.answered(time.perf_counter() - begun, answer)
         return answer
 

@@ -85,6 +85,31 @@ class QuotaRule(Settings):
         return self
 
 
+class ExplorationSettings(Settings):
+    """Which places of a list are left to chance, and how. What is drawn carries its propensity; every other place has 1."""
+
+    method: Literal["epsilon_greedy", "gumbel", "thompson", "linucb"] = "epsilon_greedy"
+    """`epsilon_greedy`: the best one left, or any; `gumbel`: the likelier the higher its score; `thompson`: as often as it would be the
+    best for what its score may be; `linucb`: as often as its upper bound is the highest. The last two need a score that knows how unsure
+    it is."""
+    places: tuple[Annotated[int, Field(ge=1, le=1000)], ...] = Field(min_length=1, max_length=100)
+    """Counted from 1; those beyond a list are passed over."""
+    epsilon: float = Field(0.1, ge=0, le=1)
+    """Of `epsilon_greedy`: how often any candidate may come in place of the best."""
+    temperature: float = Field(0.5, gt=0, le=100)
+    """Of `gumbel`, in standard deviations of the candidates' scores: small = the best, large = any."""
+    widening: float = Field(1.0, gt=0, le=100)
+    """Of `thompson` and `linucb`: factor of how unsure scores are."""
+    draws: int = Field(200, ge=10, le=10_000)
+    """Of `thompson` and `linucb`: draws that tell the propensities."""
+    candidates: int = Field(50, ge=2, le=1000)
+    """How many of the best items a place is drawn among."""
+    where: FilterText | None = None
+    """Only such items are explored, `"item.age_days < 7"`; all when absent."""
+    never: FilterText | None = None
+    """Items, people and moments that nothing is left to chance for: `"user.age < 18 or item.kind == 'medicine'"`."""
+
+
 class FunnelSettings(Settings):
     """What an answer goes through beside the model, of a recipe or of one scenario."""
 
@@ -94,6 +119,8 @@ class FunnelSettings(Settings):
     pin: tuple[PinRule, ...] = ()
     boost: tuple[BoostRule, ...] = ()
     quota: tuple[QuotaRule, ...] = ()
+    exploration: ExplorationSettings | None = None
+    """What is left to chance; nothing when absent."""
     ranked: int | None = Field(None, ge=1, le=10_000)
     """The most candidates of all sources together that are ranked; all that they propose when absent."""
     shares: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field({})
