@@ -128,7 +128,7 @@ def peers(folder: Path, seed: int) -> Row:
         "pscore": rng.uniform(0.2, 0.9, (ROUNDS, PLACES)),
         "chance": rng.uniform(0, 1, (ROUNDS, PLACES)),
     }
-    told = {"rewards": lists["reward"], "propensities": lists["pscore"], "chances": lists["chance"]}
+    told: Row = {"rewards": lists["reward"], "propensities": lists["pscore"], "chances": lists["chance"]}
     ours["ips independent"] = ips(Decisions(**told)).value
     ours["ips cascade"] = ips(Decisions(**told, between="cascade")).value
     ours["snips cascade"] = snips(Decisions(**told, between="cascade")).value
@@ -182,7 +182,7 @@ def open_bandit(folder: Path) -> list[Row]:
     items = int(max(log["item_id"].max() for log in logs.values())) + 1  # type: ignore[type-var, arg-type]  # integers
     places = int(max(log["position"].max() for log in logs.values()))  # type: ignore[type-var, arg-type]
     seen = logs["bts"]
-    # The chances of Thompson sampling at each item and place: the mean of one over how often it was shown, as a shown item's chance is known.
+    # The mean chance that Thompson sampling had for an item at a place is how often it took it there.
     shown = np.zeros((places, items))
     np.add.at(shown, (seen["position"].to_numpy() - 1, seen["item_id"].to_numpy()), 1)
     policies = {"random": np.full((places, items), 1 / items), "bts": shown / shown.sum(axis=1, keepdims=True)}
@@ -216,7 +216,7 @@ def open_bandit(folder: Path) -> list[Row]:
                     "own_log": float(truth.mean()),
                     "own_low": float(truth.mean() - error),
                     "own_high": float(truth.mean() + error),
-                }  # fmt: skip
+                }
             )
     return rows
 
