@@ -13,7 +13,7 @@ from. Requests are the same for all; lists have 10 items; what was done is told 
     best                   the best list by the world's own truth: the bound
 
 Value is the expected value of a list by the world's truth, so that luck has no part in it; `fresh` is the part of it that comes from items
-born after the first night. A row for each world, policy and seed is kept in `benchmarks/results/loop.jsonl`; what is there is not run again.
+born after the first night. A row for each world, policy and seed is kept in `benchmarks/results/loop.jsonl`, and not run again.
 `--quick`: the shop with 100 users, 3 days of 100 requests, nothing kept. The last line is one JSON object with --json.
 """
 
@@ -85,7 +85,7 @@ class Life:
             rows += self._answer(asks, told)
         self.log.append(pl.DataFrame(rows))
         self.world.next_day()
-        return {key: value * 1000 / requests for key, value in told.items()}
+        return {key: float(value) * 1000 / requests for key, value in told.items()}
 
     def night(self) -> None:
         """Learns, if it does."""
