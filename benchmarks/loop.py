@@ -9,7 +9,8 @@ from. Requests are the same for all; lists have 10 items; what was done is told 
     popularity, item_knn   of all clicks so far, fitted anew every night
     frozen                 our network of the first night; its users' histories and counts go on
     refit                  our network, fitted anew every night on the whole log
-    refit_explore          the same, and two places of ten left to chance (`gumbel`)
+    loop                   our network, which takes in every night what has come since (`penchant.training.incremental`)
+    loop_explore           the same, and two places of ten left to chance (`gumbel`)
     best                   the best list by the world's own truth: the bound
 
 Value is the expected value of a list by the world's truth, so that luck has no part in it; `fresh` is the part of it that comes from items
@@ -35,6 +36,7 @@ from scipy.stats import t as student
 
 from penchant.data.dataset import Dataset
 from penchant.models.classic import classic
+from penchant.models.network_recommender import NetworkRecommender
 from penchant.models.recommender import Recommender
 from penchant.schema.recipe import Recipe
 from penchant.schema.sections.part import Part
@@ -42,10 +44,11 @@ from penchant.serving.engine import BundleEngine
 from penchant.serving.protocol import RecommendationRequest
 from penchant.simulation.theme import WORLDS, read_theme
 from penchant.simulation.world import Ask, World
+from penchant.training.incremental import update
 from penchant.training.trainer import fit_network
 
 RESULTS = Path(__file__).parent / "results" / "loop.jsonl"
-POLICIES = ("popularity", "item_knn", "frozen", "refit", "refit_explore")
+POLICIES = ("popularity", "item_knn", "frozen", "refit", "loop", "loop_explore")
 WARM_DAYS, LISTED, TOGETHER = 7, 10, 10
 EXPLORATION = 'exploration = { method = "gumbel", places = [5, 10], temperature = 1.0, candidates = 400 }\n'
 
@@ -68,6 +71,7 @@ class Life:
         self.world, self.policy, self.log = world, policy, [log]
         self.born = set(world.items()["item_id"])
         self.fit_seconds: list[float] = []
+        self.network: NetworkRecommender | None = None
         self.engine = self._engine()
 
     def day(self, requests: int) -> Row:
@@ -138,7 +142,13 @@ class Life:
         network = self.policy not in ("popularity", "item_knn")
         events = log if network else log.filter(pl.col("is_click") == 1)
         data = Dataset.from_frames(events, self.world.users(), self.world.items(), self.recipe)
-        return fit_network(self.recipe, data) if network else classic(Part.model_validate({"kind": self.policy})).fit(data)
+        if not network:
+            return classic(Part.model_validate({"kind": self.policy})).fit(data)
+        if self.network is not None and self.policy.startswith("loop"):
+            self.network = update(self.network, data, float(self.log[-1]["timestamp"].min()))  # type: ignore[arg-type]  # a number
+        else:
+            self.network = fit_network(self.recipe, data)
+        return self.network
 
     def _welcome(self) -> None:
         fresh = {row.pop("item_id"): row for row in self.world.items().to_dicts() if row["item_id"] not in self.known}
@@ -182,7 +192,7 @@ HEADLINES: dict[str, Callable[[Row], float]] = {
     "fresh_last_days": lambda row: of_days(row, "fresh", slice(-3, None)),
     "clicks": lambda row: of_days(row, "clicks"),
 }
-PAIRS = (("refit", "frozen"), ("refit", "item_knn"), ("refit_explore", "refit"))
+PAIRS = (("loop", "frozen"), ("loop", "item_knn"), ("loop", "refit"), ("loop_explore", "loop"))
 
 
 def told(values: Sequence[float]) -> dict[str, float]:

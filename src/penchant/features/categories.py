@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field
 
-from penchant.features.category import FIRST, frequent, lookup
+from penchant.features.category import FIRST, frequent, grown, lookup
 from penchant.features.feature import Array, Form
 from penchant.schema.settings import Settings
 
@@ -42,11 +42,21 @@ class Categories:
 
     def fit(self, values: pl.Series, events: Array | None = None) -> Self:
         """Choose the values that get an index of their own; each counts once per cell, empty and missing cells for nothing."""
-        lists = self._lists(values)
-        singles = lists.filter(lists.list.len() > 0).explode()
-        of_each = None if events is None else np.repeat(events, lists.list.len().to_numpy())
+        singles, of_each = self._singles(values, events)
         self.values_ = frequent(singles, self.settings.minimum_count, self.settings.maximum_values, of_each)
         return self
+
+    def grow(self, values: pl.Series, events: Array | None = None) -> Self:
+        """Give values that have come since an index too, behind all others; those that have one keep it. Arguments as of `fit`."""
+        singles, of_each = self._singles(values, events)
+        self.values_ = grown(self.values_, singles, self.settings.minimum_count, self.settings.maximum_values, of_each)
+        return self
+
+    def _singles(self, values: pl.Series, events: Array | None) -> tuple[pl.Series, Array | None]:
+        """All values of all cells, and the events of each."""
+        lists = self._lists(values)
+        singles = lists.filter(lists.list.len() > 0).explode()
+        return singles, None if events is None else np.repeat(events, lists.list.len().to_numpy())
 
     def transform(self, values: pl.Series) -> Array:
         """Bags `[n, maximum_per_row]`, int64, in the cell's order, repeats within a cell left out; zeros for an empty or missing cell."""

@@ -61,6 +61,14 @@ class Category:
         self.values_, self._places = frequent(as_text(values), settings.minimum_count, settings.maximum_values, events), None
         return self
 
+    def grow(self, values: pl.Series, events: Array | None = None) -> Self:
+        """Give values that have come since an index too, behind all others; those that have one keep it. Arguments as of `fit`."""
+        if self.settings.hash is None:
+            settings = self.settings
+            self.values_ = grown(self.values_, as_text(values), settings.minimum_count, settings.maximum_values, events)
+            self._places = None
+        return self
+
     def transform(self, values: pl.Series) -> Array:
         """Indices `[n]`, int64; values of any type are compared as text, so that 3, 3.0 and "3" are one value."""
         texts = as_text(values)
@@ -108,6 +116,13 @@ def frequent(texts: pl.Series, minimum_count: int, maximum_values: int, events: 
     counts = rows.group_by("text").agg(pl.len().alias("rows"), pl.col("events").sum()).filter(pl.col("events") >= minimum_count)
     kept = counts.sort("events", "text", descending=[True, False]).head(maximum_values)
     return kept.sort("rows", "text", descending=[True, False])["text"]
+
+
+def grown(known: pl.Series, texts: pl.Series, minimum_count: int, maximum_values: int, events: Array | None = None) -> pl.Series:
+    """The known texts, and behind them those of `frequent` that are not among them, as far as there is room."""
+    new = ~texts.is_in(known.implode()).fill_null(False)
+    fresh = frequent(texts.filter(new), minimum_count, maximum_values, None if events is None else events[new.to_numpy()])
+    return pl.concat([known, fresh]).head(max(maximum_values, len(known)))
 
 
 def lookup(texts: pl.Series, known: pl.Series) -> Array:

@@ -110,6 +110,14 @@ class Pretrained(Protocol):
 
 
 @runtime_checkable
+class Grows(Protocol):
+    """A feature with a vocabulary that can take in what has come since, without a change to what it holds."""
+
+    def grow(self, values: pl.Series, events: Array | None = None) -> Self:
+        """Takes in values `[n]`, told how many events each has, as `Feature.fit`."""
+
+
+@runtime_checkable
 class Placed(Protocol):
     """Settings that name files."""
 

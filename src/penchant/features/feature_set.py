@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from penchant.data.dataset import Dataset
 from penchant.data.log import Log
 from penchant.data.records import series_of
-from penchant.features.feature import Array, AsOf, Feature, Filed, Form, Pretrained, Without, as_number, as_text, build
+from penchant.features.feature import Array, AsOf, Feature, Filed, Form, Grows, Pretrained, Without, as_number, as_text, build
 from penchant.schema.errors import RecipeError
 from penchant.schema.recipe import Recipe
 from penchant.schema.sections.features import FeaturePart
@@ -145,6 +145,29 @@ class FeatureSet:
             table, events = tables[owner] if owner in tables else (self._of_events(log, owner, name, rows), None)
             self.features[owner][name].fit(_values(table, columns), events)
         return self
+
+    def grown(self, recipe: Recipe, data: Dataset) -> "FeatureSet":
+        """These features with an index for every value that has come in this part too; what they have learnt else stays as it is.
+
+        Indices keep their meaning. Nothing that either of the two encodes or observes changes the other; pretrained networks are shared.
+
+        Args:
+            recipe: The one that these were fitted for.
+            data: The part.
+        """
+        fresh, log, rows = FeatureSet(recipe), data.log, data.rows
+        tables = {"user": _with_events(log.users, log.user[rows]), "item": _with_events(log.items, log.item[rows])}
+        for owner, name in self._names():
+            feature = self.features[owner][name]
+            if isinstance(feature, Pretrained | Filed):
+                fresh.features[owner][name] = feature
+                continue
+            copy = fresh.features[owner][name].restore(*feature.state())
+            if isinstance(copy, Grows):
+                columns = self.parts[owner][name].reads(name)
+                table, events = tables[owner] if owner in tables else (self._of_events(log, owner, name, rows), None)
+                copy.grow(_values(table, columns), events)
+        return fresh
 
     def values(self, owner: Owner, name: str, table: pl.DataFrame) -> pl.Series:
         """What a feature reads of these rows `[n]`: a column, or a struct of several."""

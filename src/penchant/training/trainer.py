@@ -17,6 +17,7 @@ from penchant.training.distillation import fit_student
 from penchant.training.final_score import fit_final_score
 from penchant.training.objective import NetworkObjective
 from penchant.training.tuning.tuning import Tuned, tune
+from penchant.training.warm_start import begin_from
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class NetworkTrainer:
         checkpoint: Folder for checkpoints; none are kept when absent.
         resume: Go on from the checkpoint there.
         report: Called after every batch.
+        earlier: What the network begins from, with its features grown (`penchant.training.incremental`); afresh when None.
         progress: How the last run went.
         tuned: The text encoders that were fitted before it.
     """
@@ -38,6 +40,7 @@ class NetworkTrainer:
     checkpoint: Path | None = None
     resume: bool = False
     report: Report | None = None
+    earlier: NetworkRecommender | None = None
     progress: Progress | None = None
     tuned: Sequence[Tuned] = ()
 
@@ -51,6 +54,8 @@ class NetworkTrainer:
         torch.manual_seed(settings.seed)
         recommender.build()
         objective = NetworkObjective(recommender, data, self.valid, settings)
+        if self.earlier is not None:
+            begin_from(recommender.network, self.earlier.network)
         before = [row for tuned in self.tuned for row in tuned.rows()]
         self.progress = train(objective, settings, checkpoint=self.checkpoint, resume=self.resume, report=self.report, before=before)
         recommender.refresh()
@@ -60,12 +65,17 @@ class NetworkTrainer:
 
     def fit_features(self, recommender: NetworkRecommender, data: Dataset) -> None:
         """Fit its features in place; whoever fits many networks to the same part may give each what one has fitted."""
+        if self.earlier is not None:
+            recommender.features = self.earlier.features.grown(recommender.recipe, data)
+            return
         self.tuned = tune(recommender.features, data, recommender.recipe.training.seed)
         recommender.features.fit(data)
 
     def _fit_what_is_said(self, recommender: NetworkRecommender) -> None:
         """Calibration and the final score's weights, where the recipe asks for them and there is a validation part."""
         recipe, valid = recommender.recipe, self.valid
+        if self.earlier is not None:
+            recommender.calibration, recommender.learnt_score = self.earlier.calibration, self.earlier.learnt_score
         if valid is None or not len(valid):
             return
         if recipe.training.calibrate:

@@ -8,6 +8,16 @@ from penchant.schema.sections.part import Part
 from penchant.schema.settings import Settings
 
 
+class IncrementalSettings(Settings):
+    """How a network takes in what has come since it was fitted."""
+
+    replay: float = Field(1.0, ge=0, le=100)
+    """Old events that are learnt again, drawn anew each time, for each new one: against forgetting."""
+    epochs: int = Field(1, ge=1)
+    learning_rate: float = Field(0.5, gt=0, le=10)
+    """Factor of the learning rate."""
+
+
 class TrainingSettings(Settings):
     """The training loop."""
 
@@ -35,6 +45,8 @@ class TrainingSettings(Settings):
     balance: Part = Part(kind="fixed")
     """How the losses of several tasks become one step. `fixed`: the tasks' weights; `equal`: 1 each, whatever they are."""
     precision: Literal["float32", "bfloat16"] = "float32"
+    incremental: IncrementalSettings = IncrementalSettings()
+    """How new events are taken in without fitting anew."""
     seed: int = Field(0, ge=0, lt=2**31)
 
     @classmethod
