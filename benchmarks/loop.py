@@ -160,6 +160,7 @@ def lived(name: str, policy: str, seed: int, days: int, requests: int, users: in
     """A row: the days of a policy in a world."""
     begun = time.perf_counter()
     torch.manual_seed(seed)
+    torch.set_num_threads(1)  # a network this small is slower on two
     world = World(read_theme(name), users, items, seed, WARM_DAYS + days + 1)
     life = Life(world, world.log(WARM_DAYS, requests), name, policy)
     found = []
@@ -195,11 +196,11 @@ HEADLINES: dict[str, Callable[[Row], float]] = {
 PAIRS = (("loop", "frozen"), ("loop", "item_knn"), ("loop", "refit"), ("loop_explore", "loop"))
 
 
-def told(values: Sequence[float]) -> dict[str, float]:
+def told(values: Sequence[float]) -> dict[str, float | None]:
     """The mean over seeds and its interval."""
     mean, n = float(np.mean(values)), len(values)
-    reach = float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
-    return {"mean": mean, "low": mean - reach, "high": mean + reach, "seeds": n}
+    reach = float(student.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n)) if n > 1 else None
+    return {"mean": mean, "low": None if reach is None else mean - reach, "high": None if reach is None else mean + reach, "seeds": n}
 
 
 def headlines(rows: Sequence[Row]) -> Row:
@@ -229,7 +230,10 @@ def show(found: Row) -> None:
         for column in ("policy", *HEADLINES, "seeds"):
             table.add_column(column)
         for policy, figures in own.items():
-            cells = [f"{each['mean']:.4g} [{each['low']:.4g}, {each['high']:.4g}]" for each in figures.values()]
+            cells = [
+                f"{each['mean']:.4g}" + ("" if each["low"] is None else f" [{each['low']:.4g}, {each['high']:.4g}]")
+                for each in figures.values()
+            ]
             table.add_row(policy, *cells, str(figures["value"]["seeds"]))
         Console(width=180).print(table)
 
