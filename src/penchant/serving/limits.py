@@ -14,6 +14,8 @@ class Limits:
     Attributes:
         deadline: Seconds in which a recommendation is answered, by the engine or from memory; without a bound the engine is waited for.
         remembered: Users whose last good list is kept.
+        cache_seconds: How long an answer stands for the same request; 0 = every request is answered anew.
+        cached: The most answers that are kept for that.
         waiting: The most requests that wait for the engine; those beyond are refused at once.
         writing: The most calls with events that are under way; those beyond are refused at once.
         drain: Seconds between SIGTERM, from when the service says that it is not ready, and the end of listening.
@@ -21,6 +23,8 @@ class Limits:
 
     deadline: float = math.inf
     remembered: int = 10_000
+    cache_seconds: float = 0.0
+    cached: int = 10_000
     waiting: int = 256
     writing: int = 128
     drain: float = 0.0

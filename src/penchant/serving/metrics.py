@@ -38,6 +38,7 @@ class Metrics:
         self._nonfinite = Counter(
             "penchant_nonfinite_scores", "Items left out because a number of theirs was none.", registry=self.registry
         )
+        self._cache_hits = Counter("penchant_cache_hits", "Requests answered by an answer that still stood.", registry=self.registry)
         self._lost_lines = Counter("penchant_log_lines_dropped", "Lines of the log that nobody took in time.", registry=self.registry)
         for outcome in ("accepted", "duplicate", "rejected"):
             self._events.labels(outcome)
@@ -64,6 +65,10 @@ class Metrics:
     def nonfinite(self, items: int) -> None:
         """Items were left out."""
         self._nonfinite.inc(items)
+
+    def cached(self) -> None:
+        """A request was answered by an answer that stands."""
+        self._cache_hits.inc()
 
     def lost_line(self) -> None:
         """A line of the log was."""

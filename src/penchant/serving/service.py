@@ -16,6 +16,7 @@ from penchant.schema.errors import PenchantError, StorageError
 from penchant.schema.event import Event
 from penchant.serving.admission import Admission
 from penchant.serving.breaker import Breaker
+from penchant.serving.cache import AnswerCache
 from penchant.serving.draft import Draft
 from penchant.serving.encoders import ENCODED
 from penchant.serving.intake import Kind, Records
@@ -96,6 +97,7 @@ class Service:
         self.breaker = Breaker()
         self.draining = False
         self._ladder = Ladder(self.limits.remembered)
+        self._cache = AnswerCache(self.limits.cache_seconds, self.limits.cached)
         self._admission = Admission(self.limits, self.metrics)
         self._put_since: dict[str, Record] | None = None  # items put while an engine says what it leaves for when it cannot answer
         self._stored: str = "ok"
@@ -144,6 +146,7 @@ class Service:
         yield "penchant_waiting_requests", "Requests that wait for the engine.", {}, float(self._admission.waiting)
         yield "penchant_writing_calls", "Calls with events under way.", {}, float(self._admission.writing)
         yield "penchant_engine_busy_seconds", "How long the engine is at what it does now.", {}, self._thread.busy_seconds
+        yield "penchant_cached_answers", "Answers that stand for the same request.", {}, float(len(self._cache))
         yield "penchant_behind", "What is stored and not in the engine's state.", {}, float(self.behind)
         for state in ("closed", "half_open", "open"):
             yield "penchant_breaker", "How the engine's breaker stands.", {"state": state}, float(self.breaker.state == state)
@@ -189,6 +192,7 @@ class Service:
         standby = await self._standby_of(seat)
         earlier, late = await self._ask(self._put_in_place, seat, thread)
         self._know(standby)
+        self._cache.clear()
         self.breaker = Breaker()
         for told in self.switched:
             told(seat.engine, facts)
@@ -209,9 +213,16 @@ class Service:
     async def recommend(self, request: RecommendationRequest) -> RecommendationAnswer:
         """See `Engine.recommend`. Answered in time, by the engine or from memory. Raises OverloadedError when too many wait."""
         self.recent.asked(request)
-        begun = time.perf_counter()
+        begun, asked = time.perf_counter(), self._cache.begin()
+        kept = self._cache.find(request)
+        if kept is not None:
+            noted().user_id = request.user_id
+            self.metrics.cached()
+            self.recent.answered(time.perf_counter() - begun, kept)
+            return self._told(request, kept)
         shown = replace(request, request_id=noted().request_id)
         answer = await self._answered(shown, lambda seat, read: self._recommendations.ask((seat, read)))
+        self._cache.keep(request, asked, answer)
         self.recent.answered(time.perf_counter() - begun, answer)
         return answer
 
@@ -255,7 +266,9 @@ class Service:
             self.metrics.events(accepted=appended.accepted, duplicate=appended.duplicates)
             self._ladder.saw(appended.stored)
             # Also when none is new: their first copies may still wait for the engine, and the answer must come after them.
-            await self._taken_in(self._events.ask(appended), len(appended.stored))
+            acted = {event.user_id for event in appended.stored}
+            self._cache.touch(acted)
+            await self._taken_in(self._events.ask(appended), len(appended.stored), partial(self._cache.touch, acted))
             return appended
 
     async def put_items(self, records: Mapping[str, Record]) -> None:
@@ -320,7 +333,9 @@ class Service:
             if self._put_since is not None:
                 self._put_since.update(records)
             self._ladder.put(records)
-        await self._taken_in(self._hand_on(kind, records), len(records))
+        changed = self._cache.clear if kind == "item" else partial(self._cache.touch, [*records])
+        changed()
+        await self._taken_in(self._hand_on(kind, records), len(records), changed)
 
     async def _hand_on(self, kind: Kind, records: Records) -> None:
         seat = await self._ask(self._note, kind, records)
@@ -399,17 +414,18 @@ class Service:
         self._stored = "ok"
         return result
 
-    async def _taken_in(self, taking: Awaitable[None], count: int) -> None:
+    async def _taken_in(self, taking: Awaitable[None], count: int, then: Callable[[], None]) -> None:
         """Waits until the engine has taken in what is stored, but not for an engine that rests or hangs: that takes it in later."""
         task = asyncio.ensure_future(taking)
         self._late += count
-        task.add_done_callback(partial(self._caught_up, count))
+        task.add_done_callback(partial(self._caught_up, count, then))
         await asyncio.wait([task], timeout=0 if self.breaker.state == "open" else TAKE_IN_PATIENCE)
         if task.done():
             await task
 
-    def _caught_up(self, count: int, task: "asyncio.Future[None]") -> None:
+    def _caught_up(self, count: int, then: Callable[[], None], task: "asyncio.Future[None]") -> None:
         self._late -= count
+        then()
         if not task.cancelled():
             task.exception()
 

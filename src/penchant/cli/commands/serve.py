@@ -46,7 +46,7 @@ def run(
     place.state.mkdir(parents=True, exist_ok=True)
     engine = BundleEngine(model, opened.version)
     settings = serving_settings(recipe, model)
-    limits = Limits(deadline=settings.deadline_ms / 1000, drain=drain)
+    limits = Limits(deadline=settings.deadline_ms / 1000, drain=drain, cache_seconds=settings.cache_seconds)
     run_server(
         place.state,
         engine,

@@ -39,6 +39,9 @@ class ServingSettings(FunnelSettings):
     deadline_ms: float = Field(100.0, gt=0)
     """Milliseconds in which a request is answered: by the model, or from memory when the model is late. Words and pictures told with it are
     waited for half of that; then it is answered without them. Both answers say so."""
+    cache_seconds: float = Field(1.0, ge=0, le=3600)
+    """Seconds that an answer stands for whoever asks the very same again: what others do shows that much later. What the user does, items
+    put and another model end it at once. 0 = every request is answered anew."""
     static_list: list[str] = Field([])
     """Items shown when nothing is known of anybody and the model does not answer; the most popular of the training events when absent."""
     encoder_threads: int = Field(1, ge=1)
