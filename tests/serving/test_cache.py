@@ -1,6 +1,9 @@
 """Answers that stand for a moment: for the same request alone, and only until something changes for whoever asks."""
 
+import asyncio
+import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from small_engine import SmallEngine, wait_until_ready
@@ -10,7 +13,9 @@ from penchant.schema.event import Event
 from penchant.serving.app import create_app
 from penchant.serving.cache import LONGEST_ANSWER, AnswerCache
 from penchant.serving.limits import Limits
+from penchant.serving.one_thread import OneThread
 from penchant.serving.protocol import RecommendationAnswer, RecommendationRequest, ScoredItem
+from penchant.serving.service import Service
 from penchant.storage.events import SQLiteEventLog
 from penchant.storage.sqlite import Database
 from penchant.storage.state import SQLiteRecordStore
@@ -175,3 +180,67 @@ def test_records_put_change_the_very_next_answer(served: Served) -> None:
     served.client.put("/v1/items/i9", json={"title": "new"})
     served.asked()
     assert len(served.engine.requests) == before + 2
+
+
+class Held(SmallEngine):
+    """Takes in events of "gate" only when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let = threading.Event()
+
+    def apply_events(self, events):  # type: ignore[no-untyped-def]  # as the engine above
+        if any(event.user_id == "gate" for event in events):
+            self.let.wait(10)
+        super().apply_events(events)
+
+
+def service(engine: SmallEngine, folder: Path) -> Service:
+    database = Database(folder / "penchant.db")
+    return Service(engine, SQLiteEventLog(database), SQLiteRecordStore(database), Limits(cache_seconds=60))
+
+
+def clicked(user: str, item: str) -> list[Event]:
+    return [Event(f"{user} {item}", user, item, 1.0, "click")]
+
+
+def names(answer: RecommendationAnswer) -> list[str]:
+    return [item.item_id for item in answer.items]
+
+
+def test_a_stored_event_ends_answers_before_the_engine_has_taken_it_in(tmp_path: Path) -> None:
+    async def live() -> None:
+        engine = Held()
+        one = service(engine, tmp_path)
+        await one.start()
+        await one.recommend(ASKED)
+        gate = asyncio.create_task(one.record_events(clicked("gate", "i1")))
+        await asyncio.sleep(0.2)
+        event = asyncio.create_task(one.record_events(clicked("u1", "i2")))
+        await asyncio.sleep(0.2)
+        early = asyncio.create_task(one.recommend(ASKED))  # the engine gets it before the event
+        await asyncio.sleep(0.1)
+        assert not early.done()
+        engine.let.set()
+        await asyncio.gather(gate, event, early)
+        assert "i2" not in names(await one.recommend(ASKED))
+        one.close()
+
+    asyncio.run(live())
+
+
+def test_another_model_ends_all_answers(tmp_path: Path) -> None:
+    async def live() -> None:
+        one, other = service(SmallEngine(), tmp_path), SmallEngine()
+        other.model_version = "8"
+        await one.start()
+        assert (await one.recommend(ASKED)).model_version == "7"
+        thread = OneThread("other")
+        seat = one.seat_for(other, thread)
+        one.follow(seat)
+        await one.switch(seat, thread)
+        assert (await one.recommend(ASKED)).model_version == "8"
+        one.close()
+        thread.close(1.0)
+
+    asyncio.run(live())

@@ -34,8 +34,24 @@ def test_that_an_answer_has_items_scores_tasks_and_says_who_made_it(shared: Serv
     assert len(answer["request_id"]) >= 16
     assert (answer["degraded"], answer["fallback"]) == (False, None)
     assert answer["items"] == [
-        {"item_id": "i1", "title": "Item 1", "score": 1.0, "tasks": {"click": 1.0}, "propensity": 1.0, "reasons": []},
-        {"item_id": "i2", "title": "Item 2", "score": 1.0, "tasks": {"click": 1.0}, "propensity": 1.0, "reasons": []},
+        {
+            "item_id": "i1",
+            "title": "Item 1",
+            "score": 1.0,
+            "tasks": {"click": 1.0},
+            "propensity": 1.0,
+            "propensity_error": 0.0,
+            "reasons": [],
+        },
+        {
+            "item_id": "i2",
+            "title": "Item 2",
+            "score": 1.0,
+            "tasks": {"click": 1.0},
+            "propensity": 1.0,
+            "propensity_error": 0.0,
+            "reasons": [],
+        },
     ]
 
 
@@ -264,7 +280,7 @@ def test_that_neighbours_are_other_items(shared: Served) -> None:
     answer = shared.client.get("/v1/items/i1/similar?n=2").json()
     assert [item.pop("item_id") for item in answer["items"]] == ["i2", "i3"]
     assert len(answer.pop("request_id")) >= 16
-    item = {"title": "Item 2", "score": 1.0, "tasks": {"click": 1.0}, "propensity": 1.0, "reasons": []}
+    item = {"title": "Item 2", "score": 1.0, "tasks": {"click": 1.0}, "propensity": 1.0, "propensity_error": 0.0, "reasons": []}
     rest = {"model_version": "7", "space": "behaviour", "by": None, "degraded": False, "fallback": None}
     assert answer == {"items": [item, {**item, "title": "Item 3"}], **rest}
 

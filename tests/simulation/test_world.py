@@ -155,6 +155,14 @@ def test_what_cannot_be_paid_is_wanted_less_until_the_week_ends() -> None:
     assert [odds(chance) for chance in rich.clicks(ask)] == pytest.approx([8.0] * 15)
     price = rich.items()["price"][4]
     assert rich.show(ask, ["i4"]).value == pytest.approx(price, abs=0.01)
+    once = world(plain(budget=float(price) + 0.01, base=8.0, click_value=0.0, actions=(buy,)))
+    once.show(ask, ["i4"])
+    assert odds(once.clicks(ask)[4]) == pytest.approx(6)
+    for _ in range(6):
+        once.next_day()
+    assert odds(once.clicks(ask)[4]) == pytest.approx(6)
+    once.next_day()
+    assert odds(once.clicks(ask)[4]) == pytest.approx(8)
 
 
 def test_a_spent_advertiser_is_worth_nothing_until_tomorrow() -> None:

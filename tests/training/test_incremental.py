@@ -78,6 +78,21 @@ def test_tables_keep_their_rows_and_begin_new_ones_as_the_unknown() -> None:
     assert torch.equal(one.weight, other.weight)
 
 
+def test_what_is_counted_from_the_events_is_not_taken_over() -> None:
+    def network(count: float) -> torch.nn.Module:
+        retrieval, whole = torch.nn.Module(), torch.nn.Module()
+        retrieval.register_buffer("counts", torch.full((2,), count))
+        whole.add_module("retrieval", retrieval)
+        whole.register_buffer("scale", torch.full((2,), count))
+        return whole
+
+    new = network(1.0)
+    begin_from(new, network(2.0))
+    state = new.state_dict()
+    assert state["retrieval.counts"].tolist() == [1, 1]
+    assert state["scale"].tolist() == [2, 2]
+
+
 def test_networks_that_do_not_go_together_are_refused() -> None:
     with pytest.raises(ValueError, match="must have more rows"):
         begin_from(torch.nn.Embedding(2, 2), torch.nn.Embedding(3, 2))
@@ -99,6 +114,10 @@ def test_indices_keep_their_meaning(updated: NetworkRecommender) -> None:
     before = earlier.features["context"]["daypart"]
     assert isinstance(before, Category)
     assert "dawn" not in before.names()
+
+
+def test_the_recipe_stays_as_it_is(updated: NetworkRecommender, data: Dataset) -> None:
+    assert updated.recipe == updated.recipe_ == data.recipe
 
 
 def test_the_earlier_network_stays_as_it_is(data: Dataset) -> None:
