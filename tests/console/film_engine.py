@@ -98,7 +98,7 @@ class FilmEngine:
         push = taste.get(genre, 0.0) + (0.4 if request.context.get("device") == "phone" and genre == "animation" else 0)
         like = 0.5 if self.constant else 1 / (1 + math.exp(1.2 + 0.14 * place - push))
         reasons = self._reasons(genre, taste, request) if request.explain else []
-        return ScoredItem(name, title, like, {"watch": like * 0.7 + 0.1, "like": like * 0.4, "stars": 2.5 + 2 * like}, 1.0, reasons)
+        return ScoredItem(name, title, like, {"watch": like * 0.7 + 0.1, "like": like * 0.4, "stars": 2.5 + 2 * like}, reasons=reasons)
 
     def _reasons(self, genre: str, taste: dict[str, float], request: RecommendationRequest) -> list[Reason]:
         """A source, a sentence, and causes for and against, in the language of the request."""

@@ -83,8 +83,8 @@ class ScoredItem:
         score: What the list is ordered by, higher first.
         tasks: Each task's own prediction (a probability for binary tasks).
         propensity: The chance with which this item was shown at this place, given the places before; 1 without exploration.
-        propensity_error: Its standard error where draws have told it; 0 where it is exact.
         reasons: Why it is where it is; empty unless asked for.
+        propensity_error: Its standard error where draws have told it; 0 where it is exact.
     """
 
     item_id: str
@@ -92,8 +92,8 @@ class ScoredItem:
     score: float
     tasks: dict[str, float] = field(default_factory=dict)
     propensity: float = 1.0
-    propensity_error: float = 0.0
     reasons: list[Reason] = field(default_factory=list)
+    propensity_error: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
